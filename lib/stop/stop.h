@@ -1,0 +1,87 @@
+/*
+ * Early stopping by bands (W&B's hyperband rule). A rule is fed the values
+ * with which runs reach a band, in order, and answers at once whether that run
+ * stops; the same values in the same order give the same decisions. Pure; one
+ * thread at a time per rule.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef BESOM_STOP_STOP_H
+#define BESOM_STOP_STOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define STOP_BANDS_MAX 100
+#define STOP_RIVALS_MAX 20
+#define STOP_RUN_KEY_MAX 63
+
+enum stop_form { STOP_FORM_MIN_ITER, STOP_FORM_MAX_ITER };
+
+struct stop_config {
+    enum stop_form form;
+    int64_t min_iter; /* first band; STOP_FORM_MIN_ITER */
+    int64_t max_iter; /* no band itself; STOP_FORM_MAX_ITER */
+    int64_t s;        /* number of bands below max_iter; STOP_FORM_MAX_ITER */
+    double eta;       /* > 1; default 3 */
+    bool strict;      /* judge the value at the band, else the best so far; default true */
+};
+
+/* The bands, ascending and distinct, as the ordinal (1-based) of rows that hold the metric. INVALID for a
+ * config that has none. */
+enum status stop_bands(const struct stop_config *config, int64_t bands[STOP_BANDS_MAX], size_t *count,
+                       struct err *err) MUST_USE;
+
+struct stop_rule;
+
+struct stop_rival {
+    char run[STOP_RUN_KEY_MAX + 1];
+    double value;
+    size_t rank; /* 0 = best */
+};
+
+/* Values are as logged (not negated). `rank_index` is the 0-based place, best first, that the threshold was
+ * read at. */
+struct stop_decision {
+    bool stop;
+    bool stale; /* a later attempt of the run is known: nothing was stored or judged */
+    size_t band_index;
+    int64_t band;
+    double value; /* what was judged: the value at the band, or the best so far when not strict */
+    double threshold;
+    size_t count; /* n: runs with a value at the band, this one included */
+    size_t rank_index;
+    struct stop_rival rivals[STOP_RIVALS_MAX]; /* the best and those nearest to `value`, best first */
+    size_t rival_count;
+};
+
+enum status stop_rule_new(const struct stop_config *config, bool maximize, struct stop_rule **out,
+                          struct err *err) MUST_USE;
+void stop_rule_free(struct stop_rule *rule);
+/* Usable as CLEANUP(stop_rule_free_at). */
+void stop_rule_free_at(struct stop_rule **rule);
+
+size_t stop_rule_band_count(const struct stop_rule *rule);
+/* Row ordinal of a band; 0 past the end. */
+int64_t stop_rule_band(const struct stop_rule *rule, size_t band_index);
+
+/* Stores the value with which `run` reached a band and judges it. One value per run and band: that of the
+ * latest attempt; a first value of a later attempt drops the run's values of earlier ones. INVALID: not
+ * finite, no such band. */
+enum status stop_rule_observe(struct stop_rule *rule, const char *run, int64_t attempt, size_t band_index,
+                              double value_at_band, double best_so_far, struct stop_decision *out,
+                              struct err *err) MUST_USE;
+
+/* The halves of observe, for callers that store many values before they judge. */
+enum status stop_rule_store(struct stop_rule *rule, const char *run, int64_t attempt, size_t band_index,
+                            double value_at_band, bool *out_stale, struct err *err) MUST_USE;
+/* PRECONDITION when the run has no value at that band. */
+enum status stop_rule_judge(const struct stop_rule *rule, const char *run, size_t band_index,
+                            double best_so_far, struct stop_decision *out, struct err *err) MUST_USE;
+
+/* Forgets every value of a run. */
+void stop_rule_forget(struct stop_rule *rule, const char *run);
+
+#endif
