@@ -19,7 +19,10 @@ struct buffer {
     bool failed;
 };
 
-#define BUFFER_INIT {.data = NULL, .length = 0, .capacity = 0, .failed = false}
+#define BUFFER_INIT                                               \
+    {                                                             \
+        .data = NULL, .length = 0, .capacity = 0, .failed = false \
+    }
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_puts(struct buffer *buffer, const char *text);

@@ -40,6 +40,7 @@ enum status status_from_grpc(int grpc)
     return STATUS_INTERNAL;
 }
 
+PRINTF_LIKE(2, 0)
 static void format_text(struct err *err, const char *format, va_list args)
 {
     int length = vsnprintf(err->text, sizeof err->text, format, args);

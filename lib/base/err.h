@@ -14,20 +14,20 @@
 
 enum status {
     STATUS_OK = 0,
-    STATUS_CANCELLED,      /* the caller gave up */
-    STATUS_INVALID,        /* the input is wrong whatever the state is */
-    STATUS_DEADLINE,       /* no answer in time */
-    STATUS_NOT_FOUND,      /* the named thing does not exist */
-    STATUS_ALREADY_EXISTS, /* the named thing exists already */
-    STATUS_DENIED,         /* known, but not permitted */
-    STATUS_UNAUTHENTICATED,/* no or wrong credentials */
-    STATUS_EXHAUSTED,      /* a limit is reached */
-    STATUS_PRECONDITION,   /* the state does not allow it */
-    STATUS_CONFLICT,       /* a concurrent change won: run the whole transaction again */
-    STATUS_UNIMPLEMENTED,  /* this build does not do it */
-    STATUS_UNAVAILABLE,    /* a peer or the database is away */
-    STATUS_INTERNAL,       /* our bug, or a peer's nonsense */
-    STATUS_IO,             /* the operating system refused */
+    STATUS_CANCELLED,       /* the caller gave up */
+    STATUS_INVALID,         /* the input is wrong whatever the state is */
+    STATUS_DEADLINE,        /* no answer in time */
+    STATUS_NOT_FOUND,       /* the named thing does not exist */
+    STATUS_ALREADY_EXISTS,  /* the named thing exists already */
+    STATUS_DENIED,          /* known, but not permitted */
+    STATUS_UNAUTHENTICATED, /* no or wrong credentials */
+    STATUS_EXHAUSTED,       /* a limit is reached */
+    STATUS_PRECONDITION,    /* the state does not allow it */
+    STATUS_CONFLICT,        /* a concurrent change won: run the whole transaction again */
+    STATUS_UNIMPLEMENTED,   /* this build does not do it */
+    STATUS_UNAVAILABLE,     /* a peer or the database is away */
+    STATUS_INTERNAL,        /* our bug, or a peer's nonsense */
+    STATUS_IO,              /* the operating system refused */
     STATUS_NO_MEMORY,
     STATUS_COUNT
 };
@@ -39,9 +39,13 @@ struct err {
     char text[ERR_TEXT_MAX];
 };
 
-#define ERR_INIT {.code = STATUS_OK, .text = ""}
+#define ERR_INIT                      \
+    {                                 \
+        .code = STATUS_OK, .text = "" \
+    }
 
-/* Facts about a code: `name` as printed, `grpc` status number, `exit_code` of the CLI, `retry` if trying again can help. */
+/* Facts about a code: `name` as printed, `grpc` status number, `exit_code` of the CLI, `retry` if trying
+ * again can help. */
 struct status_info {
     const char *name;
     int grpc;
@@ -59,7 +63,8 @@ enum status status_from_grpc(int grpc);
 enum status err_set(struct err *err, enum status code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* As err_set, with ": " and the text of errno `number` appended. */
-enum status err_set_errno(struct err *err, enum status code, int number, const char *format, ...) PRINTF_LIKE(4, 5);
+enum status err_set_errno(struct err *err, enum status code, int number, const char *format, ...)
+    PRINTF_LIKE(4, 5);
 
 /* Puts "context: " before the text, returns the code that was there. */
 enum status err_context(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -20,7 +20,8 @@ enum status file_read(const char *path, size_t limit, struct buffer *out, struct
 {
     int fd CLEANUP(file_close) = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return err_set_errno(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, "cannot read %s", path);
+        return err_set_errno(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, "cannot read %s",
+                             path);
     size_t total = 0;
     for (;;) {
         char chunk[16384];
@@ -69,7 +70,8 @@ static void sync_folder_of(const char *path)
         (void)fsync(fd); /* some file systems refuse; the rename is still ordered */
 }
 
-enum status file_write_atomic(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
+enum status file_write_atomic(const char *path, const void *bytes, size_t length, mode_t mode,
+                              struct err *err)
 {
     char temporary[PATH_MAX];
     int printed = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());

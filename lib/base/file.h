@@ -16,7 +16,8 @@
 enum status file_read(const char *path, size_t limit, struct buffer *out, struct err *err) MUST_USE;
 
 /* Replaces the file by temporary file, fsync and rename (and fsync of its folder). IO. */
-enum status file_write_atomic(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err) MUST_USE;
+enum status file_write_atomic(const char *path, const void *bytes, size_t length, mode_t mode,
+                              struct err *err) MUST_USE;
 
 /* Makes the folder and its parents. Existing ones are fine. IO. */
 enum status file_make_dirs(const char *path, mode_t mode, struct err *err) MUST_USE;

@@ -39,10 +39,14 @@ struct log_field {
 #define LOG_ERR(e) LOG_TEXT("status", status_info((e)->code)->name), LOG_TEXT("error", (e)->text)
 
 /* `subsystem` is a static text such as "controller". At most 16 fields. */
-#define log_debug(subsystem, ...) log_event(LOG_LEVEL_DEBUG, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
-#define log_info(subsystem, ...) log_event(LOG_LEVEL_INFO, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
-#define log_warn(subsystem, ...) log_event(LOG_LEVEL_WARN, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
-#define log_error(subsystem, ...) log_event(LOG_LEVEL_ERROR, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
+#define log_debug(subsystem, ...) \
+    log_event(LOG_LEVEL_DEBUG, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
+#define log_info(subsystem, ...) \
+    log_event(LOG_LEVEL_INFO, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
+#define log_warn(subsystem, ...) \
+    log_event(LOG_LEVEL_WARN, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
+#define log_error(subsystem, ...) \
+    log_event(LOG_LEVEL_ERROR, subsystem, __VA_ARGS__, (struct log_field){.kind = LOG_KIND_END})
 
 /* Fields end with one of kind LOG_KIND_END; use the macros. */
 void log_event(enum log_level level, const char *subsystem, const char *event, ...);

@@ -43,7 +43,8 @@ static void philox_round(uint32_t c[4], const uint32_t k[2])
 {
     uint64_t a = (uint64_t)0xD2511F53u * c[0];
     uint64_t b = (uint64_t)0xCD9E8D57u * c[2];
-    uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k[1], (uint32_t)a};
+    uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k[1],
+                        (uint32_t)a};
     for (int i = 0; i < 4; i++)
         c[i] = next[i];
 }
@@ -78,7 +79,8 @@ static uint64_t hash_path(const char *path)
 uint64_t random_draw_u64(uint64_t seed, uint64_t ordinal, const char *path, uint32_t index)
 {
     uint64_t stream = hash_path(path) + (uint64_t)index * 0x9e3779b97f4a7c15u;
-    uint32_t counter[4] = {(uint32_t)ordinal, (uint32_t)(ordinal >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)};
+    uint32_t counter[4] = {(uint32_t)ordinal, (uint32_t)(ordinal >> 32), (uint32_t)stream,
+                           (uint32_t)(stream >> 32)};
     uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     uint32_t out[4];
     random_philox(counter, key, out);
