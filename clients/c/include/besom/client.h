@@ -1,0 +1,156 @@
+/**
+ * libbesom: the C client of Besom.
+ *
+ * A client holds one connection to a controller (or to a suggestion or scheduler service), reconnects by itself and
+ * may be used by many threads. Requests and responses are the protobuf-c messages of besom/v1; a response belongs to
+ * the caller and is freed with besom_message_free().
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BESOM_CLIENT_H
+#define BESOM_CLIENT_H
+
+#include <besom/v1/run_service.pb-c.h>
+#include <besom/v1/scheduler_service.pb-c.h>
+#include <besom/v1/suggestion_service.pb-c.h>
+#include <besom/v1/sweep_service.pb-c.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define BESOM_API __attribute__((visibility("default")))
+#define BESOM_MUST_USE __attribute__((warn_unused_result))
+#else
+#define BESOM_API
+#define BESOM_MUST_USE
+#endif
+
+/** Results; numbers are those of gRPC. */
+typedef enum besom_status {
+    BESOM_OK = 0,
+    BESOM_CANCELLED = 1,
+    BESOM_INVALID = 3,
+    BESOM_DEADLINE = 4,
+    BESOM_NOT_FOUND = 5,
+    BESOM_ALREADY_EXISTS = 6,
+    BESOM_DENIED = 7,
+    BESOM_EXHAUSTED = 8,
+    BESOM_PRECONDITION = 9,
+    BESOM_CONFLICT = 10,
+    BESOM_UNIMPLEMENTED = 12,
+    BESOM_INTERNAL = 13,
+    BESOM_UNAVAILABLE = 14,
+    BESOM_UNAUTHENTICATED = 16
+} besom_status;
+
+/** Filled by a function that fails; owned by the caller. */
+typedef struct besom_error {
+    besom_status code;
+    char text[1024];
+} besom_error;
+
+/** "not found", ...; never NULL. */
+BESOM_API const char *besom_status_name(besom_status code);
+/** Exit code of a command that ends with it: 0, 1, 2 (invalid), 3 (not found), 4 (unavailable), 5 (not permitted). */
+BESOM_API int besom_status_exit_code(besom_status code);
+
+typedef struct besom_client besom_client;
+
+#define BESOM_CLIENT_OPTIONS_VERSION 1
+/** Initialise with BESOM_CLIENT_OPTIONS_INIT; unset fields (NULL, 0) mean what their comment says. */
+typedef struct besom_client_options {
+    int version;
+    const char *address;         /**< "host:port" or "unix:/path"; NULL: BESOM_ADDRESS, else BESOM_HOME/endpoint */
+    const char *token;           /**< NULL: BESOM_TOKEN, else BESOM_HOME/token when the endpoint comes from there */
+    const char *ca_file;         /**< PEM; set = TLS with this root. NULL: BESOM_CA_FILE */
+    const char *certificate_file;/**< client certificate (mTLS), PEM. NULL: BESOM_CERT_FILE */
+    const char *key_file;        /**< its key, PEM. NULL: BESOM_KEY_FILE */
+    const char *server_name;     /**< name expected in the server's certificate; NULL = the address's host */
+    int tls;                     /**< TLS with the system's roots even without ca_file */
+    int insecure;                /**< lets a token go over TCP without TLS */
+    int64_t timeout_ms;          /**< of each unary call with its retries; 0 = 30 s */
+} besom_client_options;
+#define BESOM_CLIENT_OPTIONS_INIT                                                                                  \
+    {                                                                                                              \
+        .version = BESOM_CLIENT_OPTIONS_VERSION                                                                    \
+    }
+
+/** Connects lazily. BESOM_INVALID, BESOM_DENIED (a token over plain TCP), BESOM_UNAVAILABLE (no address is known:
+ * the text says to run `besom up` or to set BESOM_ADDRESS). */
+BESOM_API besom_status besom_client_new(const besom_client_options *options, besom_client **out,
+                                        besom_error *error) BESOM_MUST_USE;
+BESOM_API void besom_client_free(besom_client *client);
+/** The address in use. */
+BESOM_API const char *besom_client_address(const besom_client *client);
+
+/** Frees any response. NULL is fine. */
+BESOM_API void besom_message_free(void *message);
+
+/** One row per unary call: X(function, Request type, Response type). */
+#define BESOM_UNARY_CALLS(X)                                                                                       \
+    X(besom_sweep_create, CreateSweep)                                                                             \
+    X(besom_sweep_get, GetSweep)                                                                                   \
+    X(besom_sweep_list, ListSweeps)                                                                                \
+    X(besom_sweep_change, ChangeSweep)                                                                             \
+    X(besom_sweep_delete, DeleteSweep)                                                                             \
+    X(besom_run_list, ListRuns)                                                                                    \
+    X(besom_agent_list, ListAgents)                                                                                \
+    X(besom_agent_register, RegisterAgent)                                                                         \
+    X(besom_agent_retire, RetireAgent)                                                                             \
+    X(besom_run_acquire, AcquireRun)                                                                               \
+    X(besom_run_finish, FinishRun)                                                                                 \
+    X(besom_run_get, GetRun)                                                                                       \
+    X(besom_run_stop, StopRun)                                                                                     \
+    X(besom_run_delete, DeleteRun)                                                                                 \
+    X(besom_run_explain, ExplainRun)                                                                               \
+    X(besom_suggest, Suggest)                                                                                      \
+    X(besom_stops_decide, DecideStops)
+
+/* besom_status besom_sweep_get(besom_client *, const Besom__V1__GetSweepRequest *, Besom__V1__GetSweepResponse **out,
+ * besom_error *): blocking, with retries where the call is idempotent; *out is NULL on failure. */
+#define BESOM_DECLARE_UNARY(function, Name)                                                                        \
+    BESOM_API besom_status function(besom_client *client, const Besom__V1__##Name##Request *request,               \
+                                    Besom__V1__##Name##Response **out, besom_error *error) BESOM_MUST_USE;
+BESOM_UNARY_CALLS(BESOM_DECLARE_UNARY)
+#undef BESOM_DECLARE_UNARY
+
+/** A stream. Callbacks run on the library's thread, never two at a time; on_close is the last. */
+typedef struct besom_stream besom_stream;
+typedef struct besom_stream_handler {
+    /** `message` (of the stream's response type) is valid until return. */
+    void (*on_message)(void *context, const void *message);
+    /** A send that was refused with BESOM_EXHAUSTED may be tried again. May be NULL. */
+    void (*on_writable)(void *context);
+    /** error->code is BESOM_OK at a normal end. */
+    void (*on_close)(void *context, const besom_error *error);
+} besom_stream_handler;
+
+BESOM_API besom_status besom_run_track(besom_client *client, const besom_stream_handler *handler, void *context,
+                                       besom_stream **out, besom_error *error) BESOM_MUST_USE;
+/** Queues; BESOM_EXHAUSTED when the bounded queue is full, BESOM_CANCELLED when closed. Any thread. */
+BESOM_API besom_status besom_run_track_send(besom_stream *stream,
+                                            const Besom__V1__TrackRunRequest *message) BESOM_MUST_USE;
+
+BESOM_API besom_status besom_sweep_watch(besom_client *client, const Besom__V1__WatchSweepRequest *request,
+                                         const besom_stream_handler *handler, void *context, besom_stream **out,
+                                         besom_error *error) BESOM_MUST_USE;
+BESOM_API besom_status besom_run_metrics(besom_client *client, const Besom__V1__ReadMetricsRequest *request,
+                                         const besom_stream_handler *handler, void *context, besom_stream **out,
+                                         besom_error *error) BESOM_MUST_USE;
+BESOM_API besom_status besom_run_logs(besom_client *client, const Besom__V1__ReadLogsRequest *request,
+                                      const besom_stream_handler *handler, void *context, besom_stream **out,
+                                      besom_error *error) BESOM_MUST_USE;
+
+BESOM_API void besom_stream_half_close(besom_stream *stream);
+/** Releases the handle, cancelling what is open. on_close is called before it returns or has been called, unless
+ * this is called from a callback. */
+BESOM_API void besom_stream_free(besom_stream *stream);
+/** Waits until on_close has returned; BESOM_DEADLINE after timeout_ms (< 0 = for ever). Not from a callback. */
+BESOM_API besom_status besom_stream_wait(besom_stream *stream, int64_t timeout_ms) BESOM_MUST_USE;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
