@@ -40,12 +40,15 @@ enum status status_from_grpc(int grpc)
     return STATUS_INTERNAL;
 }
 
+/* By way of a copy: the arguments may be parts of the old text. */
 PRINTF_LIKE(2, 0)
 static void format_text(struct err *err, const char *format, va_list args)
 {
-    int length = vsnprintf(err->text, sizeof err->text, format, args);
+    char text[ERR_TEXT_MAX];
+    int length = vsnprintf(text, sizeof text, format, args);
     if (length < 0)
-        err->text[0] = '\0';
+        text[0] = '\0';
+    memcpy(err->text, text, strlen(text) + 1);
 }
 
 enum status err_set(struct err *err, enum status code, const char *format, ...)

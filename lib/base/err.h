@@ -59,7 +59,8 @@ const struct status_info *status_info(enum status code);
 /* The code that stands for a gRPC status number. */
 enum status status_from_grpc(int grpc);
 
-/* Sets code and text, returns code. `err` may be NULL. Text beyond ERR_TEXT_MAX is cut. */
+/* Sets code and text, returns code. `err` may be NULL. Text beyond ERR_TEXT_MAX is cut. The old
+ * text may be among the arguments. */
 enum status err_set(struct err *err, enum status code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* As err_set, with ": " and the text of errno `number` appended. */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,8 +75,10 @@ static void sync_folder_of(const char *path)
 enum status file_write_atomic(const char *path, const void *bytes, size_t length, mode_t mode,
                               struct err *err)
 {
+    static atomic_uint writes; /* threads may write the same file */
     char temporary[PATH_MAX];
-    int printed = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    int printed = snprintf(temporary, sizeof temporary, "%s.%ld.%u.tmp", path, (long)getpid(),
+                           atomic_fetch_add(&writes, 1));
     if (printed < 0 || (size_t)printed >= sizeof temporary)
         return err_set(err, STATUS_INVALID, "path is too long: %s", path);
     int fd CLEANUP(file_close) = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
@@ -89,6 +93,12 @@ enum status file_write_atomic(const char *path, const void *bytes, size_t length
     return STATUS_OK;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
 enum status file_make_dirs(const char *path, mode_t mode, struct err *err)
 {
     char partial[PATH_MAX];
@@ -101,8 +111,11 @@ enum status file_make_dirs(const char *path, mode_t mode, struct err *err)
             continue;
         char kept = *slash;
         *slash = '\0';
-        if (mkdir(partial, mode) != 0 && errno != EEXIST)
-            return err_set_errno(err, STATUS_IO, errno, "cannot create folder %s", partial);
+        int number = mkdir(partial, mode) == 0 ? 0 : errno;
+        if (number == EEXIST)
+            number = is_folder(partial) ? 0 : ENOTDIR;
+        if (number != 0)
+            return err_set_errno(err, STATUS_IO, number, "cannot create folder %s", partial);
         *slash = kept;
         if (kept == '\0')
             return STATUS_OK;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -96,6 +97,7 @@ void log_event(enum log_level level, const char *subsystem, const char *event, .
 {
     if (!log_enabled(level))
         return;
+    int kept_errno = errno;
     struct line line;
     line.length = 0;
     put_time(&line);
@@ -116,6 +118,7 @@ void log_event(enum log_level level, const char *subsystem, const char *event, .
     line.text[line.length++] = '\n';
     ssize_t ignored = write(atomic_load(&output_fd), line.text, line.length);
     (void)ignored; /* a full or closed log must not stop the work */
+    errno = kept_errno;
 }
 
 void log_set_level(enum log_level level)

@@ -5,7 +5,7 @@
  *
  * time, level, subsystem, event, then key=value pairs, quoted where needed.
  * Events are named in snake_case. Never give it a secret. Thread-safe: a line
- * is one write(2).
+ * is one write(2), cut at 4 kB. errno is left as it was.
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_BASE_LOG_H
