@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-3.0-or-later
 /* err, arena, buffer, id, clock: what their headers promise. */
 #include <errno.h>
 #include <setjmp.h>

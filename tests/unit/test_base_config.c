@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-3.0-or-later
 /* Configuration: each type, where values come from and which wins, and the exact words of each refusal. */
 #include <setjmp.h>
 #include <stdarg.h>

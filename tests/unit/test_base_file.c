@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-3.0-or-later
 /* Whole files in a folder of their own: bounds, atomic replacement, folders. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-3.0-or-later
 /* Log lines, read back through a pipe. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-3.0-or-later
 /* The counter-based generator against Random123's known answers, and the draws built on it. */
 #include <setjmp.h>
 #include <stdarg.h>
