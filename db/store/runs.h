@@ -216,7 +216,7 @@ enum status store_delete_run(struct store_tx *tx, const char *sweep_id, const ch
 struct store_attempt_row {
     int32_t attempt;
     const char *agent_id, *host, *end_reason;
-    int64_t claimed_us, started_us, ended_us;
+    int64_t claimed_us, started_us, ended_us, last_sequence;
 };
 enum status store_list_attempts(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                 struct store_attempt_row **out, size_t *count, struct err *err) MUST_USE;
