@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "services/common/service.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "db/store/runs.h"
+#include "rpc/runtime.h"
+#include "services/common/signals.h"
+#include "services/common/ticker.h"
+
+#define HEALTH_NAMES_MAX 8
+#define HEALTH_INTERVAL_MS 1000
+#define STARTUP_POLL_MS 500
+#define PEM_SIZE_MAX (1u << 20)
+
+/* Embedded by target besom_proto. */
+extern const unsigned char besom_proto_descriptor_set[];
+extern const size_t besom_proto_descriptor_set_size;
+
+struct service {
+    const char *name;
+    const struct service_options *options;
+    char owner[128];
+    char application[64];
+    struct store *store;       /* owned */
+    struct token_set *tokens;  /* owned */
+    struct rpc_server *server; /* owned */
+    struct buffer certificate, key, client_ca;
+    const char *health_names[HEALTH_NAMES_MAX];
+    size_t health_count;
+    struct ticker *health; /* owned */
+    bool serving;          /* health thread only */
+};
+
+/* ---- secrets ---- */
+
+static enum status read_tokens(struct service *service, struct err *err)
+{
+    const struct config_list *files = &service->options->service_token_files;
+    TRY(token_set_new(&service->tokens, err));
+    for (size_t i = 0; i < files->count; i++)
+        if (token_set_add_file(service->tokens, files->items[i], "service", ACCESS_PUBLIC | ACCESS_SERVICE,
+                               "", err) != STATUS_OK)
+            return err_context(err, "service token");
+    return STATUS_OK;
+}
+
+static enum status read_tls(struct service *service, struct err *err)
+{
+    const struct service_options *options = service->options;
+    if ((options->tls_certificate_file == NULL) != (options->tls_key_file == NULL))
+        return err_set(err, STATUS_INVALID, "--tls-cert-file and --tls-key-file go together");
+    if (options->tls_certificate_file == NULL)
+        return options->tls_client_ca_file == NULL
+                   ? STATUS_OK
+                   : err_set(err, STATUS_INVALID, "--tls-client-ca-file needs --tls-cert-file");
+    if (file_read(options->tls_certificate_file, PEM_SIZE_MAX, &service->certificate, err) != STATUS_OK ||
+        secret_read_file(options->tls_key_file, PEM_SIZE_MAX, &service->key, err) != STATUS_OK)
+        return err_context(err, "TLS");
+    if (options->tls_client_ca_file != NULL &&
+        file_read(options->tls_client_ca_file, PEM_SIZE_MAX, &service->client_ca, err) != STATUS_OK)
+        return err_context(err, "TLS");
+    return STATUS_OK;
+}
+
+/* ---- store ---- */
+
+static enum status open_store(struct service *service, struct err *err)
+{
+    const struct service_options *options = service->options;
+    if (options->database_url == NULL)
+        return err_set(err, STATUS_INVALID, "no database named (give --database-url or BESOM_DATABASE_URL)");
+    const struct store_options store_options = {
+        .url = options->database_url,
+        .application_name = service->application,
+        .pool_size = (int)options->pool_size,
+        .unprepared = options->unprepared,
+    };
+    return store_open(&store_options, &service->store, err);
+}
+
+static enum status await_schema(struct service *service, struct err *err)
+{
+    int64_t end_ms = clock_monotonic_ms(&clock_system) + service->options->startup_wait_ms;
+    enum status told = STATUS_OK;
+    for (;;) {
+        enum status status = store_check_schema(service->store, err);
+        bool may_come = status == STATUS_UNAVAILABLE || status == STATUS_PRECONDITION ||
+                        status == STATUS_DEADLINE || status == STATUS_EXHAUSTED;
+        if (!may_come || clock_monotonic_ms(&clock_system) >= end_ms)
+            return status;
+        if (status != told)
+            log_warn(service->name, "waiting_for_database", LOG_ERR(err));
+        told = status;
+        if (signals_wait(STARTUP_POLL_MS) != 0)
+            return err_set(err, STATUS_CANCELLED, "told to end while waiting for the database");
+    }
+}
+
+/* ---- server ---- */
+
+static enum status check_addresses(const struct service_options *options, struct err *err)
+{
+    if (options->listen.count == 0)
+        return err_set(err, STATUS_INVALID, "no address to serve on (give --listen)");
+    if (options->tls_certificate_file != NULL || options->insecure)
+        return STATUS_OK;
+    for (size_t i = 0; i < options->listen.count; i++)
+        if (strncmp(options->listen.items[i], "unix:", 5) != 0)
+            return err_set(err, STATUS_INVALID,
+                           "%s would be served without TLS (give --tls-cert-file, or --insecure)",
+                           options->listen.items[i]);
+    return STATUS_OK;
+}
+
+static const char *pem(const struct buffer *buffer)
+{
+    return buffer->length == 0 ? NULL : buffer_text(buffer);
+}
+
+static enum status make_server(struct service *service, struct err *err)
+{
+    const struct service_options *options = service->options;
+    TRY(check_addresses(options, err));
+    const struct rpc_server_options server_options = {
+        .addresses = options->listen.items,
+        .address_count = options->listen.count,
+        .tls = {.certificate_pem = pem(&service->certificate),
+                .key_pem = pem(&service->key),
+                .client_ca_pem = pem(&service->client_ca)},
+        .workers = (int)options->pool_size + 2,
+        .max_message_bytes = (size_t)options->max_message_bytes,
+        .max_concurrent_calls = (size_t)options->max_calls,
+        .check = token_set_check,
+        .check_context = service->tokens,
+        .descriptor_set = besom_proto_descriptor_set,
+        .descriptor_set_size = besom_proto_descriptor_set_size,
+    };
+    return rpc_server_new(&server_options, &service->server, err);
+}
+
+static void name_owner(struct service *service)
+{
+    char host[65] = "";
+    char id[ID_SIZE];
+    (void)gethostname(host, sizeof host - 1);
+    id_make(&random_system, id);
+    (void)snprintf(service->application, sizeof service->application, "besom-%s", service->name);
+    (void)snprintf(service->owner, sizeof service->owner, "%s:%ld:%s", host, (long)getpid(), id);
+}
+
+static enum status prepare(struct service *service, struct err *err)
+{
+    TRY(read_tokens(service, err));
+    TRY(read_tls(service, err));
+    TRY(open_store(service, err));
+    TRY(make_server(service, err));
+    return await_schema(service, err);
+}
+
+enum status service_new(const char *name, const struct service_options *options, struct service **out,
+                        struct err *err)
+{
+    *out = NULL;
+    signals_block();
+    rpc_runtime_init();
+    struct service *service = calloc(1, sizeof *service);
+    if (service == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    service->name = name;
+    service->options = options;
+    name_owner(service);
+    enum status status = prepare(service, err);
+    if (status != STATUS_OK) {
+        service_free(service);
+        return status;
+    }
+    *out = service;
+    return STATUS_OK;
+}
+
+struct store *service_store(struct service *service)
+{
+    return service->store;
+}
+
+struct rpc_server *service_server(struct service *service)
+{
+    return service->server;
+}
+
+struct token_set *service_tokens(struct service *service)
+{
+    return service->tokens;
+}
+
+const char *service_owner(const struct service *service)
+{
+    return service->owner;
+}
+
+void service_add(struct service *service, const char *health_name, const struct rpc_method *methods,
+                 size_t count, void *context)
+{
+    rpc_server_add(service->server, methods, count, context);
+    if (service->health_count < HEALTH_NAMES_MAX)
+        service->health_names[service->health_count++] = health_name;
+}
+
+/* ---- health ---- */
+
+static enum status ask_database(struct store_tx *tx, void *context, struct err *err)
+{
+    int64_t uptime_ms = 0;
+    int64_t now_us = 0;
+    (void)context;
+    return store_get_uptime(tx, &uptime_ms, &now_us, err);
+}
+
+static void tell_health(struct service *service, bool serving)
+{
+    rpc_server_set_health(service->server, "", serving);
+    for (size_t i = 0; i < service->health_count; i++)
+        rpc_server_set_health(service->server, service->health_names[i], serving);
+}
+
+/* A full pool is a busy database, not a lost one: only UNAVAILABLE counts. */
+static void check_database(void *context)
+{
+    struct service *service = context;
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct err err = ERR_INIT;
+    bool serving = store_read(service->store, &arena, ask_database, NULL, &err) != STATUS_UNAVAILABLE;
+    if (serving == service->serving)
+        return;
+    service->serving = serving;
+    tell_health(service, serving);
+    if (serving)
+        log_info(service->name, "serving");
+    else
+        log_warn(service->name, "not_serving", LOG_ERR(&err));
+}
+
+/* ---- life ---- */
+
+static void log_addresses(const struct service *service)
+{
+    for (size_t i = 0; i < service->options->listen.count; i++)
+        log_info(service->name, "listening", LOG_TEXT("address", service->options->listen.items[i]),
+                 LOG_INT("port", rpc_server_port(service->server, i)));
+}
+
+static enum status start(struct service *service, struct err *err)
+{
+    if (token_set_count(service->tokens) == 0)
+        return err_set(err, STATUS_INVALID,
+                       "no token configured (give --service-token-file or BESOM_SERVICE_TOKEN_FILE)");
+    TRY(rpc_server_start(service->server, err));
+    rpc_server_set_health(service->server, "live", true);
+    log_addresses(service);
+    return ticker_start("health", HEALTH_INTERVAL_MS, check_database, service, &service->health, err);
+}
+
+enum status service_run(struct service *service, struct err *err)
+{
+    enum status status = start(service, err);
+    if (status == STATUS_OK) {
+        log_info(service->name, "ready", LOG_TEXT("owner", service->owner));
+        int number = signals_wait(-1);
+        log_info(service->name, "draining", LOG_INT("signal", number));
+        signals_release();
+    }
+    ticker_stop(service->health);
+    service->health = NULL;
+    rpc_server_shutdown(service->server, service->options->drain_ms);
+    log_info(service->name, "stopped");
+    return status;
+}
+
+void service_free(struct service *service)
+{
+    if (service == NULL)
+        return;
+    rpc_server_free(service->server);
+    if (service->store != NULL)
+        store_close(service->store);
+    token_set_free(service->tokens);
+    buffer_free(&service->certificate);
+    buffer_free(&service->key);
+    buffer_free(&service->client_ca);
+    free(service);
+}
