@@ -88,33 +88,51 @@ BESOM_API const char *besom_client_address(const besom_client *client);
 /** Frees any response. NULL is fine. */
 BESOM_API void besom_message_free(void *message);
 
-/** One row per unary call: X(function, Request type, Response type). */
+/** One row per unary call: X(function, type of Request and Response, the same in lower case, service, 1 when it may be sent twice).
+ * besom_sweep_create may be sent twice as well when its request_id is set. */
 #define BESOM_UNARY_CALLS(X)                                                                                       \
-    X(besom_sweep_create, CreateSweep)                                                                             \
-    X(besom_sweep_get, GetSweep)                                                                                   \
-    X(besom_sweep_list, ListSweeps)                                                                                \
-    X(besom_sweep_change, ChangeSweep)                                                                             \
-    X(besom_sweep_delete, DeleteSweep)                                                                             \
-    X(besom_run_list, ListRuns)                                                                                    \
-    X(besom_agent_list, ListAgents)                                                                                \
-    X(besom_agent_register, RegisterAgent)                                                                         \
-    X(besom_agent_retire, RetireAgent)                                                                             \
-    X(besom_run_acquire, AcquireRun)                                                                               \
-    X(besom_run_finish, FinishRun)                                                                                 \
-    X(besom_run_get, GetRun)                                                                                       \
-    X(besom_run_stop, StopRun)                                                                                     \
-    X(besom_run_delete, DeleteRun)                                                                                 \
-    X(besom_run_explain, ExplainRun)                                                                               \
-    X(besom_suggest, Suggest)                                                                                      \
-    X(besom_stops_decide, DecideStops)
+    X(besom_sweep_create, CreateSweep, create_sweep, SweepService, 0)                                              \
+    X(besom_sweep_get, GetSweep, get_sweep, SweepService, 1)                                                       \
+    X(besom_sweep_list, ListSweeps, list_sweeps, SweepService, 1)                                                  \
+    X(besom_sweep_change, ChangeSweep, change_sweep, SweepService, 1)                                              \
+    X(besom_sweep_delete, DeleteSweep, delete_sweep, SweepService, 0)                                              \
+    X(besom_run_list, ListRuns, list_runs, SweepService, 1)                                                        \
+    X(besom_agent_list, ListAgents, list_agents, SweepService, 1)                                                  \
+    X(besom_agent_register, RegisterAgent, register_agent, RunService, 1)                                          \
+    X(besom_agent_retire, RetireAgent, retire_agent, RunService, 1)                                                \
+    X(besom_run_acquire, AcquireRun, acquire_run, RunService, 1)                                                   \
+    X(besom_run_finish, FinishRun, finish_run, RunService, 1)                                                      \
+    X(besom_run_get, GetRun, get_run, RunService, 1)                                                               \
+    X(besom_run_stop, StopRun, stop_run, RunService, 1)                                                            \
+    X(besom_run_delete, DeleteRun, delete_run, RunService, 0)                                                      \
+    X(besom_run_explain, ExplainRun, explain_run, RunService, 1)                                                   \
+    X(besom_suggest, Suggest, suggest, SuggestionService, 1)                                                       \
+    X(besom_stops_decide, DecideStops, decide_stops, SchedulerService, 1)
 
 /* besom_status besom_sweep_get(besom_client *, const Besom__V1__GetSweepRequest *, Besom__V1__GetSweepResponse **out,
  * besom_error *): blocking, with retries where the call is idempotent; *out is NULL on failure. */
-#define BESOM_DECLARE_UNARY(function, Name)                                                                        \
+#define BESOM_DECLARE_UNARY(function, Name, name, Service, idempotent)                                             \
     BESOM_API besom_status function(besom_client *client, const Besom__V1__##Name##Request *request,               \
                                     Besom__V1__##Name##Response **out, besom_error *error) BESOM_MUST_USE;
 BESOM_UNARY_CALLS(BESOM_DECLARE_UNARY)
 #undef BESOM_DECLARE_UNARY
+
+/** Runs once, on the library's thread: `response` (of the call's response type) is valid until return, NULL on failure. */
+typedef void besom_done(void *context, const void *response, const besom_error *error);
+/** A call under way. Every one is given back with besom_call_free, before or after `done` was called. */
+typedef struct besom_call besom_call;
+
+/* besom_call *besom_run_acquire_async(besom_client *, const Besom__V1__AcquireRunRequest *, int64_t timeout_ms,
+ * besom_done *, void *context): one try, without waiting. NULL only without memory (`done` is not called then). */
+#define BESOM_DECLARE_ASYNC(function, Name, name, Service, idempotent)                                             \
+    BESOM_API besom_call *function##_async(besom_client *client, const Besom__V1__##Name##Request *request,        \
+                                           int64_t timeout_ms, besom_done *done, void *context) BESOM_MUST_USE;
+BESOM_UNARY_CALLS(BESOM_DECLARE_ASYNC)
+#undef BESOM_DECLARE_ASYNC
+/** Asks for an early end: `done` is called with BESOM_CANCELLED unless the answer was there already. */
+BESOM_API void besom_call_cancel(besom_call *call);
+/** Gives the handle back; the call goes on and `done` is still called. NULL is fine. */
+BESOM_API void besom_call_free(besom_call *call);
 
 /** A stream. Callbacks run on the library's thread, never two at a time; on_close is the last. */
 typedef struct besom_stream besom_stream;

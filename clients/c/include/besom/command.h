@@ -7,6 +7,10 @@
 
 #include <besom/client.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** What the macros stand for. */
 typedef struct besom_command_input {
     const char *const *items; /**< template; count 0 = ${env} ${interpreter} ${program} ${args} */
@@ -21,5 +25,9 @@ typedef struct besom_command_input {
 BESOM_API besom_status besom_command_expand(const besom_command_input *input, char ***argv, int *needs_file,
                                             besom_error *error) BESOM_MUST_USE;
 BESOM_API void besom_command_free(char **argv);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

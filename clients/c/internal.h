@@ -1,0 +1,26 @@
+/*
+ * What the parts of libbesom share: the client behind its opaque type and the
+ * way from the project's errors to the public ones. Not installed.
+ */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BESOM_CLIENT_INTERNAL_H
+#define BESOM_CLIENT_INTERNAL_H
+
+#include <besom/client.h>
+
+#include "base/err.h"
+#include "rpc/client.h"
+
+struct besom_client {
+    struct rpc_channel *channel; /* owned */
+    char *address;               /* owned */
+    int64_t timeout_ms;
+};
+
+/* Copies code and text; `error` may be NULL. Returns the code. */
+besom_status error_export(besom_error *error, const struct err *err);
+
+/* Sets code and text; `error` may be NULL. Returns the code. */
+besom_status error_set(besom_error *error, enum status code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#endif
