@@ -72,10 +72,8 @@ typedef struct besom_client_options {
     int insecure;                /**< lets a token go over TCP without TLS */
     int64_t timeout_ms;          /**< of each unary call with its retries; 0 = 30 s */
 } besom_client_options;
-#define BESOM_CLIENT_OPTIONS_INIT                                                                                  \
-    {                                                                                                              \
-        .version = BESOM_CLIENT_OPTIONS_VERSION                                                                    \
-    }
+/* by position: C++ before 20 has no designators */
+#define BESOM_CLIENT_OPTIONS_INIT {BESOM_CLIENT_OPTIONS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** Connects lazily. BESOM_INVALID, BESOM_DENIED (a token over plain TCP), BESOM_UNAVAILABLE (no address is known:
  * the text says to run `besom up` or to set BESOM_ADDRESS). */
