@@ -10,6 +10,7 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 option(BESOM_WERROR "Treat warnings as errors" ON)
 set(BESOM_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 option(BESOM_COVERAGE "Instrument for coverage" OFF)
+option(BESOM_FUZZ "Build the fuzzers of tests/fuzz (clang)" OFF)
 
 add_compile_definitions(_GNU_SOURCE)
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes
