@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "services/common/json_lines.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "space/canonical.h"
+
+/* Lets one buffer of a long line go again. */
+#define KEEP_CAPACITY (1u << 20)
+
+/* ---- parsing ---- */
+
+/* The literal of Python's json module that starts at `text`, its length; 0 for none. */
+static size_t match_non_finite(const char *text, size_t length)
+{
+    static const char *const literals[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < ARRAY_LEN(literals); i++) {
+        size_t size = strlen(literals[i]);
+        if (size <= length && memcmp(text, literals[i], size) == 0)
+            return size;
+    }
+    return 0;
+}
+
+/* Length of the string literal at text[0] == '"', its quotes included. */
+static size_t skip_string(const char *text, size_t length)
+{
+    size_t at = 1;
+    while (at < length && text[at] != '"')
+        at += text[at] == '\\' ? 2 : 1;
+    return at < length ? at + 1 : length;
+}
+
+static void replace_non_finite(const char *text, size_t length, struct buffer *out)
+{
+    size_t copied = 0;
+    for (size_t at = 0; at < length;) {
+        if (text[at] == '"') {
+            at += skip_string(text + at, length - at);
+            continue;
+        }
+        size_t size = match_non_finite(text + at, length - at);
+        if (size == 0) {
+            at++;
+            continue;
+        }
+        buffer_append(out, text + copied, at - copied);
+        buffer_puts(out, "null");
+        at += size;
+        copied = at;
+    }
+    buffer_append(out, text + copied, length - copied);
+}
+
+enum status json_lines_parse(const char *text, size_t length, json_t **out, struct err *err)
+{
+    struct buffer clean CLEANUP(buffer_free) = BUFFER_INIT;
+    json_error_t error;
+    replace_non_finite(text, length, &clean);
+    if (clean.failed)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    const char *bytes = buffer_text(&clean);
+    *out = json_loadb(bytes, clean.length, JSON_DECODE_ANY, &error);
+    if (*out == NULL && json_error_code(&error) == json_error_numeric_overflow)
+        *out = json_loadb(bytes, clean.length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);
+    if (*out == NULL)
+        return err_set(err, STATUS_INVALID, "not JSON: column %d: %s", error.column, error.text);
+    return STATUS_OK;
+}
+
+enum status json_lines_set(json_t *object, const char *key, json_t *value, struct err *err)
+{
+    if (value == NULL || json_object_set_new(object, key, value) != 0)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    return STATUS_OK;
+}
+
+/* ---- serving ---- */
+
+/* Reads up to the line's end, which is left out. False at the end of the input; *too_long: the line was
+ * dropped. */
+static bool read_line(FILE *in, struct buffer *line, bool *too_long)
+{
+    char part[65536];
+    *too_long = false;
+    if (line->capacity > KEEP_CAPACITY)
+        buffer_free(line);
+    buffer_clear(line);
+    while (fgets(part, sizeof part, in) != NULL) {
+        size_t length = strlen(part);
+        bool ended = length > 0 && part[length - 1] == '\n';
+        if (!*too_long)
+            buffer_append(line, part, ended ? length - 1 : length);
+        if (line->length > JSON_LINE_MAX || line->failed) {
+            *too_long = true;
+            buffer_free(line);
+        }
+        if (ended)
+            return true;
+    }
+    return line->length > 0 || *too_long;
+}
+
+static const struct json_lines_op *find_op(const struct json_lines_op *ops, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(ops[i].name, name) == 0)
+            return &ops[i];
+    return NULL;
+}
+
+struct session {
+    const struct json_lines_op *ops;
+    size_t count;
+    void *context;
+    bool quit;
+};
+
+static enum status run_line(struct session *session, const struct buffer *line, json_t *answer,
+                            struct err *err)
+{
+    json_t *request = NULL;
+    TRY(json_lines_parse(buffer_text(line), line->length, &request, err));
+    const char *name = json_string_value(json_object_get(request, "op"));
+    const struct json_lines_op *op = name == NULL ? NULL : find_op(session->ops, session->count, name);
+    enum status status = STATUS_OK;
+    if (name == NULL)
+        status = err_set(err, STATUS_INVALID, "a line is an object with the text \"op\"");
+    else if (strcmp(name, "quit") == 0)
+        session->quit = true;
+    else if (op == NULL)
+        status = err_set(err, STATUS_INVALID, "unknown op \"%.64s\"", name);
+    else
+        status = op->run(session->context, request, answer, err);
+    json_decref(request);
+    if (session->quit)
+        status = json_lines_set(answer, "ok", json_true(), err);
+    return status;
+}
+
+static void write_answer(FILE *out, json_t *answer, enum status status, const struct err *err)
+{
+    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    struct buffer clean CLEANUP(buffer_free) = BUFFER_INIT;
+    if (status != STATUS_OK) {
+        json_object_clear(answer);
+        /* A cut error text may end within a character. */
+        for (const char *c = err->text; *c != '\0'; c++)
+            buffer_putc(&clean, (unsigned char)*c < 0x80 ? *c : '?');
+        (void)json_object_set_new(answer, "error", json_string(buffer_text(&clean)));
+    }
+    canonical_write_json(&text, answer);
+    (void)fprintf(out, "%s\n", text.failed ? "{\"error\":\"out of memory\"}" : buffer_text(&text));
+    (void)fflush(out);
+}
+
+static bool is_blank(const struct buffer *line)
+{
+    return strspn(buffer_text(line), " \t\r") == line->length;
+}
+
+static void answer_line(struct session *session, FILE *out, const struct buffer *line, bool too_long)
+{
+    struct err err = ERR_INIT;
+    enum status status;
+    json_t *answer = json_object();
+    if (too_long)
+        status = err_set(&err, STATUS_INVALID, "the line is longer than %u bytes", JSON_LINE_MAX);
+    else
+        status = run_line(session, line, answer, &err);
+    write_answer(out, answer, status, &err);
+    json_decref(answer);
+}
+
+enum status json_lines_serve(FILE *in, FILE *out, const struct json_lines_op *ops, size_t count,
+                             void *context, struct err *err)
+{
+    struct session session = {.ops = ops, .count = count, .context = context, .quit = false};
+    struct buffer line CLEANUP(buffer_free) = BUFFER_INIT;
+    bool too_long = false;
+    while (!session.quit && !ferror(out) && read_line(in, &line, &too_long))
+        if (too_long || !is_blank(&line))
+            answer_line(&session, out, &line, too_long);
+    if (ferror(in))
+        return err_set_errno(err, STATUS_IO, errno, "reading the requests");
+    if (ferror(out))
+        return err_set_errno(err, STATUS_IO, errno, "writing the answers");
+    return STATUS_OK;
+}
