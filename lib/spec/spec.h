@@ -83,7 +83,8 @@ struct spec_options {
     const char *project;
     const char *entity;
     bool has_seed;
-    uint64_t seed;
+    uint64_t seed;        /* below 2^63 */
+    bool require_program; /* a command that needs ${program} without one is an error, not a warning */
 };
 
 enum spec_severity { SPEC_ERROR, SPEC_WARNING };

@@ -1,0 +1,254 @@
+/*
+ * The smaller sections of a file: metric, early_terminate, retry, controller,
+ * tags.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+
+#include "spec/schema.h"
+
+const char *const schema_goal_names[] = {"minimize", "maximize"};
+const size_t schema_goal_count = ARRAY_LEN(schema_goal_names);
+const char *const schema_impute_names[] = {"worst", "best", "latest", "false"};
+const size_t schema_impute_count = ARRAY_LEN(schema_impute_names);
+const char *const schema_retry_names[] = {"crashed", "lost", "preempted", "failed"};
+const size_t schema_retry_count = ARRAY_LEN(schema_retry_names);
+
+/* ---- metric ---- */
+
+static void read_goal(struct schema *schema, const struct node *value, void *field)
+{
+    size_t choice;
+    if (schema_read_choice(schema, value, "goal", schema_goal_names, schema_goal_count, &choice))
+        *(enum spec_goal *)field = (enum spec_goal)choice;
+}
+
+static void read_target(struct schema *schema, const struct node *value, void *field)
+{
+    struct spec_metric *metric = field;
+    size_t before = schema->reader.problems->error_count;
+    schema_read_number(schema, value, &metric->target);
+    metric->has_target = schema->reader.problems->error_count == before;
+}
+
+static void read_impute(struct schema *schema, const struct node *value, void *field)
+{
+    size_t choice;
+    if (schema_read_choice(schema, value, "impute", schema_impute_names, SPEC_IMPUTE_NONE, &choice))
+        *(enum spec_impute *)field = (enum spec_impute)choice;
+}
+
+/* `false` unquoted is a boolean and means the same. */
+static void read_impute_while_running(struct schema *schema, const struct node *value, void *field)
+{
+    size_t choice;
+    if (value->kind == NODE_SCALAR && value->scalar.kind == SCALAR_BOOL && !value->scalar.flag)
+        *(enum spec_impute *)field = SPEC_IMPUTE_NONE;
+    else if (schema_read_choice(schema, value, "impute_while_running", schema_impute_names,
+                                schema_impute_count, &choice))
+        *(enum spec_impute *)field = (enum spec_impute)choice;
+}
+
+static const struct schema_key metric_keys[] = {
+    {"name", schema_read_text, offsetof(struct spec_metric, name), true},
+    {"goal", read_goal, offsetof(struct spec_metric, goal), true},
+    {"target", read_target, 0, true},
+    {"impute", read_impute, offsetof(struct spec_metric, impute), true},
+    {"impute_while_running", read_impute_while_running, offsetof(struct spec_metric, impute_while_running),
+     true},
+};
+
+static const struct schema_section metric_section = {"metric", metric_keys, ARRAY_LEN(metric_keys), false};
+
+void schema_read_metric(struct schema *schema, const struct node *value, void *field)
+{
+    struct spec *spec = field;
+    size_t before = schema->reader.problems->error_count;
+    if (!schema_read_section(schema, &metric_section, value, &spec->metric))
+        return;
+    if (spec->metric.name == NULL && schema->reader.problems->error_count == before)
+        schema_error(schema, value, "metric needs a name");
+}
+
+/* ---- early_terminate ---- */
+
+struct hyperband_fields {
+    bool typed;
+    int64_t min_iter, max_iter, s; /* 0 = not given */
+    double eta;
+    bool strict;
+};
+
+static void read_type(struct schema *schema, const struct node *value, void *field)
+{
+    static const char *const types[] = {"hyperband"};
+    size_t choice;
+    schema_read_choice(schema, value, "type of early_terminate", types, ARRAY_LEN(types), &choice);
+    *(bool *)field = true;
+}
+
+static void read_eta(struct schema *schema, const struct node *value, void *field)
+{
+    double eta;
+    if (!schema_number_of(schema, value, &eta) || !(eta > 1))
+        schema_error(schema, value, "eta must be a number greater than 1");
+    else
+        *(double *)field = eta;
+}
+
+static const struct schema_key hyperband_keys[] = {
+    {"type", read_type, offsetof(struct hyperband_fields, typed), true},
+    {"min_iter", schema_read_count, offsetof(struct hyperband_fields, min_iter), true},
+    {"max_iter", schema_read_count, offsetof(struct hyperband_fields, max_iter), true},
+    {"s", schema_read_count, offsetof(struct hyperband_fields, s), true},
+    {"eta", read_eta, offsetof(struct hyperband_fields, eta), true},
+    {"strict", schema_read_bool, offsetof(struct hyperband_fields, strict), true},
+};
+
+static const struct schema_section hyperband_section = {"early_terminate", hyperband_keys,
+                                                        ARRAY_LEN(hyperband_keys), false};
+
+static const struct node *key_node(const struct node *map, const char *key)
+{
+    const struct node_pair *pair = node_find(map, key);
+    return pair != NULL ? pair->key : map;
+}
+
+/* max_iter with s wins over min_iter; max_iter without s says nothing by itself. */
+static bool choose_form(struct schema *schema, const struct node *map, const struct hyperband_fields *given,
+                        struct stop_config *out)
+{
+    *out = (struct stop_config){.min_iter = given->min_iter, .eta = given->eta, .strict = given->strict};
+    bool from_max = given->max_iter > 0 && given->s > 0;
+    out->form = from_max ? STOP_FORM_MAX_ITER : STOP_FORM_MIN_ITER;
+    if (from_max) {
+        out->max_iter = given->max_iter;
+        out->s = given->s;
+        out->min_iter = 0;
+        if (given->min_iter > 0)
+            schema_warning(schema, key_node(map, "min_iter"),
+                           "min_iter is ignored: max_iter and s are given");
+        return true;
+    }
+    if (given->min_iter == 0)
+        schema_error(schema, map,
+                     given->max_iter > 0 ? "max_iter needs s, the number of bands below it"
+                                         : "early_terminate needs min_iter, or max_iter and s");
+    else if (given->max_iter > 0)
+        schema_warning(schema, key_node(map, "max_iter"),
+                       "max_iter is ignored without s: bands start at min_iter");
+    else if (given->s > 0)
+        schema_warning(schema, key_node(map, "s"), "s is ignored without max_iter: bands start at min_iter");
+    return given->min_iter > 0;
+}
+
+void schema_read_early_terminate(struct schema *schema, const struct node *value, void *field)
+{
+    struct spec *spec = field;
+    if (value->kind == NODE_SCALAR && value->scalar.kind == SCALAR_NULL) {
+        schema_error(schema, value,
+                     "early_terminate is empty: give type: hyperband and min_iter, or leave it out");
+        return;
+    }
+    struct hyperband_fields given = {.eta = 3, .strict = true};
+    size_t before = schema->reader.problems->error_count;
+    if (!schema_read_section(schema, &hyperband_section, value, &given))
+        return;
+    if (!given.typed)
+        schema_error(schema, value, "early_terminate needs type: hyperband");
+    if (schema->reader.problems->error_count != before ||
+        !choose_form(schema, value, &given, &spec->early_terminate))
+        return;
+    int64_t bands[STOP_BANDS_MAX];
+    size_t count;
+    struct err err = ERR_INIT;
+    if (stop_bands(&spec->early_terminate, bands, &count, &err) != STATUS_OK)
+        schema_error(schema, value, "%s", err.text);
+    spec->has_early_terminate = true;
+}
+
+/* ---- retry ---- */
+
+static void read_retry_max(struct schema *schema, const struct node *value, void *field)
+{
+    int64_t number;
+    if (!schema_integer_of(schema, value, &number) || number < 0)
+        schema_error(schema, value, "max must be a whole number, 0 for no retry");
+    else
+        *(int64_t *)field = number;
+}
+
+static void read_retry_on(struct schema *schema, const struct node *value, void *field)
+{
+    if (value->kind != NODE_LIST) {
+        schema_error(schema, value, "on must be a list of: crashed, lost, preempted, failed");
+        return;
+    }
+    unsigned bits = 0;
+    for (size_t i = 0; i < value->count; i++) {
+        size_t choice;
+        if (schema_read_choice(schema, value->items[i], "reason to retry", schema_retry_names,
+                               schema_retry_count, &choice))
+            bits |= 1u << choice;
+    }
+    *(unsigned *)field = bits;
+}
+
+static const struct schema_key retry_keys[] = {
+    {"max", read_retry_max, offsetof(struct spec_retry, max), true},
+    {"on", read_retry_on, offsetof(struct spec_retry, on), true},
+};
+
+static const struct schema_section retry_section = {"retry", retry_keys, ARRAY_LEN(retry_keys), false};
+
+void schema_read_retry(struct schema *schema, const struct node *value, void *field)
+{
+    struct spec *spec = field;
+    schema_read_section(schema, &retry_section, value, &spec->retry);
+}
+
+/* ---- controller ---- */
+
+static void read_controller_type(struct schema *schema, const struct node *value, void *field)
+{
+    static const char *const types[] = {"cloud", "local"};
+    size_t choice;
+    (void)field;
+    if (schema_read_choice(schema, value, "controller type", types, ARRAY_LEN(types), &choice) && choice == 1)
+        schema_error(schema, value,
+                     "a local controller is not available: the service decides what runs next");
+}
+
+static const struct schema_key controller_keys[] = {{"type", read_controller_type, 0, true}};
+
+static const struct schema_section controller_section = {"controller", controller_keys, 1, false};
+
+void schema_read_controller(struct schema *schema, const struct node *value, void *field)
+{
+    schema_read_section(schema, &controller_section, value, field);
+}
+
+/* ---- tags ---- */
+
+void schema_read_tags(struct schema *schema, const struct node *value, void *field)
+{
+    struct spec *spec = field;
+    if (value->kind != NODE_LIST) {
+        schema_error(schema, value, "tags must be a list of texts");
+        return;
+    }
+    const char **tags = arena_calloc(&spec->arena, value->count + 1, sizeof *tags);
+    if (tags == NULL) {
+        schema->reader.out_of_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < value->count; i++) {
+        if (value->items[i]->kind != NODE_SCALAR)
+            schema_error(schema, value->items[i], "a tag must be text, not %s",
+                         node_describe(value->items[i]));
+        else
+            tags[i] = schema_keep_text(schema, value->items[i]->text);
+    }
+    spec->tags = tags;
+    spec->tag_count = value->count;
+}
