@@ -83,24 +83,16 @@ enum status json_lines_set(json_t *object, const char *key, json_t *value, struc
  * dropped. */
 static bool read_line(FILE *in, struct buffer *line, bool *too_long)
 {
-    char part[65536];
-    *too_long = false;
+    size_t length = 0;
+    int c;
     if (line->capacity > KEEP_CAPACITY)
         buffer_free(line);
     buffer_clear(line);
-    while (fgets(part, sizeof part, in) != NULL) {
-        size_t length = strlen(part);
-        bool ended = length > 0 && part[length - 1] == '\n';
-        if (!*too_long)
-            buffer_append(line, part, ended ? length - 1 : length);
-        if (line->length > JSON_LINE_MAX || line->failed) {
-            *too_long = true;
-            buffer_free(line);
-        }
-        if (ended)
-            return true;
-    }
-    return line->length > 0 || *too_long;
+    while ((c = getc_unlocked(in)) != EOF && c != '\n')
+        if (length++ < JSON_LINE_MAX)
+            buffer_putc(line, (char)c);
+    *too_long = length > JSON_LINE_MAX || line->failed;
+    return length > 0 || c == '\n';
 }
 
 static const struct json_lines_op *find_op(const struct json_lines_op *ops, size_t count, const char *name)

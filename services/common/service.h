@@ -39,53 +39,53 @@ struct service_options {
     bool healthcheck;
 };
 
-#define SERVICE_KEY(type, member, field, ...)               \
+#define SERVICE_KEY(holder, part, field, ...)               \
     {                                                       \
-        .offset = offsetof(type, member.field), __VA_ARGS__ \
+        .offset = offsetof(holder, part.field), __VA_ARGS__ \
     }
 
-/* Rows of the common options for a `struct config_key` table; `type` is the options' struct, `member` its
- * struct service_options, `default_listen` the text of the default address. */
-#define SERVICE_KEYS(type, member, default_listen)                                                           \
-    SERVICE_KEY(type, member, listen, .name = "listen", .type = CONFIG_LIST, .initial = default_listen,      \
+/* Rows of the common options for a `struct config_key` table; `holder` is the options' struct, `part` its
+ * member of struct service_options, `default_listen` the text of the default address. */
+#define SERVICE_KEYS(holder, part, default_listen)                                                           \
+    SERVICE_KEY(holder, part, listen, .name = "listen", .type = CONFIG_LIST, .initial = default_listen,      \
                 .value_name = "ADDRESS",                                                                     \
                 .help = "Serve on host:port or unix:PATH; may be given several times"),                      \
-        SERVICE_KEY(type, member, database_url, .name = "database-url", .type = CONFIG_TEXT,                 \
+        SERVICE_KEY(holder, part, database_url, .name = "database-url", .type = CONFIG_TEXT,                 \
                     .environment = "BESOM_DATABASE_URL", .value_name = "URL",                                \
                     .help = "PostgreSQL to keep state in"),                                                  \
-        SERVICE_KEY(type, member, pool_size, .name = "pool-size", .type = CONFIG_INT, .initial = "8",        \
+        SERVICE_KEY(holder, part, pool_size, .name = "pool-size", .type = CONFIG_INT, .initial = "8",        \
                     .min = 1, .max = 1000, .value_name = "N", .help = "Most database connections"),          \
-        SERVICE_KEY(type, member, unprepared, .name = "unprepared", .type = CONFIG_BOOL,                     \
+        SERVICE_KEY(holder, part, unprepared, .name = "unprepared", .type = CONFIG_BOOL,                     \
                     .help = "Use no prepared statements, for PgBouncer in transaction mode before 1.21"),    \
-        SERVICE_KEY(type, member, startup_wait_ms, .name = "startup-wait", .type = CONFIG_DURATION_MS,       \
+        SERVICE_KEY(holder, part, startup_wait_ms, .name = "startup-wait", .type = CONFIG_DURATION_MS,       \
                     .initial = "60s", .max = -1, .value_name = "TIME",                                       \
                     .help = "How long to wait for the database and its schema at the start"),                \
-        SERVICE_KEY(type, member, service_token_files, .name = "service-token-file", .type = CONFIG_LIST,    \
+        SERVICE_KEY(holder, part, service_token_files, .name = "service-token-file", .type = CONFIG_LIST,    \
                     .environment = "BESOM_SERVICE_TOKEN_FILE", .value_name = "FILE",                         \
                     .help =                                                                                  \
                         "File with a token that services show each other; several while one is replaced"),   \
-        SERVICE_KEY(type, member, tls_certificate_file, .name = "tls-cert-file", .type = CONFIG_TEXT,        \
+        SERVICE_KEY(holder, part, tls_certificate_file, .name = "tls-cert-file", .type = CONFIG_TEXT,        \
                     .value_name = "FILE", .help = "Certificate chain in PEM for TCP addresses"),             \
-        SERVICE_KEY(type, member, tls_key_file, .name = "tls-key-file", .type = CONFIG_TEXT,                 \
+        SERVICE_KEY(holder, part, tls_key_file, .name = "tls-key-file", .type = CONFIG_TEXT,                 \
                     .value_name = "FILE", .help = "Private key of the certificate in PEM"),                  \
-        SERVICE_KEY(type, member, tls_client_ca_file, .name = "tls-client-ca-file", .type = CONFIG_TEXT,     \
+        SERVICE_KEY(holder, part, tls_client_ca_file, .name = "tls-client-ca-file", .type = CONFIG_TEXT,     \
                     .value_name = "FILE", .help = "Demand client certificates of this authority"),           \
-        SERVICE_KEY(type, member, insecure, .name = "insecure", .type = CONFIG_BOOL,                         \
+        SERVICE_KEY(holder, part, insecure, .name = "insecure", .type = CONFIG_BOOL,                         \
                     .help = "Serve TCP addresses without TLS"),                                              \
-        SERVICE_KEY(type, member, log_level, .name = "log-level", .type = CONFIG_TEXT, .initial = "info",    \
+        SERVICE_KEY(holder, part, log_level, .name = "log-level", .type = CONFIG_TEXT, .initial = "info",    \
                     .environment = "BESOM_LOG_LEVEL", .value_name = "LEVEL",                                 \
                     .help = "Least level to log: debug, info, warn, error, off"),                            \
-        SERVICE_KEY(type, member, max_message_bytes, .name = "max-message-size", .type = CONFIG_SIZE,        \
+        SERVICE_KEY(holder, part, max_message_bytes, .name = "max-message-size", .type = CONFIG_SIZE,        \
                     .initial = "4M", .min = 65536, .max = 1 << 30, .value_name = "SIZE",                     \
                     .help = "Largest message either way"),                                                   \
-        SERVICE_KEY(type, member, max_calls, .name = "max-calls", .type = CONFIG_INT, .initial = "20000",    \
+        SERVICE_KEY(holder, part, max_calls, .name = "max-calls", .type = CONFIG_INT, .initial = "20000",    \
                     .min = 1, .max = -1, .value_name = "N", .help = "Most calls and streams open together"), \
-        SERVICE_KEY(type, member, drain_ms, .name = "drain-time", .type = CONFIG_DURATION_MS,                \
+        SERVICE_KEY(holder, part, drain_ms, .name = "drain-time", .type = CONFIG_DURATION_MS,                \
                     .initial = "10s", .max = -1, .value_name = "TIME",                                       \
                     .help = "How long open calls may take to end at SIGTERM"),                               \
-        SERVICE_KEY(type, member, config_file, .name = "config", .type = CONFIG_TEXT, .value_name = "FILE",  \
+        SERVICE_KEY(holder, part, config_file, .name = "config", .type = CONFIG_TEXT, .value_name = "FILE",  \
                     .help = "Read options from FILE, one \"key = value\" a line"),                           \
-        SERVICE_KEY(type, member, healthcheck, .name = "healthcheck", .type = CONFIG_BOOL,                   \
+        SERVICE_KEY(holder, part, healthcheck, .name = "healthcheck", .type = CONFIG_BOOL,                   \
                     .help = "Ask the service that listens on these addresses; exit 0 when it is serving")
 
 /*
