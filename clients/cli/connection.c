@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "connection.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/id.h"
+
+#define TOKEN_LIMIT 4096
+
+static int read_token(struct cli *cli, const char *path, const char **out)
+{
+    *out = NULL;
+    if (path == NULL)
+        return CLI_OK;
+    struct err err = ERR_INIT;
+    struct buffer content CLEANUP(buffer_free) = BUFFER_INIT;
+    if (file_read(path, TOKEN_LIMIT, &content, &err) != STATUS_OK)
+        return cli_fail(CLI_USAGE, "--token-file: %s", err.text);
+    const char *text = buffer_text(&content);
+    size_t length = strcspn(text, " \t\r\n");
+    if (length == 0)
+        return cli_fail(CLI_USAGE, "--token-file: %s is empty", path);
+    *out = arena_strndup(&cli->arena, text, length);
+    return *out != NULL ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
+}
+
+int connection_open(struct cli *cli, const struct connection_options *options, besom_client **out)
+{
+    besom_client_options settings = BESOM_CLIENT_OPTIONS_INIT;
+    int code = read_token(cli, options->token_file, &settings.token);
+    if (code != CLI_OK)
+        return code;
+    settings.address = options->address;
+    settings.ca_file = options->ca_file;
+    settings.certificate_file = options->certificate_file;
+    settings.key_file = options->key_file;
+    settings.server_name = options->server_name;
+    settings.tls = options->tls;
+    settings.insecure = options->insecure;
+    settings.timeout_ms = options->timeout_ms;
+    besom_error error = {.code = BESOM_OK};
+    if (besom_client_new(&settings, out, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot connect");
+    return CLI_OK;
+}
+
+void connection_close(besom_client **client)
+{
+    besom_client_free(*client);
+    *client = NULL;
+}
+
+void message_release(void *message_at)
+{
+    besom_message_free(*(void **)message_at);
+}
+
+int connection_fail(const besom_error *error, const char *format, ...)
+{
+    char what[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return cli_fail((enum cli_exit)besom_status_exit_code(error->code), "%s: %s", what, error->text);
+}
+
+int id_argument(const char *text, const char *kind, const char **out)
+{
+    const char *slash = strrchr(text, '/');
+    *out = slash != NULL ? slash + 1 : text;
+    if (id_is_valid(*out))
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "'%.80s' is no %s id: expected %d lower-case letters and digits", text, kind,
+                    ID_LENGTH);
+}
