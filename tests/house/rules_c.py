@@ -14,7 +14,7 @@ BANNED = re.compile(
 
 # Each foreign library has one home; tests that measure or stage it from outside are named beside it.
 HOMES = [
-    (r"grpc/(?!.*\.pb-c\.h)", ["lib/rpc/", "tests/bench/", "tests/unit/test_rpc"]),
+    (r"grpc/(?!.*\.pb-c\.h)", ["lib/rpc/", "tests/bench/", "tests/unit/test_rpc", "tests/fuzz/fuzz_wire"]),
     (r"libpq|postgres_fe\.h|catalog/", ["db/store/", "tests/bench/", "tests/db/"]),
     (r"yaml\.h", ["lib/spec/"]),
     (r"gsl/", ["lib/space/", "lib/optim/", "tests/unit/test_space", "tests/unit/test_optim"]),
