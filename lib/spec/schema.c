@@ -13,6 +13,7 @@
 #define WORD_MAX 64
 #define PROBLEM_MAX 600
 
+PRINTF_LIKE(4, 0)
 static void report(struct schema *schema, enum spec_severity severity, const struct node *node,
                    const char *format, va_list args)
 {
@@ -77,8 +78,6 @@ static const struct schema_key *resembled_key(const struct schema_section *secti
         names[i] = section->keys[i].name;
     }
     const char *near = config_suggest(name, names, section->key_count);
-    if (near == NULL)
-        near = config_suggest(word, names, section->key_count);
     return near != NULL ? find_key(section, near) : NULL;
 }
 
@@ -140,7 +139,8 @@ bool schema_number_of(struct schema *schema, const struct node *value, double *o
     struct scalar number = value->scalar;
     if (number.kind == SCALAR_TEXT) {
         number = scalar_read_number(value->text);
-        if (number.kind == SCALAR_INTEGER || number.kind == SCALAR_REAL)
+        if ((number.kind == SCALAR_INTEGER || number.kind == SCALAR_REAL) &&
+            !(schema->reader.is_json && value->plain))
             schema_warning(schema, value, "%.80s is text in YAML 1.1: read as the number %g", value->text,
                            number.kind == SCALAR_REAL ? number.real : (double)number.integer);
     }
