@@ -1,77 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A local stack and agents that are killed on purpose, and what the journal must say afterwards."""
+"""A local stack that is killed on purpose, and what the journal of its runs must say afterwards."""
 import json
 import os
 import random
-import shutil
 import signal
-import subprocess
-import tempfile
+import sys
 import time
 
-BIN = os.environ.get("BESOM_BIN", os.path.abspath("build/dev/bin"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import localstack  # noqa: E402
+
 SERVICES = ("besom-controlle", "besom-suggestio", "besom-scheduler")  # as the kernel cuts the names
 POINT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "point.py")
 LEASE_S = 3
 LOST_AFTER_S = 60
 
 
-def processes():
-    """pid → (parent, comm) of every process that is not a zombie."""
-    found = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat") as stat:
-                text = stat.read()
-        except OSError:
-            continue
-        name = text[text.index("(") + 1:text.rindex(")")]
-        state, parent = text[text.rindex(")") + 2:].split()[:2]
-        if state != "Z":
-            found[int(entry)] = (int(parent), name)
-    return found
+class Stack(localstack.LocalStack):
+    """Short leases, a journal, and ways to hurt."""
 
-
-def environment_of(pid):
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as environ:
-            return environ.read()
-    except OSError:
-        return b""
-
-
-class Stack:
-    """`besom up` in a home of its own, and its agents."""
-
-    def __init__(self):
-        self.home = tempfile.mkdtemp(prefix="besom-faults-")
-        os.chmod(self.home, 0o755)
+    def __init__(self, slots):
+        super().__init__(BESOM_LEASE_TIME=f"{LEASE_S}s", BESOM_RENEW_TIME="1s", BESOM_LOST_AFTER=f"{LOST_AFTER_S}s",
+                         BESOM_LOG_LEVEL="debug")
         self.journal = os.path.join(self.home, "journal")
-        self.environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(("BESOM_", "WANDB_", "XDG_"))
-        }
-        self.environment.update(
-            BESOM_HOME=os.path.join(self.home, "besom"),
-            XDG_STATE_HOME=os.path.join(self.home, "state"),
-            BESOM_LEASE_TIME=f"{LEASE_S}s",
-            BESOM_RENEW_TIME="1s",
-            BESOM_LOST_AFTER=f"{LOST_AFTER_S}s",
-            BESOM_LOG_LEVEL="debug",
-            FAULTS_JOURNAL=self.journal,
-        )
-        self.agents = {}  # number → Popen
+        self.environment["FAULTS_JOURNAL"] = self.journal
+        self.slots = slots
         self.sweep = None
-        self.slots = 1
         self.data = None
-
-    def command(self, *arguments, check=True, timeout=120):
-        done = subprocess.run([os.path.join(BIN, "besom"), *arguments], env=self.environment, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
-        if check and done.returncode != 0:
-            raise AssertionError(f"besom {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        return done
 
     def query(self, *arguments):
         """A reading command, tried until the stack is up again."""
@@ -84,48 +39,24 @@ class Stack:
                 raise AssertionError(f"besom {' '.join(arguments)}: {done.stderr}")
             time.sleep(0.2)
 
-    def up(self):
-        self.command("up", "--detach")
-
-    def create(self, text):
-        path = os.path.join(self.home, "sweep.yaml")
-        with open(path, "w") as file:
-            file.write(text)
-        self.sweep = json.loads(self.command("sweep", path, "--json").stdout)["sweep_id"]
-
-    def start_agent(self, number):
-        log = open(os.path.join(self.home, f"agent-{number}.log"), "ab")
-        with log:
-            self.agents[number] = subprocess.Popen(
-                [os.path.join(BIN, "besom-agent"), "-j", str(self.slots), "--state-dir",
-                 os.path.join(self.home, f"agent-{number}"), self.sweep],
-                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    def add_agent(self, number):
+        self.start_agent(self.sweep, number, "-j", str(self.slots))
 
     def restart_dead_agents(self):
         """As an init system would. An agent that left with exit 0 was told to."""
         for number, agent in list(self.agents.items()):
-            code = agent.poll()
-            if code is not None and code != 0:
-                self.start_agent(number)
+            if agent.poll() not in (None, 0):
+                self.add_agent(number)
 
     def stack_processes(self):
         """pid → name of what the supervisor keeps: services and the postmaster."""
-        table = processes()
-        home = self.environment["BESOM_HOME"].encode()
+        table = localstack.processes()
         found = {}
         for pid, (parent, name) in table.items():
             is_postmaster = name == "postgres" and table.get(parent, (0, ""))[1] != "postgres"
-            if (name in SERVICES or is_postmaster) and home in environment_of(pid) + self.command_line(pid):
+            if (name in SERVICES or is_postmaster) and localstack.belongs_to(pid, self.home):
                 found[pid] = name
         return found
-
-    @staticmethod
-    def command_line(pid):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as line:
-                return line.read()
-        except OSError:
-            return b""
 
     def kill_one(self, rng):
         """kill -9 of one service, PostgreSQL's postmaster, or an agent."""
@@ -140,51 +71,22 @@ class Stack:
             return None
         return name
 
-    def data_directory(self):
-        """Of the private cluster, as its postmaster was told."""
-        for pid, name in self.stack_processes().items():
-            words = self.command_line(pid).decode().split("\0")
-            if name == "postgres" and "-D" in words:
-                self.data = words[words.index("-D") + 1]
-        return self.data
-
     def stop_database(self):
         """Kills PostgreSQL and hides its data, so that the supervisor cannot bring it back."""
-        data = self.data_directory()
-        os.rename(data, data + ".away")
         for pid, name in self.stack_processes().items():
-            if name == "postgres":
+            words = localstack.read_bytes(f"/proc/{pid}/cmdline").decode().split("\0")
+            if name == "postgres" and "-D" in words:
+                self.data = words[words.index("-D") + 1]
+                os.rename(self.data, self.data + ".away")
                 os.kill(pid, signal.SIGKILL)
+                return True
+        return False
 
     def start_database(self):
         os.rename(self.data + ".away", self.data)
 
     def state(self):
         return self.query("status", self.sweep)
-
-    def left_behind(self):
-        """Processes that still know this home."""
-        home = self.home.encode()
-        return {pid: name for pid, (_, name) in processes().items()
-                if home in environment_of(pid) + self.command_line(pid) and pid != os.getpid()}
-
-    def close(self):
-        for agent in self.agents.values():
-            if agent.poll() is None:
-                agent.terminate()
-        for agent in self.agents.values():
-            try:
-                agent.wait(30)
-            except subprocess.TimeoutExpired:
-                agent.kill()
-                agent.wait()
-        self.command("down", check=False)
-        left = self.left_behind()
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
-        if not os.environ.get("FAULTS_KEEP"):
-            shutil.rmtree(self.home, ignore_errors=True)
-        assert not left, f"left behind: {left}"
 
 
 def run_under_fire(stack, rng, seconds, every=2.0, between=None):
