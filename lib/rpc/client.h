@@ -24,15 +24,16 @@ struct rpc_channel_options {
     const char *ca_pem;          /* NULL = the system's roots */
     const char *certificate_pem; /* client certificate for mTLS; NULL = none */
     const char *key_pem;
-    const char *server_name;     /* name expected in the server's certificate; NULL = the address's host */
-    bool insecure;               /* lets a token go over TCP without TLS; otherwise that is DENIED */
-    size_t max_message_bytes;    /* 0 = 16 MiB */
-    int64_t keepalive_ms;        /* 0 = 30 s */
+    const char *server_name;  /* name expected in the server's certificate; NULL = the address's host */
+    bool insecure;            /* lets a token go over TCP without TLS; otherwise that is DENIED */
+    size_t max_message_bytes; /* 0 = 16 MiB */
+    int64_t keepalive_ms;     /* 0 = 30 s */
     const struct random_source *random; /* for jitter; NULL = random_system */
 };
 
 /* Connects lazily. INVALID (address, certificates), DENIED (a token over plain TCP). */
-enum status rpc_channel_new(const struct rpc_channel_options *options, struct rpc_channel **out, struct err *err) MUST_USE;
+enum status rpc_channel_new(const struct rpc_channel_options *options, struct rpc_channel **out,
+                            struct err *err) MUST_USE;
 
 /* Calls and streams of the channel must have ended. NULL is fine. */
 void rpc_channel_free(struct rpc_channel *channel);
@@ -45,44 +46,49 @@ struct rpc_client_method {
 };
 
 struct rpc_call_options {
-    int64_t timeout_ms;       /* deadline of the whole call with all its tries; 0 = 30 s */
+    int64_t timeout_ms;         /* deadline of the whole call with all its tries; 0 = 30 s */
     int64_t attempt_timeout_ms; /* deadline of one try; 0 = the rest of timeout_ms */
-    int max_attempts;         /* of idempotent methods on UNAVAILABLE/EXHAUSTED; 0 = 5, 1 = no retry */
+    int max_attempts;           /* of idempotent methods on UNAVAILABLE/EXHAUSTED; 0 = 5, 1 = no retry */
 };
 
 /*
  * Blocking unary call with retries (exponential backoff from 100 ms to 2 s, full jitter) where the method is
- * idempotent. *response is allocated with malloc: free with protobuf_c_message_free_unpacked(*response, NULL).
+ * idempotent. *response is allocated with malloc: free with protobuf_c_message_free_unpacked(*response,
+ * NULL).
  */
 enum status rpc_unary(struct rpc_channel *channel, const struct rpc_client_method *method,
                       const ProtobufCMessage *request, const struct rpc_call_options *options,
                       ProtobufCMessage **response, struct err *err) MUST_USE;
 
 /*
- * Asynchronous unary call, one try. `done` runs once on the channel's event thread: response is NULL on error and
- * is freed after `done` returns. Returns a handle for rpc_async_cancel, valid until `done` has run; NULL never.
+ * Asynchronous unary call, one try. `done` runs once on the channel's event thread: response is NULL on error
+ * and is freed after `done` returns. Returns a handle for rpc_async_cancel, valid until `done` has run; NULL
+ * never.
  */
 struct rpc_async_call;
 typedef void rpc_async_done(void *context, const ProtobufCMessage *response, const struct err *err);
 struct rpc_async_call *rpc_unary_async(struct rpc_channel *channel, const struct rpc_client_method *method,
-                                       const ProtobufCMessage *request, int64_t timeout_ms, rpc_async_done *done,
-                                       void *context);
+                                       const ProtobufCMessage *request, int64_t timeout_ms,
+                                       rpc_async_done *done, void *context);
 void rpc_async_cancel(struct rpc_async_call *call);
 
 /* Callbacks of one stream run on the channel's event thread, never two at a time; on_close is the last. */
 struct rpc_client_stream_handler {
     void (*on_message)(void *context, struct rpc_client_stream *stream, const ProtobufCMessage *message);
-    void (*on_writable)(void *context, struct rpc_client_stream *stream); /* after rpc_client_stream_send said EXHAUSTED */
-    void (*on_close)(void *context, struct rpc_client_stream *stream, const struct err *status); /* code OK at a normal end */
+    void (*on_writable)(void *context,
+                        struct rpc_client_stream *stream); /* after rpc_client_stream_send said EXHAUSTED */
+    void (*on_close)(void *context, struct rpc_client_stream *stream,
+                     const struct err *status); /* code OK at a normal end */
 };
 
 /* Opens a stream of any kind (client, server or bidirectional). timeout_ms 0 = no deadline. */
 enum status rpc_client_stream_open(struct rpc_channel *channel, const struct rpc_client_method *method,
-                                   int64_t timeout_ms, const struct rpc_client_stream_handler *handler, void *context,
-                                   struct rpc_client_stream **out, struct err *err) MUST_USE;
+                                   int64_t timeout_ms, const struct rpc_client_stream_handler *handler,
+                                   void *context, struct rpc_client_stream **out, struct err *err) MUST_USE;
 
 /* Queues a message: EXHAUSTED when 64 are queued, CANCELLED when closed. Any thread. */
-enum status rpc_client_stream_send(struct rpc_client_stream *stream, const ProtobufCMessage *message) MUST_USE;
+enum status rpc_client_stream_send(struct rpc_client_stream *stream,
+                                   const ProtobufCMessage *message) MUST_USE;
 /* No more messages from here. */
 void rpc_client_stream_half_close(struct rpc_client_stream *stream);
 void rpc_client_stream_cancel(struct rpc_client_stream *stream);

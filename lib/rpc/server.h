@@ -58,14 +58,15 @@ struct rpc_method {
 
 /* Who calls. Filled by the token check, read by handlers. */
 struct rpc_identity {
-    char subject[64];   /* name of the token, or the certificate's common name */
-    unsigned access;    /* bits granted */
-    char scope[64];     /* project or sweep that the token is bound to; "" = any */
+    char subject[64]; /* name of the token, or the certificate's common name */
+    unsigned access;  /* bits granted */
+    char scope[64];   /* project or sweep that the token is bound to; "" = any */
 };
 
 /*
  * Checks one call. `token` is the text after "Bearer " or NULL; `peer_name` the verified certificate's common
- * name or NULL. Returns OK and fills `identity`, or UNAUTHENTICATED/DENIED. Called on worker threads, must not block.
+ * name or NULL. Returns OK and fills `identity`, or UNAUTHENTICATED/DENIED. Called on worker threads, must
+ * not block.
  */
 typedef enum status rpc_token_check(void *context, const char *token, const char *peer_name, unsigned access,
                                     struct rpc_identity *identity, struct err *err);
@@ -73,33 +74,37 @@ typedef enum status rpc_token_check(void *context, const char *token, const char
 struct rpc_tls {
     const char *certificate_pem; /* chain; NULL = plaintext */
     const char *key_pem;
-    const char *client_ca_pem;   /* NULL = client certificates not asked for; set = demanded and verified */
+    const char *client_ca_pem; /* NULL = client certificates not asked for; set = demanded and verified */
 };
 
 struct rpc_server_options {
-    const char *const *addresses;  /* "127.0.0.1:7070", "[::1]:0", "unix:/path"; at least one */
+    const char *const *addresses; /* "127.0.0.1:7070", "[::1]:0", "unix:/path"; at least one */
     size_t address_count;
     struct rpc_tls tls;            /* for TCP addresses; unix sockets are always plaintext */
     int workers;                   /* >= 2; 0 = 4 */
     size_t max_message_bytes;      /* either way; 0 = 4 MiB */
-    size_t max_concurrent_calls;   /* open unary calls and streams together; 0 = 20000. Beyond: RESOURCE_EXHAUSTED */
+    size_t max_concurrent_calls;   /* open unary calls and streams together; 0 = 20000. Beyond:
+                                      RESOURCE_EXHAUSTED */
     size_t max_connection_streams; /* HTTP/2 streams of one connection; 0 = 1000 */
     size_t stream_outbox_messages; /* bound of a stream's outbox; 0 = 64 */
     int64_t keepalive_ms;          /* ping interval of idle connections; 0 = 30 s */
     int64_t handshake_timeout_ms;  /* connections that say nothing are closed after it; 0 = 20 s */
     rpc_token_check *check;        /* NULL = everybody, with every access bit (tests only) */
     void *check_context;
-    const unsigned char *descriptor_set; /* serialised FileDescriptorSet for reflection; NULL = no reflection */
+    const unsigned char
+        *descriptor_set; /* serialised FileDescriptorSet for reflection; NULL = no reflection */
     size_t descriptor_set_size;
 };
 
 /* Binds nothing yet. IO, INVALID. */
-enum status rpc_server_new(const struct rpc_server_options *options, struct rpc_server **out, struct err *err) MUST_USE;
+enum status rpc_server_new(const struct rpc_server_options *options, struct rpc_server **out,
+                           struct err *err) MUST_USE;
 
 /* Adds a service's methods before rpc_server_start; `methods` must outlive the server. */
 void rpc_server_add(struct rpc_server *server, const struct rpc_method *methods, size_t count, void *service);
 
-/* Binds and serves. UNAVAILABLE when an address is taken (never shared), IO. Health is NOT_SERVING until set. */
+/* Binds and serves. UNAVAILABLE when an address is taken (never shared), IO. Health is NOT_SERVING until set.
+ */
 enum status rpc_server_start(struct rpc_server *server, struct err *err) MUST_USE;
 
 /* The port bound for addresses[index] (0 for unix sockets). */
@@ -144,15 +149,17 @@ const struct rpc_identity *rpc_call_identity(const struct rpc_call *call);
 int64_t rpc_call_remaining_ms(const struct rpc_call *call);
 
 /*
- * `callback` runs (on a worker, once) when the caller cancels, its deadline passes or its connection breaks before
- * the answer; the call must still be answered exactly once. Set it before parking. When the call is cancelled
- * already it runs at once. It is not called after rpc_call_reply/fail began.
+ * `callback` runs (on a worker, once) when the caller cancels, its deadline passes or its connection breaks
+ * before the answer; the call must still be answered exactly once. Set it before parking. When the call is
+ * cancelled already it runs at once. It is not called after rpc_call_reply/fail began.
  */
-void rpc_call_on_cancel(struct rpc_call *call, void (*callback)(void *context, struct rpc_call *call), void *context);
+void rpc_call_on_cancel(struct rpc_call *call, void (*callback)(void *context, struct rpc_call *call),
+                        void *context);
 
 /* ---- streams ---- */
 
-/* Queues one message; EXHAUSTED when the outbox is full (on_writable follows), CANCELLED when closing. Any thread. */
+/* Queues one message; EXHAUSTED when the outbox is full (on_writable follows), CANCELLED when closing. Any
+ * thread. */
 enum status rpc_stream_send(struct rpc_stream *stream, const ProtobufCMessage *message) MUST_USE;
 
 /* Ends the stream after what is queued was sent; `err` NULL = OK. Later calls do nothing. Any thread. */
@@ -162,7 +169,8 @@ void rpc_stream_finish(struct rpc_stream *stream, const struct err *err);
  * rpc_stream_hold_credit credit is refilled by itself after each on_message. Any thread. */
 void rpc_stream_add_credit(struct rpc_stream *stream, unsigned messages);
 
-/* From on_open: turns the automatic refill off; the service adds credit when there is room. Starts with `initial`. */
+/* From on_open: turns the automatic refill off; the service adds credit when there is room. Starts with
+ * `initial`. */
 void rpc_stream_hold_credit(struct rpc_stream *stream, unsigned initial);
 
 /* The service's own state for the stream; freed by it in on_close. */

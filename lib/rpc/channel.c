@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "rpc/client_internal.h"
+#include "rpc/credentials.h"
+#include "rpc/runtime.h"
+
+/* A server cuts off who pings more often than it permits; see MIN_PING_MS of the server. */
+#define SHORTEST_PING_MS 1000
+#define PING_TIMEOUT_MS 10000
+#define RECONNECT_FIRST_MS 100
+#define RECONNECT_MOST_MS 500
+
+static grpc_arg integer_arg(const char *key, int64_t value)
+{
+    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+    arg.value.integer = value > INT32_MAX ? INT32_MAX : (int)value;
+    return arg;
+}
+
+static int64_t ping_interval(const struct rpc_channel_options *options)
+{
+    int64_t wanted = options->keepalive_ms != 0 ? options->keepalive_ms : 30000;
+    return wanted < SHORTEST_PING_MS ? SHORTEST_PING_MS : wanted;
+}
+
+static grpc_channel *create_core(const struct rpc_channel_options *options, size_t max_message_bytes,
+                                 grpc_channel_credentials *credentials)
+{
+    grpc_arg list[] = {
+        integer_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* a channel is a connection */
+        integer_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
+        integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
+        integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MOST_MS),
+        integer_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, RECONNECT_MOST_MS),
+        integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, ping_interval(options)),
+        integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, PING_TIMEOUT_MS),
+        integer_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        integer_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+        integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int64_t)max_message_bytes),
+        integer_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0), /* controllers are reached directly */
+        integer_arg(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
+        integer_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
+        integer_arg(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0),
+        {.type = GRPC_ARG_STRING,
+         .key = (char *)(uintptr_t)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG,
+         .value.string = (char *)(uintptr_t)options->server_name},
+    };
+    size_t count = ARRAY_LEN(list) - (options->server_name == NULL ? 1 : 0);
+    grpc_channel_args args = {.num_args = count, .args = list};
+    return grpc_channel_create(options->address, credentials, &args);
+}
+
+static enum status set_token(struct rpc_channel *channel, const char *token, struct err *err)
+{
+    if (token == NULL)
+        return STATUS_OK;
+    size_t length = strlen(token) + sizeof "Bearer ";
+    char *value = malloc(length);
+    if (value == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "no memory for a token");
+    snprintf(value, length, "Bearer %s", token);
+    channel->token.key = grpc_slice_from_static_string("authorization");
+    channel->token.value = grpc_slice_from_copied_string(value);
+    free(value);
+    channel->has_token = true;
+    if (!grpc_header_nonbin_value_is_legal(channel->token.value))
+        return err_set(err, STATUS_INVALID, "the token has characters that cannot be sent");
+    return STATUS_OK;
+}
+
+static enum status connect_channel(struct rpc_channel *channel, const struct rpc_channel_options *options,
+                                   struct err *err)
+{
+    grpc_channel_credentials *credentials = NULL;
+    TRY(set_token(channel, options->token, err));
+    TRY(credentials_channel(options, &credentials, err));
+    channel->core = create_core(options, channel->max_message_bytes, credentials);
+    grpc_channel_credentials_release(credentials);
+    return channel->core != NULL
+               ? STATUS_OK
+               : err_set(err, STATUS_INVALID, "address '%s' cannot be used", options->address);
+}
+
+enum status rpc_channel_new(const struct rpc_channel_options *options, struct rpc_channel **out,
+                            struct err *err)
+{
+    rpc_runtime_init();
+    if (options->address == NULL || options->address[0] == '\0')
+        return err_set(err, STATUS_INVALID, "a channel needs an address");
+    struct rpc_channel *channel = calloc(1, sizeof *channel);
+    if (channel == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "no memory for a channel");
+    channel->max_message_bytes =
+        options->max_message_bytes != 0 ? options->max_message_bytes : (size_t)16 << 20;
+    channel->random = options->random != NULL ? options->random : &random_system;
+    enum status status = connect_channel(channel, options, err);
+    if (status != STATUS_OK) {
+        rpc_channel_free(channel);
+        return status;
+    }
+    *out = channel;
+    return STATUS_OK;
+}
+
+void rpc_channel_free(struct rpc_channel *channel)
+{
+    if (channel == NULL)
+        return;
+    if (channel->core != NULL)
+        grpc_channel_destroy(channel->core);
+    if (channel->has_token)
+        grpc_slice_unref(channel->token.value);
+    free(channel);
+}

@@ -1,0 +1,61 @@
+/*
+ * What the client's files share: the channel, one call's buffers, and the
+ * process-wide queues. Not for other modules.
+ */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BESOM_RPC_CLIENT_INTERNAL_H
+#define BESOM_RPC_CLIENT_INTERNAL_H
+
+#include <grpc/grpc.h>
+
+#include "rpc/client.h"
+#include "rpc/event.h"
+
+struct rpc_channel {
+    grpc_channel *core;
+    grpc_metadata token; /* owned slices; sent when has_token */
+    bool has_token;
+    size_t max_message_bytes;
+    const struct random_source *random;
+};
+
+/* A call and what the core writes for it. */
+struct client_call {
+    grpc_call *core;
+    grpc_metadata_array head, trailers;
+    grpc_byte_buffer *message; /* the response, or a stream's latest message */
+    grpc_status_code code;
+    grpc_slice text;
+};
+
+/* Makes the core's call. timeout_ms <= 0 = no deadline. */
+void client_call_init(struct client_call *call, struct rpc_channel *channel,
+                      const struct rpc_client_method *method, int64_t timeout_ms,
+                      grpc_completion_queue *queue);
+void client_call_free(struct client_call *call);
+
+/* All of a unary call in one batch; `request` stays the caller's. */
+void client_call_start_unary(struct client_call *call, struct rpc_channel *channel, grpc_byte_buffer *request,
+                             void *tag);
+/* The result of a finished unary call. *out (on OK) is allocated with malloc. */
+enum status client_call_result(struct client_call *call, const struct rpc_channel *channel,
+                               const struct rpc_client_method *method, ProtobufCMessage **out,
+                               struct err *err);
+
+/* SEND_INITIAL_METADATA with the channel's token. */
+grpc_op client_send_head(struct rpc_channel *channel);
+/* RECV_STATUS_ON_CLIENT into `call`. */
+grpc_op client_receive_status(struct client_call *call);
+
+/* True when a failed call certainly never left this process. */
+bool client_call_never_left(const struct client_call *call);
+
+/* The queue of the event thread, which is started when first asked for. */
+grpc_completion_queue *client_loop_queue(void);
+/* A queue for one blocking call at a time. */
+grpc_completion_queue *client_loop_borrow(void);
+void client_loop_return(grpc_completion_queue *queue);
+/* Joins the event thread, frees the queues. */
+void client_loop_stop(void);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * What the server's files share: methods, arriving calls, the live count that
+ * a shutdown waits for, and the built-in services. Not for other modules.
+ */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BESOM_RPC_SERVER_INTERNAL_H
+#define BESOM_RPC_SERVER_INTERNAL_H
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rpc/credentials.h"
+#include "rpc/event.h"
+#include "rpc/server.h"
+
+struct rpc_health;
+struct rpc_reflection;
+
+/* A method as served: the contract's row, its service, and the core's handle. */
+struct rpc_entry {
+    struct rpc_server *server;
+    const struct rpc_method *method; /* NULL = any method that nobody registered */
+    void *service;
+    void *registered; /* the core's */
+};
+
+/* A call that the core handed over. `core`, `metadata` and `payload` are owned until passed on. */
+struct rpc_arrival {
+    grpc_call *core;
+    gpr_timespec deadline;
+    grpc_metadata_array metadata;
+    grpc_byte_buffer *payload;
+};
+
+/* An armed request; armed again on each arrival until the server drains. */
+struct rpc_slot {
+    struct rpc_event event;
+    struct rpc_entry *entry;
+    struct rpc_arrival arrival;
+    grpc_call_details details; /* of unregistered methods */
+};
+
+struct rpc_service_rows {
+    const struct rpc_method *methods; /* borrowed */
+    size_t count;
+    void *service;
+};
+
+struct rpc_drain_callback {
+    void (*run)(void *context);
+    void *context;
+};
+
+#define RPC_SERVICES_MAX 64
+#define RPC_DRAIN_MAX 32
+
+struct rpc_server {
+    /* fixed by rpc_server_new */
+    char **addresses; /* owned, and each of them */
+    size_t address_count;
+    int *ports; /* owned */
+    grpc_server_credentials *tcp_credentials;
+    bool peer_names; /* client certificates are demanded */
+    bool tls;
+    int workers;
+    size_t max_message_bytes, max_concurrent_calls, max_connection_streams, outbox_messages;
+    int64_t keepalive_ms, handshake_timeout_ms;
+    rpc_token_check *check;
+    void *check_context;
+    struct rpc_health *health;         /* owned */
+    struct rpc_reflection *reflection; /* owned; NULL without */
+
+    /* fixed by rpc_server_start */
+    struct rpc_service_rows services[RPC_SERVICES_MAX];
+    size_t service_count;
+    struct rpc_entry *entries; /* owned; the last is the one for unregistered methods */
+    size_t entry_count;
+    struct rpc_slot *slots; /* owned */
+    size_t slot_count;
+    pthread_t *threads; /* owned */
+    int thread_count;
+    grpc_completion_queue *queue;
+    grpc_server *core;
+
+    struct rpc_drain_callback drains[RPC_DRAIN_MAX];
+    size_t drain_count;
+
+    atomic_bool draining;
+    atomic_ullong calls, cancelled, refused, open; /* open changes under lock */
+
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    size_t armed;      /* lock: slots that the core holds */
+    bool core_is_down; /* lock */
+    struct rpc_event core_down;
+};
+
+/* Counts a call in; false (counted all the same) when there are too many. */
+bool server_call_enter(struct rpc_server *server);
+/* The call no longer touches the server; the caller must not either. */
+void server_call_leave(struct rpc_server *server);
+
+/* Hands a slot to the core. */
+void server_arm(struct rpc_slot *slot);
+/* The completion of an armed slot. */
+void server_on_arrival(struct rpc_event *event, bool ok);
+/* Waits until the core, its slots and all calls are done, or timeout_ms (< 0 = for ever) has passed. */
+bool server_wait_idle(struct rpc_server *server, int64_t timeout_ms);
+
+/* Binds all addresses. UNAVAILABLE, INVALID, IO. */
+enum status server_listen(struct rpc_server *server, struct err *err) MUST_USE;
+
+/* Takes the call over: bounds, token, decoding, then the handler. */
+void server_call_accept(struct rpc_entry *entry, struct rpc_arrival *arrival, const char *unknown_method);
+/* Takes a checked call of a streaming kind over. `request` lives in `arena`; both pass to the stream. */
+void server_stream_accept(struct rpc_entry *entry, grpc_call *core, const struct rpc_identity *identity,
+                          const ProtobufCMessage *request, struct arena arena);
+
+enum status health_new(struct rpc_health **out, struct err *err) MUST_USE;
+void health_free(struct rpc_health *health);
+void health_add(struct rpc_health *health, struct rpc_server *server);
+void health_set(struct rpc_health *health, const char *service, bool serving);
+/* Everything NOT_SERVING, for good; watches are told and ended. */
+void health_drain(struct rpc_health *health);
+/* True for Health.Check, which is answered even when the server is full. */
+bool health_is_check(const struct rpc_method *method);
+
+/* Copies the descriptors. INVALID. */
+enum status reflection_new(const unsigned char *descriptor_set, size_t size, struct rpc_reflection **out,
+                           struct err *err) MUST_USE;
+void reflection_free(struct rpc_reflection *reflection);
+void reflection_add(struct rpc_reflection *reflection, struct rpc_server *server);
+
+#endif
