@@ -4,11 +4,9 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-import localstack  # noqa: E402
+import localstack
 
 SERVICES = ("besom-controlle", "besom-suggestio", "besom-scheduler")  # as the kernel cuts the names
 POINT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "point.py")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that the bands stop: SIGTERM within a second of the logged value, and the reasons for it."""
+import json
+
+from localstack import LocalStack, wait_for
+
+# Point k logs k every 0.1 s, so that greater points are worse at every band. A stopped one notes when SIGTERM came.
+TRAIN = '''
+import json, os, signal, socket, sys, time
+point = int(sys.argv[1].split("=")[1])
+logged = {}
+def stopped(signal_number, frame):
+    with open(os.environ["NOTES"], "a") as notes:
+        notes.write(json.dumps({"run": os.environ["BESOM_RUN_ID"], "point": point, "logged": logged,
+                                "stopped": time.time()}) + "\\n")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stopped)
+run = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+run.connect(os.environ["BESOM_RUN_SOCKET"])
+for row in range(1, 31):
+    logged[row] = time.time()
+    run.sendall((json.dumps({"log": {"loss": float(point)}}) + "\\n").encode())
+    time.sleep(0.1 if row < 30 or point < 3 else 5)
+'''
+SWEEP = """
+method: grid
+metric: {{name: loss, goal: minimize}}
+program: {program}
+command: [/usr/bin/python3, "${{program}}", "${{args}}"]
+early_terminate: {{type: hyperband, min_iter: 3, eta: 3, strict: true}}
+parameters:
+  point: {{values: [0, 1, 2, 3, 4, 5, 6, 7, 8]}}
+"""
+
+
+def test_hopeless_runs_stop_within_a_second_and_say_why():
+    with LocalStack() as stack:
+        notes = stack.write("notes", "")
+        stack.environment["NOTES"] = notes
+        sweep = stack.create(SWEEP.format(program=stack.write("train.py", TRAIN)))
+        agent = stack.start_agent(sweep, 0, "-j", "3")
+        assert agent.wait(180) == 0
+        stopped = {run["run_id"]: run for run in stack.runs(sweep) if run["state"] == "stopped"}
+        assert stopped, "nothing was stopped"
+        for run in stopped.values():
+            assert run["end_reason"] == "early_stop"
+            assert run["params"]["point"] > 0, "the best run was stopped"
+        told = [json.loads(line) for line in open(notes)]
+        assert {note["run"] for note in told} == set(stopped)
+        for note in told:
+            why = stack.json("why", note["run"])
+            decision = next(one for one in why["decisions"] if one["stop"])
+            assert decision["value"] == note["point"] and decision["threshold"] < decision["value"]
+            assert decision["band"] in (3, 9, 27) and decision["rivals"], decision
+            delay = note["stopped"] - note["logged"][str(decision["band"])]
+            assert 0 <= delay < 1.0, f"SIGTERM came {delay:.2f} s after row {decision['band']}"
+            text = stack.command("why", note["run"]).stdout
+            for wanted in (str(decision["band"]), "threshold", f"{decision['threshold']:g}", f"{decision['value']:g}"):
+                assert wanted in text, f"{wanted!r} is not in:\n{text}"
+        wait_for(lambda: stack.json("status", sweep)["state"] == "finished", 10, "the sweep is finished")
+
+
+def test_best_and_status_agree_after_stops():
+    with LocalStack() as stack:
+        stack.environment["NOTES"] = stack.write("notes", "")
+        sweep = stack.create(SWEEP.format(program=stack.write("train.py", TRAIN)))
+        assert stack.start_agent(sweep, 0, "-j", "4").wait(180) == 0
+        best = stack.json("best", sweep)
+        assert best["params"] == {"point": 0} and best["objective"] == 0.0 and best["state"] == "finished"
+        counts = stack.json("status", sweep)["counts"]
+        assert counts["finished"] + counts["stopped"] == 9
