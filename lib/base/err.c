@@ -51,7 +51,7 @@ static void format_text(struct err *err, const char *format, va_list args)
     memcpy(err->text, text, strlen(text) + 1);
 }
 
-enum status err_set(struct err *err, enum status code, const char *format, ...)
+enum status(err_set)(struct err *err, enum status code, const char *format, ...)
 {
     if (err == NULL)
         return code;
@@ -63,7 +63,7 @@ enum status err_set(struct err *err, enum status code, const char *format, ...)
     return code;
 }
 
-enum status err_set_errno(struct err *err, enum status code, int number, const char *format, ...)
+enum status(err_set_errno)(struct err *err, enum status code, int number, const char *format, ...)
 {
     if (err == NULL)
         return code;
