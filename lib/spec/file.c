@@ -31,6 +31,11 @@ static void read_seed(struct schema *schema, const struct node *value, void *fie
 {
     struct spec *spec = field;
     int64_t seed;
+    if (value->kind == NODE_MAP) {
+        schema_error(schema, value,
+                     "seed is one number for the whole file: move it under parameters to search over it");
+        return;
+    }
     if (!schema_integer_of(schema, value, &seed) || seed < 0) {
         schema_error(schema, value, "seed must be a whole number from 0 to 2^63 - 1");
         return;
@@ -119,9 +124,12 @@ static void read_method_first(struct schema *schema)
     const struct node_pair *method = node_find(schema->root, "method");
     if (method == NULL || method->value->kind != NODE_SCALAR)
         return;
-    for (size_t i = 0; i < schema_method_count; i++)
-        if (strcmp(schema_method_names[i], method->value->text) == 0)
-            schema->spec->method = (enum spec_method)i;
+    for (size_t i = 0; i < schema_method_count; i++) {
+        if (strcmp(schema_method_names[i], method->value->text) != 0)
+            continue;
+        schema->spec->method = (enum spec_method)i;
+        schema->has_method = true;
+    }
 }
 
 static bool uses_program(const struct spec *spec)

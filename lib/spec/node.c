@@ -90,6 +90,8 @@ static json_t *text_to_json(struct reader *reader, const struct node *node)
     struct scalar meant = node->plain ? scalar_read_number(node->text) : node->scalar;
     if (meant.kind != SCALAR_REAL || !isfinite(meant.real))
         return json_string(node->text);
+    if (reader->is_json)
+        return json_real(meant.real);
     problems_add(reader->problems, SPEC_WARNING, node->place,
                  "%.80s is text in YAML 1.1: read as the number %g (quote it to keep the text)", node->text,
                  meant.real);

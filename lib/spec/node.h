@@ -48,6 +48,7 @@ struct reader {
     struct arena *arena;
     struct spec_problems *problems;
     size_t budget; /* nodes that may still be visited when aliases are followed */
+    bool is_json;  /* the file is JSON, where 1e-5 is a number */
     bool out_of_memory;
 };
 

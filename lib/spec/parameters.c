@@ -137,7 +137,8 @@ static const struct node *grid_fault_place(const struct leaf_report *leaf)
 
 static void check_grid(const struct leaf_report *leaf, const struct distribution *kind)
 {
-    if (leaf->schema->spec->method == SPEC_METHOD_GRID && kind->grid_count == NULL)
+    if (leaf->schema->has_method && leaf->schema->spec->method == SPEC_METHOD_GRID &&
+        kind->grid_count == NULL)
         schema_error(leaf->schema, grid_fault_place(leaf),
                      "parameter %.100s: a grid cannot enumerate %s (give values, or use method: random)",
                      leaf->path, kind->name);

@@ -14,6 +14,7 @@ struct schema {
     struct spec *spec; /* being filled */
     const struct spec_options *options;
     const struct node *root;
+    bool has_method;    /* a method that is known */
     json_t *parameters; /* owned; checked definitions, NULL while faulty */
 };
 

@@ -88,6 +88,18 @@ static const char *explain(const char *problem)
     return problem;
 }
 
+/* What libyaml was reading, in plain words; NULL when that says nothing. */
+static const char *collection_of(const char *context)
+{
+    if (context == NULL)
+        return NULL;
+    if (strstr(context, "mapping") != NULL)
+        return "map";
+    if (strstr(context, "sequence") != NULL || strstr(context, "collection") != NULL)
+        return "list";
+    return strstr(context, "scalar") != NULL ? "text" : NULL;
+}
+
 /* The reader's errors carry a byte offset only. */
 static struct place place_of_offset(const char *bytes, size_t offset)
 {
@@ -112,9 +124,9 @@ static void report_parser(struct loader *loader, const char *bytes, size_t lengt
         place = place_of_offset(bytes, parser->problem_offset < length ? parser->problem_offset : length);
     if (parser->error == YAML_READER_ERROR && strstr(parser->problem, "UTF-8") != NULL)
         problems_add(loader->reader->problems, SPEC_ERROR, place, "the file is not valid UTF-8 here");
-    else if (parser->context != NULL && parser->context_mark.line + 1 != place.line)
-        problems_add(loader->reader->problems, SPEC_ERROR, place, "%s (%s that began on line %zu)",
-                     explain(parser->problem), parser->context, parser->context_mark.line + 1);
+    else if (collection_of(parser->context) != NULL && parser->context_mark.line + 1 != place.line)
+        problems_add(loader->reader->problems, SPEC_ERROR, place, "%s (in the %s that begins on line %zu)",
+                     explain(parser->problem), collection_of(parser->context), parser->context_mark.line + 1);
     else
         problems_add(loader->reader->problems, SPEC_ERROR, place, "%s", explain(parser->problem));
     loader->failed = true;
@@ -422,5 +434,8 @@ struct node *node_read_yaml(struct reader *reader, const char *bytes, size_t len
         problems_add(reader->problems, SPEC_ERROR, (struct place){1, 1}, "the file is empty");
     HASH_CLEAR(hh, loader.anchors);
     yaml_parser_delete(&loader.parser);
-    return loader.failed ? NULL : root;
+    if (loader.failed || root == NULL)
+        return NULL;
+    reader->is_json = root->kind == NODE_MAP && root->flow;
+    return root;
 }
