@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "services/scheduler/board.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/buffer.h"
+#include "services/scheduler/explain.h"
+
+struct run {
+    char id[STOP_RUN_KEY_MAX + 1];
+    bool running;
+    size_t reached; /* bands */
+    double values[STOP_BANDS_MAX];
+    double best; /* of the whole history */
+    UT_hash_handle hh;
+};
+
+struct board {
+    struct stop_config config;
+    bool maximize;
+    char *metric; /* owned */
+    int64_t bands[STOP_BANDS_MAX];
+    size_t band_count;
+    struct run *runs; /* owned; uthash, in order of arrival */
+};
+
+enum status board_new(const struct stop_config *config, const char *metric, bool maximize, struct board **out,
+                      struct err *err)
+{
+    *out = NULL;
+    struct board *board = calloc(1, sizeof *board);
+    if (board == NULL || (board->metric = strdup(metric)) == NULL) {
+        free(board);
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    }
+    board->config = *config;
+    board->maximize = maximize;
+    enum status status = stop_bands(config, board->bands, &board->band_count, err);
+    if (status != STATUS_OK) {
+        board_free(board);
+        return status;
+    }
+    *out = board;
+    return STATUS_OK;
+}
+
+void board_free(struct board *board)
+{
+    if (board == NULL)
+        return;
+    struct run *run;
+    struct run *next;
+    HASH_ITER(hh, board->runs, run, next)
+    {
+        HASH_DEL(board->runs, run);
+        free(run);
+    }
+    free(board->metric);
+    free(board);
+}
+
+size_t board_band_count(const struct board *board)
+{
+    return board->band_count;
+}
+
+int64_t board_band(const struct board *board, size_t index)
+{
+    return board->bands[index];
+}
+
+/* ---- runs ---- */
+
+static enum status find_or_add(struct board *board, const char *id, struct run **out, struct err *err)
+{
+    HASH_FIND_STR(board->runs, id, *out);
+    if (*out != NULL)
+        return STATUS_OK;
+    struct run *run = calloc(1, sizeof *run);
+    if (run == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    memcpy(run->id, id, strlen(id));
+    HASH_ADD_STR(board->runs, id, run);
+    *out = run;
+    return STATUS_OK;
+}
+
+static void read_history(const struct board *board, const json_t *history, struct run *run)
+{
+    int64_t row_number = 0;
+    run->reached = 0;
+    for (size_t i = 0; i < json_array_size(history); i++) {
+        const json_t *cell = json_object_get(json_array_get(history, i), board->metric);
+        if (!json_is_number(cell) || !isfinite(json_number_value(cell)))
+            continue;
+        double value = json_number_value(cell);
+        row_number++;
+        if (row_number == 1 || (board->maximize ? value > run->best : value < run->best))
+            run->best = value;
+        if (run->reached < board->band_count && board->bands[run->reached] == row_number)
+            run->values[run->reached++] = value;
+    }
+}
+
+enum status board_set_run(struct board *board, const char *id, bool running, const json_t *history,
+                          struct err *err)
+{
+    struct run *run = NULL;
+    if (id[0] == '\0' || strlen(id) > STOP_RUN_KEY_MAX)
+        return err_set(err, STATUS_INVALID, "a run's id has 1 to %d bytes", STOP_RUN_KEY_MAX);
+    if (!json_is_array(history))
+        return err_set(err, STATUS_INVALID, "history must be a list of rows");
+    TRY(find_or_add(board, id, &run, err));
+    run->running = running;
+    read_history(board, history, run);
+    return STATUS_OK;
+}
+
+/* ---- deciding ---- */
+
+static enum status store_all(const struct board *board, struct stop_rule *rule, struct err *err)
+{
+    bool stale = false;
+    for (const struct run *run = board->runs; run != NULL; run = run->hh.next)
+        for (size_t band = 0; band < run->reached; band++)
+            TRY(stop_rule_store(rule, run->id, 1, band, run->values[band], &stale, err));
+    return STATUS_OK;
+}
+
+static enum status tell(const struct board *board, const char *id, const struct stop_decision *decision,
+                        json_t *stop, json_t *why, struct err *err)
+{
+    struct buffer reason CLEANUP(buffer_free) = BUFFER_INIT;
+    explain_decision(decision, board->config.strict, &reason);
+    json_t *rivals = explain_rivals(decision);
+    json_t *text = json_pack("{s:I, s:f, s:f, s:I, s:I, s:o?, s:s}", "band", (json_int_t)decision->band,
+                             "value", decision->value, "threshold", decision->threshold, "threshold_rank",
+                             (json_int_t)decision->rank_index + 1, "runs_at_band",
+                             (json_int_t)decision->count, "rivals", rivals, "reason", buffer_text(&reason));
+    if (text == NULL || json_object_set_new(why, id, text) != 0 ||
+        json_array_append_new(stop, json_string(id)) != 0)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    return STATUS_OK;
+}
+
+enum status board_decide(const struct board *board, json_t *stop, json_t *why, struct err *err)
+{
+    struct stop_rule *rule CLEANUP(stop_rule_free_at) = NULL;
+    struct stop_decision decision;
+    TRY(stop_rule_new(&board->config, board->maximize, &rule, err));
+    TRY(store_all(board, rule, err));
+    for (const struct run *run = board->runs; run != NULL; run = run->hh.next) {
+        if (!run->running || run->reached == 0)
+            continue;
+        TRY(stop_rule_judge(rule, run->id, run->reached - 1, run->best, &decision, err));
+        if (decision.stop)
+            TRY(tell(board, run->id, &decision, stop, why, err));
+    }
+    return STATUS_OK;
+}
