@@ -63,6 +63,7 @@ void client_call_start_unary(struct client_call *call, struct rpc_channel *chann
     ops[1].data.send_message.send_message = request;
     ops[3].data.recv_initial_metadata.recv_initial_metadata = &call->head;
     ops[4].data.recv_message.recv_message = &call->message;
+    EVENT_GIVE(tag);
     if (grpc_call_start_batch(call->core, ops, ARRAY_LEN(ops), tag, NULL) != GRPC_CALL_OK)
         abort(); /* our bug: the completion would never come */
 }

@@ -285,6 +285,7 @@ static void request_again(struct rpc_slot *slot)
     grpc_completion_queue *queue = entry->server->queue;
     struct rpc_arrival *arrival = &slot->arrival;
     grpc_call_error error;
+    EVENT_GIVE(&slot->event);
     if (entry->method == NULL)
         error = grpc_server_request_call(entry->server->core, &arrival->core, &slot->details,
                                          &arrival->metadata, queue, queue, &slot->event);

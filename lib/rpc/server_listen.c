@@ -86,13 +86,11 @@ static int try_bind(const struct addrinfo *info)
 }
 
 /* The core says only that it failed: find out why. */
-static enum status explain_failure(const struct rpc_server *server, const char *address, struct err *err)
+static enum status explain_failure(const struct rpc_server *server, const char *address, const char *host,
+                                   const char *port, struct err *err)
 {
-    char host[256], port[16];
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
     struct addrinfo *info = NULL;
-    if (!split_address(address, host, port))
-        return err_set(err, STATUS_INVALID, "'%s' is not host:port", address);
     if (getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &info) != 0)
         return err_set(err, STATUS_INVALID, "address '%s' is not known", address);
     int failure = try_bind(info);
@@ -106,17 +104,21 @@ static enum status explain_failure(const struct rpc_server *server, const char *
     return err_set(err, STATUS_IO, "cannot listen on %s", address);
 }
 
+static enum status listen_tcp(struct rpc_server *server, size_t index, struct err *err)
+{
+    const char *address = server->addresses[index];
+    char host[256], port[16];
+    if (!split_address(address, host, port)) /* the core would take port 443 */
+        return err_set(err, STATUS_INVALID, "'%s' is not host:port", address);
+    server->ports[index] = grpc_server_add_http2_port(server->core, address, server->tcp_credentials);
+    return server->ports[index] != 0 ? STATUS_OK : explain_failure(server, address, host, port, err);
+}
+
 enum status server_listen(struct rpc_server *server, struct err *err)
 {
     for (size_t i = 0; i < server->address_count; i++) {
-        if (credentials_is_unix(server->addresses[i])) {
-            TRY(listen_unix(server, i, err));
-            continue;
-        }
-        server->ports[i] =
-            grpc_server_add_http2_port(server->core, server->addresses[i], server->tcp_credentials);
-        if (server->ports[i] == 0)
-            return explain_failure(server, server->addresses[i], err);
+        bool local = credentials_is_unix(server->addresses[i]);
+        TRY(local ? listen_unix(server, i, err) : listen_tcp(server, i, err));
     }
     return STATUS_OK;
 }

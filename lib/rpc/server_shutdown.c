@@ -76,6 +76,7 @@ void rpc_server_shutdown(struct rpc_server *server, int64_t grace_ms)
     health_drain(server->health);
     run_drain_callbacks(server);
     server->core_down.run = on_core_down;
+    EVENT_GIVE(&server->core_down);
     grpc_server_shutdown_and_notify(server->core, server->queue, &server->core_down);
     if (!server_wait_idle(server, grace_ms > 0 ? grace_ms : 0)) {
         log_warn("rpc", "grace_over", LOG_INT("open", atomic_load(&server->open)));
@@ -89,6 +90,7 @@ void rpc_server_shutdown(struct rpc_server *server, int64_t grace_ms)
 static void drop_unstarted(struct rpc_server *server)
 {
     server->core_down.run = on_core_down;
+    EVENT_GIVE(&server->core_down);
     grpc_server_shutdown_and_notify(server->core, server->queue, &server->core_down);
     stop_core(server);
 }

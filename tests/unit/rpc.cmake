@@ -7,3 +7,5 @@ add_library(rpc_fixture STATIC rpc_fixture.c)
 target_link_libraries(rpc_fixture PUBLIC rpc_echo PkgConfig::CMOCKA)
 
 besom_unit_test(test_rpc_unary rpc_fixture)
+besom_unit_test(test_rpc_stream rpc_fixture)
+besom_unit_test(test_rpc_life rpc_fixture)
