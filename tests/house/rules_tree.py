@@ -10,7 +10,7 @@ FILE_LINES_MAX = 800
 SUBJECT_MAX = 72
 
 APACHE = ("lib/base/", "lib/rpc/", "proto/", "clients/c/", "clients/agent/", "clients/python/")
-EITHER = ("tests/unit/",)  # a test may have the licence of what it tests
+EITHER = ("tests/",)  # a test may have the licence of what it tests
 HEADER_LINES = 25
 
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
