@@ -87,7 +87,9 @@ const struct node_pair *node_find(const struct node *map, const char *key)
 
 static json_t *text_to_json(struct reader *reader, const struct node *node)
 {
-    struct scalar meant = node->plain ? scalar_read_number(node->text) : node->scalar;
+    /* 08 stays text: only a point or an exponent says that a number was meant */
+    bool number_like = node->plain && strpbrk(node->text, ".eE") != NULL;
+    struct scalar meant = number_like ? scalar_read_number(node->text) : node->scalar;
     if (meant.kind != SCALAR_REAL || !isfinite(meant.real))
         return json_string(node->text);
     if (reader->is_json)
