@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Tokens, TLS and mutual TLS, with certificates made for the run. */
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "rpc_fixture.h"
+
+typedef Besom__Test__V1__EchoRequest echo_request;
+typedef Besom__Test__V1__EchoResponse echo_response;
+
+extern char **environ;
+
+static const char *const names[] = {"ca.crt",     "server.crt", "server.key",  "expired.crt", "expired.key",
+                                    "client.crt", "client.key", "foreign.crt", "foreign.key"};
+enum { CA, SERVER, SERVER_KEY, EXPIRED, EXPIRED_KEY, CLIENT, CLIENT_KEY, FOREIGN, FOREIGN_KEY, PEM_COUNT };
+
+static char folder[] = "/tmp/rpc-tls-XXXXXX";
+static struct buffer pems[PEM_COUNT];
+
+static int make_certificates(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    pid_t child;
+    int status;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    char *arguments[] = {"sh", RPC_CERTIFICATES, folder, NULL};
+    if (posix_spawn(&child, "/bin/sh", NULL, NULL, arguments, environ) != 0 ||
+        waitpid(child, &status, 0) != child || status != 0)
+        return -1;
+    for (size_t i = 0; i < PEM_COUNT; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (file_read(path, 65536, &pems[i], &err) != STATUS_OK)
+            return -1;
+    }
+    return 0;
+}
+
+static int drop_certificates(void **state)
+{
+    static const char *const others[] = {"ca.key", "stranger.crt", "stranger.key"};
+    char path[128];
+    for (size_t i = 0; i < PEM_COUNT; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+        buffer_free(&pems[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, others[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+    return fixture_end_process(state);
+}
+
+static const char *pem(int which)
+{
+    return buffer_text(&pems[which]);
+}
+
+/* "right" may call, "admin" may do everything, a certificate's name is its subject. */
+static enum status check(void *context, const char *token, const char *peer_name, unsigned access,
+                         struct rpc_identity *identity, struct err *err)
+{
+    (void)context;
+    bool right = token != NULL && strcmp(token, "right") == 0,
+         admin = token != NULL && strcmp(token, "admin") == 0;
+    if (!right && !admin && peer_name == NULL)
+        return err_set(err, STATUS_UNAUTHENTICATED, "no or wrong token");
+    identity->access = admin ? ECHO_ACCESS | ECHO_ADMIN : ECHO_ACCESS;
+    if ((identity->access & access) != access)
+        return err_set(err, STATUS_DENIED, "the token does not permit this");
+    snprintf(identity->subject, sizeof identity->subject, "%s", peer_name != NULL ? peer_name : token);
+    return STATUS_OK;
+}
+
+/* Calls with a channel of these options; subject[64] gets who the server saw. */
+static enum status call(struct rpc_channel_options options, const struct rpc_client_method *method,
+                        char subject[64], struct err *err)
+{
+    struct rpc_channel *channel;
+    TRY(rpc_channel_new(&options, &channel, err));
+    echo_request request = BESOM__TEST__V1__ECHO_REQUEST__INIT;
+    struct rpc_call_options once = {.timeout_ms = 5000, .max_attempts = 1};
+    ProtobufCMessage *message;
+    enum status status = rpc_unary(channel, method, &request.base, &once, &message, err);
+    if (status == STATUS_OK) {
+        snprintf(subject, 64, "%s", ((echo_response *)message)->subject);
+        protobuf_c_message_free_unpacked(message, NULL);
+    }
+    rpc_channel_free(channel);
+    return status;
+}
+
+static void test_tokens(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    char subject[64];
+    fixture_start(&fixture, (struct rpc_server_options){.workers = 2, .check = check});
+    struct rpc_channel_options options = {.address = fixture.address, .insecure = true};
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAUTHENTICATED);
+    options.token = "wrong";
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAUTHENTICATED);
+    assert_string_equal(err.text, "no or wrong token");
+    options.token = "right";
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_OK);
+    assert_string_equal(subject, "right");
+    assert_int_equal(call(options, &echo_admin, subject, &err), STATUS_DENIED);
+    options.token = "admin";
+    assert_int_equal(call(options, &echo_admin, subject, &err), STATUS_OK);
+
+    struct outcome outcome;
+    struct rpc_client_stream *stream;
+    outcome_init(&outcome);
+    assert_int_equal(
+        rpc_client_stream_open(fixture.channel, &echo_chat, 0, &outcome_stream, &outcome, &stream, &err),
+        STATUS_OK);
+    assert_true(outcome_wait(&outcome, &outcome.done, 1));
+    assert_int_equal(outcome.err.code, STATUS_UNAUTHENTICATED);
+    rpc_client_stream_release(stream);
+    outcome_destroy(&outcome);
+    fixture_stop(&fixture, 1000);
+    assert_int_equal(fixture.echo.opened, 0);
+}
+
+static void test_tls(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    char subject[64], local[64];
+    snprintf(local, sizeof local, "unix:%s/s", folder);
+    const char *const addresses[] = {"127.0.0.1:0", local};
+    fixture_start(&fixture, (struct rpc_server_options){.addresses = addresses,
+                                                        .address_count = 2,
+                                                        .check = check,
+                                                        .tls = {pem(SERVER), pem(SERVER_KEY), NULL}});
+    struct rpc_channel_options options = {
+        .address = fixture.address, .token = "right", .tls = true, .ca_pem = pem(CA)};
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_OK);
+    options.server_name = "localhost";
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_OK);
+    options.server_name = "elsewhere.example";
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    options.server_name = NULL;
+    options.token = "wrong";
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAUTHENTICATED);
+    options.ca_pem = pem(FOREIGN);
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+
+    struct rpc_channel_options plain = {.address = fixture.address, .token = "right", .insecure = true};
+    assert_int_equal(call(plain, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    plain = (struct rpc_channel_options){.address = local, .token = "right"};
+    assert_int_equal(call(plain, &echo_unary, subject, &err), STATUS_OK);
+    fixture_stop(&fixture, 1000);
+    unlink(local + 5);
+}
+
+static void test_expired_certificate(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    char subject[64];
+    fixture_start(&fixture,
+                  (struct rpc_server_options){.check = check, .tls = {pem(EXPIRED), pem(EXPIRED_KEY), NULL}});
+    struct rpc_channel_options options = {
+        .address = fixture.address, .token = "right", .tls = true, .ca_pem = pem(CA)};
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    fixture_stop(&fixture, 1000);
+}
+
+static void test_mutual_tls(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    char subject[64];
+    fixture_start(&fixture, (struct rpc_server_options){.check = check,
+                                                        .tls = {pem(SERVER), pem(SERVER_KEY), pem(CA)}});
+    struct rpc_channel_options options = {.address = fixture.address,
+                                          .tls = true,
+                                          .ca_pem = pem(CA),
+                                          .certificate_pem = pem(CLIENT),
+                                          .key_pem = pem(CLIENT_KEY)};
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_OK);
+    assert_string_equal(subject, "agent-7");
+    options.certificate_pem = pem(FOREIGN);
+    options.key_pem = pem(FOREIGN_KEY);
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    options.certificate_pem = options.key_pem = NULL;
+    options.token = "right";
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    fixture_stop(&fixture, 1000);
+}
+
+/* A key that does not fit, or no key at all: said when the server starts, and not as "port taken". */
+static void test_wrong_key(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {"127.0.0.1:0"};
+    const char *const keys[] = {pem(CLIENT_KEY),
+                                "-----BEGIN PRIVATE KEY-----\nnot one\n-----END PRIVATE KEY-----\n"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct rpc_server_options options = {
+            .addresses = addresses, .address_count = 1, .tls = {pem(SERVER), keys[i], NULL}};
+        struct rpc_server *server;
+        struct err err = ERR_INIT;
+        assert_int_equal(rpc_server_new(&options, &server, &err), STATUS_OK);
+        assert_int_equal(rpc_server_start(server, &err), STATUS_INVALID);
+        rpc_server_free(server);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_expired_certificate),
+        cmocka_unit_test(test_mutual_tls),
+        cmocka_unit_test(test_wrong_key),
+    };
+    return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
+}
