@@ -2,6 +2,23 @@
 -- Sweeps, runs, their attempts and everything that hangs on them. Every table of a sweep has sweep_id first in its
 -- key, so that the schema can be partitioned or distributed by it. All times are the database's.
 
+CREATE SCHEMA IF NOT EXISTS besom;
+
+-- What is here, and for whom. A migration that older binaries cannot live with raises oldest_compatible_binary to
+-- the number of the last migration that a binary must know.
+CREATE TABLE besom.schema_info (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    version integer NOT NULL,
+    oldest_compatible_binary integer NOT NULL
+);
+INSERT INTO besom.schema_info (version, oldest_compatible_binary) VALUES (0, 1);
+
+CREATE TABLE besom.migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE besom.projects (
     project text PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT now()
@@ -23,8 +40,9 @@ CREATE TABLE besom.sweeps (
     run_cap bigint NOT NULL DEFAULT 0,          -- 0 = none
     grid_count bigint,                          -- number of points, NULL when unbounded
     next_ordinal bigint NOT NULL DEFAULT 0,     -- first ordinal that was never prepared
+    prepared bigint NOT NULL DEFAULT 0,         -- runs ever inserted (an ordinal without a run is a duplicate)
     exhausted boolean NOT NULL DEFAULT false,   -- nothing can be suggested beyond next_ordinal
-    request_id text UNIQUE,                     -- idempotency key of CreateSweep
+    request_id text NOT NULL UNIQUE,            -- idempotency key of CreateSweep; sweep_id when none was given
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     ended_at timestamptz
@@ -109,8 +127,9 @@ CREATE TABLE besom.runs (
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX runs_config ON besom.runs (sweep_id, config_hash) WHERE unique_config;
 CREATE INDEX runs_queue ON besom.runs (sweep_id, priority DESC, ordinal) WHERE state = 'pending';
-CREATE INDEX runs_live ON besom.runs (sweep_id, state) WHERE state IN ('assigned', 'running', 'preempting', 'paused');
+CREATE INDEX runs_states ON besom.runs (sweep_id, state) INCLUDE (attempt, run_time_ms);
 CREATE UNIQUE INDEX runs_results ON besom.runs (sweep_id, result_number) WHERE result_number IS NOT NULL;
+CREATE INDEX runs_ends ON besom.runs (sweep_id, ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX runs_by_id ON besom.runs (run_id);
 
 CREATE TABLE besom.run_attempts (
@@ -122,7 +141,7 @@ CREATE TABLE besom.run_attempts (
     counter bigint NOT NULL,                    -- with agent and slot: the idempotency key of the claim
     claimed_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
-    ended_at timestamptz,
+    ended_at timestamptz,                       -- NULL: this attempt is its run's newest and is not over
     last_sequence bigint NOT NULL DEFAULT 0,    -- advances contiguously; the only dedupe of batches
     metric_rows bigint NOT NULL DEFAULT 0,      -- logged values of the sweep's metric, finite ones
     best_value double precision,                -- of the sweep's metric, by its goal
@@ -180,7 +199,7 @@ CREATE TABLE besom.directives (
     FOREIGN KEY (sweep_id, agent_id) REFERENCES besom.agents ON DELETE CASCADE
 );
 CREATE INDEX directives_open ON besom.directives (sweep_id, agent_id) WHERE answered_at IS NULL;
-CREATE INDEX directives_of_run ON besom.directives (sweep_id, run_id, attempt);
+CREATE UNIQUE INDEX directives_once ON besom.directives (sweep_id, run_id, attempt, kind);
 
 -- One row per acknowledged batch until compaction packs it.
 CREATE TABLE besom.metric_inbox (
@@ -286,3 +305,16 @@ CREATE TABLE besom.events (
     detail text NOT NULL DEFAULT '',
     PRIMARY KEY (sweep_id, event_id)
 );
+
+-- A run as it is shown, with what its newest attempt says.
+CREATE VIEW besom.shown_runs AS
+SELECT r.sweep_id, r.run_id, r.state, r.end_reason, r.params, coalesce(a.agent_id, '') AS agent_id,
+       coalesce(g.host, '') AS host, r.error_text, r.ordinal, r.created_at, r.started_at, r.ended_at,
+       coalesce(r.result_number, 0) AS result_number, r.run_time_ms, r.attempt, r.exit_code, r.signal,
+       r.spec_version, coalesce(l.expires_at < now(), false) AS unreachable,
+       CASE WHEN r.ended_at IS NOT NULL THEN r.objective
+            WHEN r.state <> 'pending' THEN a.best_value END AS objective
+FROM besom.runs r
+LEFT JOIN besom.run_attempts a ON a.sweep_id = r.sweep_id AND a.run_id = r.run_id AND a.attempt = r.attempt
+LEFT JOIN besom.agents g ON g.sweep_id = a.sweep_id AND g.agent_id = a.agent_id
+LEFT JOIN besom.leases l ON l.sweep_id = r.sweep_id AND l.run_id = r.run_id;

@@ -30,8 +30,9 @@ struct store_summary {
 enum status store_merge_summaries(struct store_tx *tx, const struct store_summary *rows, size_t count,
                                   struct err *err) MUST_USE;
 /* attempt 0 = the run's last. */
-enum status store_list_summaries(struct store_tx *tx, const char *sweep_id, const char *run_id, int32_t attempt,
-                                 struct store_summary **out, size_t *count, struct err *err) MUST_USE;
+enum status store_list_summaries(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                 int32_t attempt, struct store_summary **out, size_t *count,
+                                 struct err *err) MUST_USE;
 /* Of the last attempts of many runs of one sweep, sorted by run. */
 enum status store_list_summaries_of(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
                                     size_t run_count, struct store_summary **out, size_t *count,
@@ -62,10 +63,10 @@ struct store_compaction {
     int32_t attempt;
 };
 /* Attempts with at least min_points in the inbox, or ended ones with any; at most limit. */
-enum status store_list_compactions(struct store_tx *tx, int64_t min_points, int limit, struct store_compaction **out,
-                                   size_t *count, struct err *err) MUST_USE;
-/* Takes (deletes and returns, FOR UPDATE SKIP LOCKED on the attempt) the attempt's inbox rows in order of sequence;
- * at most limit rows. Empty when another replica is at it. */
+enum status store_list_compactions(struct store_tx *tx, int64_t min_points, int limit,
+                                   struct store_compaction **out, size_t *count, struct err *err) MUST_USE;
+/* Takes (deletes and returns, FOR UPDATE SKIP LOCKED on the attempt) the attempt's inbox rows in order of
+ * sequence; at most limit rows. Empty when another replica is at it. */
 enum status store_take_inbox(struct store_tx *tx, const struct store_compaction *key, int limit,
                              struct store_inbox_row **out, size_t *count, struct err *err) MUST_USE;
 struct store_chunk {
@@ -78,17 +79,20 @@ struct store_chunk {
     size_t length;
 };
 /* The last chunk of each metric of the attempt (with data), to be continued when it is small. */
-enum status store_list_last_chunks(struct store_tx *tx, const struct store_compaction *key, struct store_chunk **out,
-                                   size_t *count, struct err *err) MUST_USE;
+enum status store_list_last_chunks(struct store_tx *tx, const struct store_compaction *key,
+                                   struct store_chunk **out, size_t *count, struct err *err) MUST_USE;
 /* Inserts, or replaces a chunk of the same number. */
-enum status store_put_chunks(struct store_tx *tx, const struct store_compaction *key, const struct store_chunk *rows,
-                             size_t count, struct err *err) MUST_USE;
-/* Chunks in order of (name, chunk), after (after_name, after_chunk), at most limit; names filter, count 0 = all. */
-enum status store_read_chunks(struct store_tx *tx, const struct store_compaction *key, const char *const *names,
-                              size_t name_count, const char *after_name, int64_t after_chunk, int limit,
-                              struct store_chunk **out, size_t *count, struct err *err) MUST_USE;
+enum status store_put_chunks(struct store_tx *tx, const struct store_compaction *key,
+                             const struct store_chunk *rows, size_t count, struct err *err) MUST_USE;
+/* Chunks in order of (name, chunk), after (after_name, after_chunk), at most limit; names filter, count 0 =
+ * all. */
+enum status store_read_chunks(struct store_tx *tx, const struct store_compaction *key,
+                              const char *const *names, size_t name_count, const char *after_name,
+                              int64_t after_chunk, int limit, struct store_chunk **out, size_t *count,
+                              struct err *err) MUST_USE;
 /* Inbox rows of the attempt after a sequence, without taking them. */
 enum status store_read_inbox(struct store_tx *tx, const struct store_compaction *key, int64_t after_sequence,
-                             int limit, struct store_inbox_row **out, size_t *count, struct err *err) MUST_USE;
+                             int limit, struct store_inbox_row **out, size_t *count,
+                             struct err *err) MUST_USE;
 
 #endif

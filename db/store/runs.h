@@ -22,12 +22,13 @@ struct store_agent {
     int64_t running, ended;                     /* reading only */
 };
 /* Upsert by (sweep_id, agent_id); clears retired_at. NOT_FOUND for the sweep. */
-enum status store_register_agent(struct store_tx *tx, const struct store_agent *agent, struct err *err) MUST_USE;
-enum status store_retire_agent(struct store_tx *tx, const char *sweep_id, const char *agent_id, const char *reason,
-                               struct err *err) MUST_USE;
+enum status store_register_agent(struct store_tx *tx, const struct store_agent *agent,
+                                 struct err *err) MUST_USE;
+enum status store_retire_agent(struct store_tx *tx, const char *sweep_id, const char *agent_id,
+                               const char *reason, struct err *err) MUST_USE;
 /* sweep_id "" = all. At most 1000, most recently seen first. */
-enum status store_list_agents(struct store_tx *tx, const char *sweep_id, struct store_agent **out, size_t *count,
-                              struct err *err) MUST_USE;
+enum status store_list_agents(struct store_tx *tx, const char *sweep_id, struct store_agent **out,
+                              size_t *count, struct err *err) MUST_USE;
 
 /* ---- claim ---- */
 
@@ -37,9 +38,9 @@ struct store_claim_key {
     int64_t counter;
 };
 enum store_claim_verdict {
-    STORE_CLAIM_NONE,     /* nothing to hand out now */
-    STORE_CLAIM_RUN,      /* the run of this key, new or handed out before */
-    STORE_CLAIM_ENDED,    /* the key's attempt has ended or was superseded */
+    STORE_CLAIM_NONE,  /* nothing to hand out now */
+    STORE_CLAIM_RUN,   /* the run of this key, new or handed out before */
+    STORE_CLAIM_ENDED, /* the key's attempt has ended or was superseded */
     STORE_CLAIM_UNKNOWN_AGENT
 };
 struct store_claim {
@@ -53,14 +54,15 @@ struct store_claim {
 struct store_claim_sweep { /* what the answer to callers that got nothing depends on */
     const char *state, *state_reason;
     bool exhausted;
-    int64_t queued, live; /* after this transaction; live = assigned, running, preempting, paused */
+    int64_t queued, live;         /* after this transaction; live = assigned, running, preempting, paused */
     int64_t handed_out, expected; /* runs ever handed out; expected 0 = unbounded */
 };
 /*
- * Serves all of one sweep's callers together: locks the sweep row FOR SHARE, answers keys that have an attempt
- * already, and gives each other key one pending run (priority, then ordinal; FOR UPDATE SKIP LOCKED), writing
- * attempt + 1, state assigned, lease of lease_ms, run_attempts row; sweep pending → running with the first one.
- * Nothing is handed out unless the sweep is pending or running. NOT_FOUND for the sweep. agents.seen_at is set.
+ * Serves all of one sweep's callers together: locks the sweep row FOR SHARE, answers keys that have an
+ * attempt already, and gives each other key one pending run (priority, then ordinal; FOR UPDATE SKIP LOCKED),
+ * writing attempt + 1, state assigned, lease of lease_ms, run_attempts row; sweep pending → running with the
+ * first one. Nothing is handed out unless the sweep is pending or running. NOT_FOUND for the sweep.
+ * agents.seen_at is set.
  */
 enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
                              size_t count, int64_t lease_ms, struct store_claim *claims,
@@ -69,16 +71,16 @@ enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const st
 /* ---- track ---- */
 
 struct store_open_attempt {
-    bool current;          /* this attempt is the run's newest and has not ended */
+    bool current; /* this attempt is the run's newest and has not ended */
     int64_t last_sequence;
     const char *run_state;
 };
-/* Reports the start (assigned → running, started_at once) when started_us != 0, renews the lease, and gives a lost
- * attempt whose successor was not claimed its lease back (pending/crashed-lost → running, the requeue undone).
- * NOT_FOUND, DENIED (another agent's attempt). Locks run and attempt. */
+/* Reports the start (assigned → running, started_at once) when started_us != 0, renews the lease, and gives a
+ * lost attempt whose successor was not claimed its lease back (pending/crashed-lost → running, the requeue
+ * undone). NOT_FOUND, DENIED (another agent's attempt). Locks run and attempt. */
 enum status store_open_run(struct store_tx *tx, const char *sweep_id, const char *run_id, int32_t attempt,
-                           const char *agent_id, int64_t started_us, int64_t lease_ms, struct store_open_attempt *out,
-                           struct err *err) MUST_USE;
+                           const char *agent_id, int64_t started_us, int64_t lease_ms,
+                           struct store_open_attempt *out, struct err *err) MUST_USE;
 
 /* State that batches advance; read and locked by store_lock_attempts, written by store_save_attempts. */
 struct store_attempt {
@@ -86,11 +88,12 @@ struct store_attempt {
     int32_t attempt;               /* in: key */
     bool found, current, ended;
     int64_t last_sequence, metric_rows, log_bytes, dropped_lines;
-    bool has_best, preempting;
+    bool has_best, preempting, was_preempting; /* was_preempting: as locked */
     double best_value;
     int32_t bands_reached;
 };
-/* Locks the rows of `keys` (which must be sorted by sweep_id, run_id, attempt and distinct) and fills them. One query. */
+/* Locks the rows of `keys` (which must be sorted by sweep_id, run_id, attempt and distinct) and fills them.
+ * One query. */
 enum status store_lock_attempts(struct store_tx *tx, struct store_attempt *keys, size_t count,
                                 struct err *err) MUST_USE;
 /* Writes last_sequence, metric_rows, best_value, bands_reached, log_bytes, dropped_lines, preempting (current
@@ -110,13 +113,13 @@ enum status store_renew_leases(struct store_tx *tx, const struct store_lease_key
 struct store_finish {
     const char *sweep_id, *run_id, *agent_id;
     int32_t attempt;
-    const char *state;      /* wanted end state: finished, stopped, failed, killed, crashed */
+    const char *state; /* wanted end state: finished, stopped, failed, killed, crashed */
     const char *end_reason, *error_text;
     int32_t exit_code, signal;
     int64_t run_time_ms, final_sequence;
-    bool may_retry;         /* the failure's class is one that the spec retries */
+    bool may_retry; /* the failure's class is one that the spec retries */
     int64_t retries_max;
-    bool has_objective;     /* computed by the caller from best_value when not requeued */
+    bool has_objective; /* computed by the caller from best_value when not requeued */
 };
 enum store_finish_verdict { STORE_FINISH_DONE, STORE_FINISH_AGAIN, STORE_FINISH_SUPERSEDED };
 struct store_finish_result {
@@ -127,10 +130,10 @@ struct store_finish_result {
     int64_t result_number; /* 0 when requeued */
 };
 /*
- * Ends attempts: AGAIN while last_sequence < final_sequence; SUPERSEDED when attempt is not the run's newest. When
- * may_retry and retries < retries_max and the sweep is not finished/canceled: back to pending with priority 1,
- * retries + 1. Else terminal: objective = the attempt's best_value, next gapless result_number (one counter update
- * per sweep and transaction), lease deleted. Items sorted by (sweep_id, run_id).
+ * Ends attempts: AGAIN while last_sequence < final_sequence; SUPERSEDED when attempt is not the run's newest.
+ * When may_retry and retries < retries_max and the sweep is not finished/canceled: back to pending with
+ * priority 1, retries + 1. Else terminal: objective = the attempt's best_value, next gapless result_number
+ * (one counter update per sweep and transaction), lease deleted. Items sorted by (sweep_id, run_id).
  */
 enum status store_finish_runs(struct store_tx *tx, const struct store_finish *items, size_t count,
                               struct store_finish_result *results, struct err *err) MUST_USE;
@@ -142,8 +145,8 @@ struct store_end_facts {
     bool preempting;
     int32_t spec_version;
 };
-enum status store_get_end_facts(struct store_tx *tx, const char *sweep_id, const char *run_id, int32_t attempt,
-                                struct store_end_facts *out, struct err *err) MUST_USE;
+enum status store_get_end_facts(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                int32_t attempt, struct store_end_facts *out, struct err *err) MUST_USE;
 
 /* ---- reaper ---- */
 
@@ -155,16 +158,19 @@ struct store_expired {
 /* Leases that ended more than after_ms ago, at most limit. */
 enum status store_list_expired(struct store_tx *tx, int64_t after_ms, int limit, struct store_expired **out,
                                size_t *count, struct err *err) MUST_USE;
-/* An assigned run whose start was never reported: back to pending (no retry is counted), lease deleted, attempt
- * ended as "never started". Only when the lease is still expired by after_ms; *released says so. */
-enum status store_release_unstarted(struct store_tx *tx, const char *sweep_id, const char *run_id, int32_t attempt,
-                                    int64_t after_ms, bool *released, struct err *err) MUST_USE;
+/* An assigned run whose start was never reported: back to pending (no retry is counted), lease deleted,
+ * attempt ended as "never started". Only when the lease is still expired by after_ms; *released says so. */
+enum status store_release_unstarted(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                    int32_t attempt, int64_t after_ms, bool *released,
+                                    struct err *err) MUST_USE;
 /* As store_finish_runs for one attempt that is lost (checks that its lease is still expired by after_ms). */
 enum status store_lose_run(struct store_tx *tx, const struct store_finish *item, int64_t after_ms,
                            struct store_finish_result *result, struct err *err) MUST_USE;
 /* How long the database has been up (pg_postmaster_start_time), and its clock. */
-enum status store_get_uptime(struct store_tx *tx, int64_t *uptime_ms, int64_t *now_us, struct err *err) MUST_USE;
-/* Sets live sweeps to finished that are exhausted (or at run_cap) with nothing queued and nothing live; gives their ids. */
+enum status store_get_uptime(struct store_tx *tx, int64_t *uptime_ms, int64_t *now_us,
+                             struct err *err) MUST_USE;
+/* Sets live sweeps to finished that are exhausted (or at run_cap) with nothing queued and nothing live; gives
+ * their ids. */
 enum status store_finish_idle_sweeps(struct store_tx *tx, const char ***sweep_ids, size_t *count,
                                      struct err *err) MUST_USE;
 
@@ -175,10 +181,11 @@ struct store_directive {
     int64_t generation;
     int32_t attempt;
 };
-/* For the run's current attempt, with the agent's next generation; no second one of the same kind. *created false:
- * nothing to order (not live). */
-enum status store_add_directive(struct store_tx *tx, const char *sweep_id, const char *run_id, const char *kind,
-                                const char *reason, bool *created, struct err *err) MUST_USE;
+/* For the run's current attempt, with the agent's next generation; no second one of the same kind. *created
+ * false: nothing to order (not live). */
+enum status store_add_directive(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                const char *kind, const char *reason, bool *created,
+                                struct err *err) MUST_USE;
 /* For every live run of the sweep; *created counts. */
 enum status store_add_directives_for_sweep(struct store_tx *tx, const char *sweep_id, const char *kind,
                                            const char *reason, int64_t *created, struct err *err) MUST_USE;
@@ -198,8 +205,8 @@ struct store_run {
     double objective; /* of an ended run; of a live one the attempt's best so far */
 };
 /* sweep_id "" resolves a bare id (ALREADY_EXISTS when two sweeps have it). NOT_FOUND. */
-enum status store_get_run(struct store_tx *tx, const char *sweep_id, const char *run_id, struct store_run *out,
-                          struct err *err) MUST_USE;
+enum status store_get_run(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                          struct store_run *out, struct err *err) MUST_USE;
 enum store_run_order { STORE_BY_ORDINAL, STORE_BY_OBJECTIVE, STORE_BY_NEWEST };
 /* `states` is a comma-separated list, "" = all that were handed out. Offset paging. */
 enum status store_list_runs(struct store_tx *tx, const char *sweep_id, const char *states,
@@ -220,7 +227,7 @@ struct store_attempt_row {
 };
 enum status store_list_attempts(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                 struct store_attempt_row **out, size_t *count, struct err *err) MUST_USE;
-enum status store_get_suggestion(struct store_tx *tx, const char *sweep_id, int64_t ordinal, const char **why_json,
-                                 struct err *err) MUST_USE;
+enum status store_get_suggestion(struct store_tx *tx, const char *sweep_id, int64_t ordinal,
+                                 const char **why_json, struct err *err) MUST_USE;
 
 #endif

@@ -17,7 +17,8 @@ struct store_rung_value {
     int64_t band;
     double value, best;
 };
-/* Gives gapless numbers per sweep in the order of `rows` (sorted by sweep_id). One counter update per sweep. */
+/* Gives gapless numbers per sweep in the order of `rows` (sorted by sweep_id). One counter update per sweep.
+ */
 enum status store_add_rung_values(struct store_tx *tx, struct store_rung_value *rows, size_t count,
                                   struct err *err) MUST_USE;
 /* After `after`, in order, at most limit. */
@@ -41,12 +42,13 @@ struct store_decision {
 };
 /*
  * Checks owner and epoch of the decider row (CONFLICT when they changed), writes the decisions, a stop_early
- * directive for each that stops an attempt which is current and live, and advances `decided`. *stops counts the
- * directives; *agent_ids are their agents.
+ * directive for each that stops an attempt which is current and live, and advances `decided`. *stops counts
+ * the directives; *agent_ids are their agents.
  */
-enum status store_record_decisions(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
-                                   const struct store_decision *decisions, size_t count, int64_t *stops,
-                                   const char ***agent_ids, size_t *agent_count, struct err *err) MUST_USE;
+enum status store_record_decisions(struct store_tx *tx, const char *sweep_id, const char *owner,
+                                   int64_t epoch, const struct store_decision *decisions, size_t count,
+                                   int64_t *stops, const char ***agent_ids, size_t *agent_count,
+                                   struct err *err) MUST_USE;
 enum status store_list_decisions(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                  struct store_decision **out, size_t *count, struct err *err) MUST_USE;
 

@@ -23,7 +23,8 @@ struct store_options {
     int pool_size;                /* most connections; 0 = 8 */
     bool unprepared;              /* no prepared statements (PgBouncer in transaction mode before 1.21) */
     int64_t wait_ms;              /* longest wait for a free connection; 0 = 10 s */
-    int64_t retry_ms;             /* how long a transaction is tried again after conflicts and lost connections; 0 = 5 s */
+    int64_t
+        retry_ms; /* how long a transaction is tried again after conflicts and lost connections; 0 = 5 s */
 };
 
 /* Opens connections lazily. UNAVAILABLE never: the first transaction tells. INVALID for a malformed url. */
@@ -31,10 +32,10 @@ enum status store_open(const struct store_options *options, struct store **out, 
 void store_close(struct store *store);
 
 /*
- * Runs `work` between BEGIN and COMMIT (read committed). When it returns CONFLICT (serialization failure, deadlock,
- * unique race) or the connection is lost, the whole transaction is run again with jittered backoff until retry_ms is
- * over; a lost COMMIT counts as lost, so `work` must be idempotent. When it returns anything else but OK: ROLLBACK,
- * and that status. `work` sees a reset arena in each try.
+ * Runs `work` between BEGIN and COMMIT (read committed). When it returns CONFLICT (serialization failure,
+ * deadlock, unique race) or the connection is lost, the whole transaction is run again with jittered backoff
+ * until retry_ms is over; a lost COMMIT counts as lost, so `work` must be idempotent. When it returns
+ * anything else but OK: ROLLBACK, and that status. `work` sees a reset arena in each try.
  */
 typedef enum status store_work(struct store_tx *tx, void *context, struct err *err);
 enum status store_transaction(struct store *store, struct arena *arena, store_work *work, void *context,
@@ -46,11 +47,16 @@ enum status store_read(struct store *store, struct arena *arena, store_work *wor
 /* The arena of the transaction, for results. */
 struct arena *store_tx_arena(struct store_tx *tx);
 
-/* The schema is there, not older than this binary needs, and does not refuse it as too old. PRECONDITION says which
- * and what to do ("run besom-controller migrate"). */
+/* The schema is there, not older than this binary needs, and does not refuse it as too old. PRECONDITION says
+ * which and what to do ("run besom-controller migrate"). */
 enum status store_check_schema(struct store *store, struct err *err) MUST_USE;
 
-/* Applies what is missing under an advisory lock, connecting directly; two at once are harmless. *applied counts. */
+/* A constraint's definition as PostgreSQL prints it, such as runs_state_check's list of states. NOT_FOUND. */
+enum status store_get_constraint(struct store_tx *tx, const char *name, const char **definition,
+                                 struct err *err) MUST_USE;
+
+/* Applies what is missing under an advisory lock, connecting directly; two at once are harmless. *applied
+ * counts. */
 enum status store_migrate(const char *url, int *applied, struct err *err) MUST_USE;
 
 struct store_stats {
@@ -66,13 +72,13 @@ struct store_listener;
 enum status store_listener_new(const char *url, struct store_listener **out, struct err *err) MUST_USE;
 void store_listener_free(struct store_listener *listener);
 /*
- * Waits up to timeout_ms for wake-ups on channel besom_wake and calls `heard` for each payload. *reconnected is set
- * when notifications may have been missed (first connection, or a new one): the caller then looks everywhere.
- * UNAVAILABLE when the database is away (returns after a backoff).
+ * Waits up to timeout_ms for wake-ups on channel besom_wake and calls `heard` for each payload. *reconnected
+ * is set when notifications may have been missed (first connection, or a new one): the caller then looks
+ * everywhere. UNAVAILABLE when the database is away (returns after a backoff).
  */
 enum status store_listener_wait(struct store_listener *listener, int64_t timeout_ms,
-                                void (*heard)(void *context, const char *payload), void *context, bool *reconnected,
-                                struct err *err) MUST_USE;
+                                void (*heard)(void *context, const char *payload), void *context,
+                                bool *reconnected, struct err *err) MUST_USE;
 /* From another thread: makes the wait return now. */
 void store_listener_interrupt(struct store_listener *listener);
 /* Sends one NOTIFY in a transaction of its own; payload at most 7999 bytes. */

@@ -22,7 +22,7 @@ struct store_sweep {
 };
 
 struct store_run_counts {
-    int64_t queued; /* pending with attempt 0 */
+    int64_t queued;  /* pending with attempt 0 */
     int64_t pending; /* pending with attempt > 0 */
     int64_t running, finished, stopped, failed, killed, crashed, unreachable;
     int64_t run_time_ms; /* of ended attempts plus those running now */
@@ -39,16 +39,17 @@ struct store_sweep_new {
 
 /* Inserts the project when missing, the sweep, its spec version 1, counter, refill and decider rows. With a
  * request_id known already: *existing_id is that sweep's id and nothing is inserted. */
-enum status store_create_sweep(struct store_tx *tx, const struct store_sweep_new *sweep, const char **existing_id,
-                               struct err *err) MUST_USE;
+enum status store_create_sweep(struct store_tx *tx, const struct store_sweep_new *sweep,
+                               const char **existing_id, struct err *err) MUST_USE;
 /* NOT_FOUND. `lock`: FOR UPDATE. */
 enum status store_get_sweep(struct store_tx *tx, const char *sweep_id, bool lock, struct store_sweep *out,
                             struct err *err) MUST_USE;
 enum status store_get_spec(struct store_tx *tx, const char *sweep_id, int32_t version, const char **spec_json,
                            struct err *err) MUST_USE;
 /* Newest first, after (created_us, sweep_id) when after_id is not NULL; project "" = all. */
-enum status store_list_sweeps(struct store_tx *tx, const char *project, int64_t after_us, const char *after_id,
-                              int limit, struct store_sweep **out, size_t *count, struct err *err) MUST_USE;
+enum status store_list_sweeps(struct store_tx *tx, const char *project, int64_t after_us,
+                              const char *after_id, int limit, struct store_sweep **out, size_t *count,
+                              struct err *err) MUST_USE;
 /* Sweeps that are pending, running or paused, or ended with runs still live: what a replica looks after. */
 enum status store_list_live_sweeps(struct store_tx *tx, struct store_sweep **out, size_t *count,
                                    struct err *err) MUST_USE;
@@ -57,9 +58,10 @@ enum status store_count_runs(struct store_tx *tx, const char *sweep_id, struct s
 /* Counts of many sweeps in one query; out[i] belongs to ids[i]. */
 enum status store_count_runs_of(struct store_tx *tx, const char *const *sweep_ids, size_t count,
                                 struct store_run_counts *out, struct err *err) MUST_USE;
-/* Sets state and reason, and started_at (first running) or ended_at (finished, canceled; cleared on resume). */
-enum status store_set_sweep_state(struct store_tx *tx, const char *sweep_id, const char *state, const char *reason,
-                                  struct err *err) MUST_USE;
+/* Sets state and reason, and started_at (first running) or ended_at (finished, canceled; cleared on resume).
+ */
+enum status store_set_sweep_state(struct store_tx *tx, const char *sweep_id, const char *state,
+                                  const char *reason, struct err *err) MUST_USE;
 /* Everything of the sweep, inbox, summaries and events included. NOT_FOUND. */
 enum status store_delete_sweep(struct store_tx *tx, const char *sweep_id, struct err *err) MUST_USE;
 enum status store_add_event(struct store_tx *tx, const char *sweep_id, const char *kind, const char *actor,
@@ -67,19 +69,20 @@ enum status store_add_event(struct store_tx *tx, const char *sweep_id, const cha
 
 /* ---- refill: one owner at a time ---- */
 
-/* Takes the refill row when it is free, expired, or already `owner`'s (the epoch goes up when it changes hands).
- * *taken false: someone else holds it. */
+/* Takes the refill row when it is free, expired, or already `owner`'s (the epoch goes up when it changes
+ * hands). *taken false: someone else holds it. */
 enum status store_take_refill(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t hold_ms,
                               bool *taken, int64_t *epoch, struct err *err) MUST_USE;
 struct store_refill_need {
     const char *sweep_id;
-    int64_t queued;       /* runs that wait for an agent, retries included */
+    int64_t queued; /* runs that wait for an agent, retries included */
     int64_t next_ordinal;
     int32_t spec_version;
     int64_t result_cursor;
-    int64_t room;         /* runs that run_cap still allows to prepare; INT64_MAX without one */
+    int64_t room; /* runs that run_cap still allows to prepare; INT64_MAX without one */
 };
-/* Live, not exhausted sweeps in state pending or running with fewer than low_water queued runs and room > 0. */
+/* Live, not exhausted sweeps in state pending or running with fewer than low_water queued runs and room > 0.
+ */
 enum status store_list_refill_needs(struct store_tx *tx, int64_t low_water, struct store_refill_need **out,
                                     size_t *count, struct err *err) MUST_USE;
 struct store_new_run {
@@ -90,14 +93,14 @@ struct store_new_run {
     uint64_t run_seed;
 };
 /*
- * Locks the sweep's row, checks epoch (CONFLICT when it changed: the caller drops its work), that state is pending
- * or running, that runs[0].ordinal is next_ordinal, and run_cap; inserts runs and suggestions (a grid point whose
- * hash exists already is skipped, its ordinal used up), advances next_ordinal by what was taken, sets exhausted.
- * *inserted counts runs.
+ * Locks the sweep's row, checks epoch (CONFLICT when it changed: the caller drops its work), that state is
+ * pending or running, that runs[0].ordinal is next_ordinal, and run_cap; inserts runs and suggestions (a grid
+ * point whose hash exists already is skipped, its ordinal used up), advances next_ordinal by what was taken,
+ * sets exhausted. *inserted counts runs.
  */
 enum status store_insert_runs(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
                               int32_t spec_version, int64_t result_cursor, bool unique_config,
-                              const struct store_new_run *runs, size_t count, bool exhausted, int64_t *inserted,
-                              struct err *err) MUST_USE;
+                              const struct store_new_run *runs, size_t count, bool exhausted,
+                              int64_t *inserted, struct err *err) MUST_USE;
 
 #endif

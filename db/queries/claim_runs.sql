@@ -1,0 +1,98 @@
+-- Hands runs of one sweep to the callers of AcquireRun, one row for each key, in order:
+-- verdict (0 nothing, 1 a run, 2 its attempt is over, 3 unknown agent), the run, and the sweep's state.
+-- A key that was served before gets its run again and its lease renewed; the other keys get pending runs, by priority,
+-- then by ordinal. The sweep's row is locked against changes of state only when there is something to hand out.
+-- $1 sweep, $2 lease in milliseconds; arrays: $3 agents, $4 slots, $5 counters. Called by store_claim_runs.
+WITH key AS MATERIALIZED (
+    SELECT k.i, k.agent_id, k.slot, k.counter, a.run_id, a.attempt, a.ended_at, a.started_at,
+           EXISTS (SELECT FROM besom.agents g
+                   WHERE g.sweep_id = $1 AND g.agent_id = k.agent_id AND g.retired_at IS NULL) AS registered
+    FROM unnest($3::text[], $4::integer[], $5::bigint[]) WITH ORDINALITY AS k (agent_id, slot, counter, i)
+    LEFT JOIN besom.run_attempts a
+        ON a.sweep_id = $1 AND a.agent_id = k.agent_id AND a.slot = k.slot AND a.counter = k.counter
+), fresh AS MATERIALIZED (
+    SELECT agent_id, slot, counter, row_number() OVER (ORDER BY min(i)) AS n
+    FROM key
+    WHERE run_id IS NULL AND registered
+    GROUP BY agent_id, slot, counter
+), wanted AS MATERIALIZED (
+    SELECT count(*) AS runs,
+           count(*) > 0 AND EXISTS (SELECT FROM besom.runs WHERE sweep_id = $1 AND state = 'pending') AS some
+    FROM fresh
+), begun AS (
+    UPDATE besom.sweeps
+    SET state = 'running', started_at = coalesce(started_at, now())
+    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT some FROM wanted)
+    RETURNING sweep_id, state, state_reason, exhausted
+), held AS MATERIALIZED (
+    SELECT sweep_id, state, state_reason, exhausted
+    FROM besom.sweeps
+    WHERE sweep_id = $1 AND (SELECT some FROM wanted) AND NOT EXISTS (SELECT FROM begun)
+    FOR SHARE
+), sweep AS MATERIALIZED (
+    SELECT * FROM begun
+    UNION ALL SELECT * FROM held
+    UNION ALL SELECT sweep_id, state, state_reason, exhausted
+              FROM besom.sweeps WHERE sweep_id = $1 AND NOT (SELECT some FROM wanted)
+), picked AS MATERIALIZED (
+    SELECT run_id, priority, ordinal
+    FROM besom.runs
+    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT some FROM wanted)
+      AND (SELECT state FROM sweep) = 'running'
+    ORDER BY priority DESC, ordinal
+    LIMIT (SELECT runs FROM wanted)
+    FOR NO KEY UPDATE SKIP LOCKED
+), placed AS MATERIALIZED (
+    SELECT run_id, row_number() OVER (ORDER BY priority DESC, ordinal) AS n FROM picked
+), assigned AS (
+    UPDATE besom.runs
+    SET state = 'assigned', attempt = attempt + 1, end_reason = ''
+    WHERE sweep_id = $1 AND run_id = ANY (ARRAY(SELECT run_id FROM picked)) AND state = 'pending'
+    RETURNING run_id, attempt, params, spec_version, ordinal, run_seed
+), given AS MATERIALIZED (
+    SELECT f.agent_id, f.slot, f.counter, r.*
+    FROM fresh f
+    JOIN placed p ON p.n = f.n
+    JOIN assigned r ON r.run_id = p.run_id
+), attempts AS (
+    INSERT INTO besom.run_attempts (sweep_id, run_id, attempt, agent_id, slot, counter)
+    SELECT $1, run_id, attempt, agent_id, slot, counter FROM given ORDER BY agent_id, slot, counter
+), leases AS (
+    INSERT INTO besom.leases (sweep_id, run_id, attempt, agent_id, expires_at)
+    SELECT $1, run_id, attempt, agent_id, clock_timestamp() + $2 * interval '1 millisecond' FROM given
+    ON CONFLICT (sweep_id, run_id) DO UPDATE
+    SET attempt = excluded.attempt, agent_id = excluded.agent_id, expires_at = excluded.expires_at
+), held_leases AS MATERIALIZED (
+    SELECT l.run_id, l.attempt
+    FROM besom.leases l
+    WHERE l.sweep_id = $1 AND l.run_id = ANY (ARRAY(SELECT run_id FROM key WHERE ended_at IS NULL AND run_id IS NOT NULL))
+    ORDER BY l.run_id
+    FOR NO KEY UPDATE
+), renewed AS (
+    UPDATE besom.leases
+    SET expires_at = clock_timestamp() + $2 * interval '1 millisecond'
+    WHERE sweep_id = $1 AND run_id = ANY (ARRAY(SELECT run_id FROM held_leases))
+    RETURNING run_id, attempt
+), seen AS (
+    UPDATE besom.agents
+    SET seen_at = now()
+    WHERE sweep_id = $1 AND agent_id = ANY (ARRAY(
+        SELECT agent_id
+        FROM besom.agents
+        WHERE sweep_id = $1 AND agent_id = ANY (ARRAY(SELECT agent_id FROM key))
+          AND seen_at < now() - interval '5 seconds'
+        FOR NO KEY UPDATE SKIP LOCKED))
+)
+SELECT CASE WHEN g.run_id IS NOT NULL OR w.run_id IS NOT NULL THEN 1
+            WHEN k.run_id IS NOT NULL THEN 2
+            WHEN NOT k.registered THEN 3
+            ELSE 0 END,
+       coalesce(g.run_id, k.run_id), coalesce(g.params, r.params), coalesce(g.attempt, k.attempt),
+       coalesce(g.spec_version, r.spec_version), coalesce(g.ordinal, r.ordinal), coalesce(g.run_seed, r.run_seed),
+       k.started_at IS NOT NULL, s.state, s.state_reason, s.exhausted
+FROM key k
+CROSS JOIN sweep s
+LEFT JOIN given g ON g.agent_id = k.agent_id AND g.slot = k.slot AND g.counter = k.counter
+LEFT JOIN besom.runs r ON r.sweep_id = $1 AND r.run_id = k.run_id
+LEFT JOIN renewed w ON w.run_id = k.run_id AND w.attempt = k.attempt
+ORDER BY k.i;

@@ -1,0 +1,10 @@
+-- Runs of a sweep, the best first by its metric, those without a value last. $1 sweep, $2 states ("" = all that were
+-- handed out), $3 offset, $4 limit. Called by store_list_runs.
+SELECT v.sweep_id, v.run_id, v.state, v.end_reason, v.params, v.agent_id, v.host, v.error_text, v.ordinal, v.created_at,
+       v.started_at, v.ended_at, v.result_number, v.run_time_ms, v.attempt, v.exit_code, v.signal, v.spec_version,
+       v.unreachable, v.objective
+FROM besom.shown_runs v
+JOIN besom.sweeps s ON s.sweep_id = v.sweep_id
+WHERE v.sweep_id = $1 AND CASE WHEN $2 = '' THEN v.attempt > 0 ELSE v.state = ANY (string_to_array($2, ',')) END
+ORDER BY CASE WHEN s.maximize THEN -v.objective ELSE v.objective END NULLS LAST, v.ordinal
+OFFSET $3 LIMIT $4;

@@ -1,0 +1,13 @@
+-- Adds to the summaries of metrics; NaN as least or greatest value says that no value was finite.
+-- Arrays: $1 sweeps, $2 runs, $3 names, $4 attempts, $5 points, $6 last steps, $7 last values, $8 least, $9 greatest.
+-- Called by store_merge_summaries.
+INSERT INTO besom.run_summaries AS s (sweep_id, run_id, name, attempt, points, last_step, last, min, max)
+SELECT *
+FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::double precision[],
+            $8::double precision[], $9::double precision[])
+ON CONFLICT (sweep_id, run_id, attempt, name) DO UPDATE
+SET points = s.points + excluded.points, last_step = excluded.last_step, last = excluded.last,
+    min = least(s.min, excluded.min), -- NaN is greater than every number
+    max = CASE WHEN s.max = 'NaN' THEN excluded.max
+               WHEN excluded.max = 'NaN' THEN s.max
+               ELSE greatest(s.max, excluded.max) END;

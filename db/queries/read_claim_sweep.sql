@@ -1,0 +1,14 @@
+-- What the answer to callers without a run depends on: runs waiting (at most 20000 are counted), live, ever handed out,
+-- and expected (0 = unbounded). $1 sweep. Called by store_claim_runs when a key got nothing.
+SELECT waiting.runs, (SELECT count(*) FROM besom.runs
+                      WHERE sweep_id = $1 AND state IN ('assigned', 'running', 'preempting', 'paused')),
+       s.prepared - waiting.unused,
+       CASE WHEN s.exhausted THEN s.prepared
+            WHEN s.run_cap > 0 THEN least(s.run_cap, coalesce(s.grid_count, s.run_cap))
+            ELSE coalesce(s.grid_count, 0) END
+FROM besom.sweeps s
+CROSS JOIN (
+    SELECT count(*) AS runs, count(*) FILTER (WHERE attempt = 0) AS unused
+    FROM (SELECT attempt FROM besom.runs WHERE sweep_id = $1 AND state = 'pending' LIMIT 20000) some
+) waiting
+WHERE s.sweep_id = $1;

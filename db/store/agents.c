@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "db/store/query.h"
+#include "db/store/runs.h"
+
+static const struct field AGENT_FIELDS[] = {
+    FIELD(TEXT, struct store_agent, sweep_id),
+    FIELD(TEXT, struct store_agent, agent_id),
+    FIELD(TEXT, struct store_agent, host),
+    FIELD(TEXT, struct store_agent, features),
+    FIELD(TEXT, struct store_agent, version),
+    FIELD(I64, struct store_agent, pid),
+    FIELD(I32, struct store_agent, slots),
+    FIELD(I32, struct store_agent, protocol),
+    /* reading only */
+    FIELD(TIME, struct store_agent, registered_us),
+    FIELD(TIME, struct store_agent, seen_us),
+    FIELD(TIME, struct store_agent, retired_us),
+    FIELD(I64, struct store_agent, running),
+    FIELD(I64, struct store_agent, ended),
+};
+#define REGISTERED_FIELDS 8
+
+enum status store_register_agent(struct store_tx *tx, const struct store_agent *agent, struct err *err)
+{
+    struct shape shape = {AGENT_FIELDS, REGISTERED_FIELDS, sizeof *agent};
+    struct store_agent row = *agent;
+    row.features = row.features == NULL ? "" : row.features;
+    row.version = row.version == NULL ? "" : row.version;
+    struct params params = params_begin(tx);
+    params_row(&params, shape, &row);
+    return query_change(tx, QUERY_REGISTER_AGENT, &params, NULL, err);
+}
+
+enum status store_retire_agent(struct store_tx *tx, const char *sweep_id, const char *agent_id,
+                               const char *reason, struct err *err)
+{
+    struct params params = params_begin(tx);
+    int64_t changed;
+    params_text(&params, sweep_id);
+    params_text(&params, agent_id);
+    params_text(&params, reason);
+    TRY(query_change(tx, QUERY_RETIRE_AGENT, &params, &changed, err));
+    return changed == 1 ? STATUS_OK : err_set(err, STATUS_NOT_FOUND, "no such agent: %s", agent_id);
+}
+
+enum status store_list_agents(struct store_tx *tx, const char *sweep_id, struct store_agent **out,
+                              size_t *count, struct err *err)
+{
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    return query_rows(tx, QUERY_LIST_AGENTS, &params, SHAPE(struct store_agent, AGENT_FIELDS), out, count,
+                      err);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+
+#include "db/store/query.h"
+#include "db/store/runs.h"
+
+static const struct field KEY_FIELDS[] = {
+    FIELD(TEXT, struct store_claim_key, agent_id),
+    FIELD(I32, struct store_claim_key, slot),
+    FIELD(I64, struct store_claim_key, counter),
+};
+static const int VERDICT_COLUMN = 0, FIRST_CLAIM_COLUMN = 1, FIRST_SWEEP_COLUMN = 8;
+static const struct field CLAIM_FIELDS[] = {
+    FIELD(TEXT, struct store_claim, run_id),  FIELD(TEXT, struct store_claim, params_json),
+    FIELD(I32, struct store_claim, attempt),  FIELD(I32, struct store_claim, spec_version),
+    FIELD(I64, struct store_claim, ordinal),  FIELD(I64, struct store_claim, run_seed),
+    FIELD(BOOL, struct store_claim, started),
+};
+static const struct field SWEEP_FIELDS[] = {
+    FIELD(TEXT, struct store_claim_sweep, state),
+    FIELD(TEXT, struct store_claim_sweep, state_reason),
+    FIELD(BOOL, struct store_claim_sweep, exhausted),
+};
+static const struct field COUNT_FIELDS[] = {
+    FIELD(I64, struct store_claim_sweep, queued),
+    FIELD(I64, struct store_claim_sweep, live),
+    FIELD(I64, struct store_claim_sweep, handed_out),
+    FIELD(I64, struct store_claim_sweep, expected),
+};
+
+static enum status read_claims(struct store_tx *tx, const struct result *result, struct store_claim *claims,
+                               bool *any_without, struct err *err)
+{
+    *any_without = false;
+    for (int row = 0; row < result_count(result); row++) {
+        struct store_claim *claim = &claims[row];
+        memset(claim, 0, sizeof *claim);
+        TRY(result_row(result, row, FIRST_CLAIM_COLUMN, SHAPE(struct store_claim, CLAIM_FIELDS), claim,
+                       tx->arena, err));
+        claim->verdict = (enum store_claim_verdict)result_i32(result, row, VERDICT_COLUMN);
+        *any_without |= claim->verdict == STORE_CLAIM_NONE;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_counts(struct store_tx *tx, const char *sweep_id, struct store_claim_sweep *sweep,
+                               struct err *err)
+{
+    CLEANUP(result_clear) struct result result = {NULL};
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    TRY(query_run(tx, QUERY_READ_CLAIM_SWEEP, &params, &result, err));
+    if (result_count(&result) == 0)
+        return err_set(err, STATUS_NOT_FOUND, "no such sweep: %s", sweep_id);
+    return result_row(&result, 0, 0, SHAPE(struct store_claim_sweep, COUNT_FIELDS), sweep, tx->arena, err);
+}
+
+enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
+                             size_t count, int64_t lease_ms, struct store_claim *claims,
+                             struct store_claim_sweep *sweep, struct err *err)
+{
+    CLEANUP(result_clear) struct result result = {NULL};
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_i64(&params, lease_ms);
+    params_columns(&params, SHAPE(struct store_claim_key, KEY_FIELDS), keys, count);
+    memset(sweep, 0, sizeof *sweep);
+    TRY(query_run(tx, QUERY_CLAIM_RUNS, &params, &result, err));
+    if ((size_t)result_count(&result) != count)
+        return err_set(err, STATUS_NOT_FOUND, "no such sweep: %s", sweep_id);
+    if (count == 0)
+        return STATUS_OK;
+    bool any_without;
+    TRY(read_claims(tx, &result, claims, &any_without, err));
+    TRY(result_row(&result, 0, FIRST_SWEEP_COLUMN, SHAPE(struct store_claim_sweep, SWEEP_FIELDS), sweep,
+                   tx->arena, err));
+    return any_without ? read_counts(tx, sweep_id, sweep, err) : STATUS_OK;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "db/store/metrics.h"
+
+#include "db/store/query.h"
+
+static const struct field INBOX_FIELDS[] = {
+    FIELD(TEXT, struct store_inbox_row, sweep_id),
+    FIELD(TEXT, struct store_inbox_row, run_id),
+    FIELD(I32, struct store_inbox_row, attempt),
+    FIELD(I64, struct store_inbox_row, sequence),
+    FIELD(I32, struct store_inbox_row, points),
+    FIELD_WITH(BYTES, struct store_inbox_row, payload, payload_length),
+};
+static const struct field SUMMARY_FIELDS[] = {
+    FIELD(TEXT, struct store_summary, sweep_id), FIELD(TEXT, struct store_summary, run_id),
+    FIELD(TEXT, struct store_summary, name),     FIELD(I32, struct store_summary, attempt),
+    FIELD(I64, struct store_summary, points),    FIELD(I64, struct store_summary, last_step),
+    FIELD(F64, struct store_summary, last),      FIELD(F64, struct store_summary, min),
+    FIELD(F64, struct store_summary, max),
+};
+
+enum status store_append_inbox(struct store_tx *tx, const struct store_inbox_row *rows, size_t count,
+                               struct err *err)
+{
+    struct params params = params_begin(tx);
+    params_columns(&params, SHAPE(struct store_inbox_row, INBOX_FIELDS), rows, count);
+    return query_change(tx, QUERY_APPEND_INBOX, &params, NULL, err);
+}
+
+enum status store_merge_summaries(struct store_tx *tx, const struct store_summary *rows, size_t count,
+                                  struct err *err)
+{
+    struct params params = params_begin(tx);
+    params_columns(&params, SHAPE(struct store_summary, SUMMARY_FIELDS), rows, count);
+    return query_change(tx, QUERY_MERGE_SUMMARIES, &params, NULL, err);
+}
+
+enum status store_list_summaries(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                 int32_t attempt, struct store_summary **out, size_t *count, struct err *err)
+{
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_text(&params, run_id);
+    params_i32(&params, attempt);
+    return query_rows(tx, QUERY_LIST_SUMMARIES, &params, SHAPE(struct store_summary, SUMMARY_FIELDS), out,
+                      count, err);
+}
+
+enum status store_list_summaries_of(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
+                                    size_t run_count, struct store_summary **out, size_t *count,
+                                    struct err *err)
+{
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_texts(&params, run_ids, run_count);
+    return query_rows(tx, QUERY_LIST_SUMMARIES_OF, &params, SHAPE(struct store_summary, SUMMARY_FIELDS), out,
+                      count, err);
+}
