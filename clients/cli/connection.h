@@ -20,60 +20,60 @@ struct connection_options {
 };
 
 /* Rows for the `struct connection_options connection` of a command's options. */
-#define CONNECTION_KEYS(type)                                                                           \
-    {.name = "address",                                                                                 \
-     .type = CONFIG_TEXT,                                                                               \
-     .offset = offsetof(type, connection.address),                                                      \
-     .environment = "BESOM_ADDRESS",                                                                    \
-     .value_name = "ADDRESS",                                                                           \
-     .help = "controller, HOST:PORT or unix:PATH; unset: the one that `besom up` started"},             \
-        {.name = "token-file",                                                                          \
-         .type = CONFIG_TEXT,                                                                           \
-         .offset = offsetof(type, connection.token_file),                                               \
-         .environment = "BESOM_TOKEN_FILE",                                                             \
-         .value_name = "FILE",                                                                          \
-         .help = "file with the token; unset: BESOM_TOKEN, or the local stack's own"},                  \
-        {.name = "tls",                                                                                 \
-         .type = CONFIG_BOOL,                                                                           \
-         .offset = offsetof(type, connection.tls),                                                      \
-         .help = "TLS with the system's certificates"},                                                 \
-        {.name = "ca-file",                                                                             \
-         .type = CONFIG_TEXT,                                                                           \
-         .offset = offsetof(type, connection.ca_file),                                                  \
-         .environment = "BESOM_CA_FILE",                                                                \
-         .value_name = "FILE",                                                                          \
-         .help = "TLS with this root certificate (PEM)"},                                               \
-        {.name = "cert-file",                                                                           \
-         .type = CONFIG_TEXT,                                                                           \
-         .offset = offsetof(type, connection.certificate_file),                                         \
-         .environment = "BESOM_CERT_FILE",                                                              \
-         .value_name = "FILE",                                                                          \
-         .help = "client certificate (PEM)"},                                                           \
-        {.name = "key-file",                                                                            \
-         .type = CONFIG_TEXT,                                                                           \
-         .offset = offsetof(type, connection.key_file),                                                 \
-         .environment = "BESOM_KEY_FILE",                                                               \
-         .value_name = "FILE",                                                                          \
-         .help = "its key (PEM)"},                                                                      \
-        {.name = "server-name",                                                                         \
-         .type = CONFIG_TEXT,                                                                           \
-         .offset = offsetof(type, connection.server_name),                                              \
-         .value_name = "NAME",                                                                          \
-         .help = "name expected in the server's certificate"},                                          \
-        {.name = "insecure",                                                                            \
-         .type = CONFIG_BOOL,                                                                           \
-         .offset = offsetof(type, connection.insecure),                                                 \
-         .help = "send the token over TCP without TLS"},                                                \
-    {                                                                                                   \
-        .name = "timeout", .type = CONFIG_DURATION_MS, .offset = offsetof(type, connection.timeout_ms), \
-        .initial = "30s", .value_name = "TIME", .min = 1, .max = 86400000,                              \
-        .help = "longest wait for one answer"                                                           \
+#define CONNECTION_KEYS(Options)                                                                           \
+    {.name = "address",                                                                                    \
+     .type = CONFIG_TEXT,                                                                                  \
+     .offset = offsetof(Options, connection.address),                                                      \
+     .environment = "BESOM_ADDRESS",                                                                       \
+     .value_name = "ADDRESS",                                                                              \
+     .help = "controller, HOST:PORT or unix:PATH; unset: the one that `besom up` started"},                \
+        {.name = "token-file",                                                                             \
+         .type = CONFIG_TEXT,                                                                              \
+         .offset = offsetof(Options, connection.token_file),                                               \
+         .environment = "BESOM_TOKEN_FILE",                                                                \
+         .value_name = "FILE",                                                                             \
+         .help = "file with the token; unset: BESOM_TOKEN, or the local stack's own"},                     \
+        {.name = "tls",                                                                                    \
+         .type = CONFIG_BOOL,                                                                              \
+         .offset = offsetof(Options, connection.tls),                                                      \
+         .help = "TLS with the system's certificates"},                                                    \
+        {.name = "ca-file",                                                                                \
+         .type = CONFIG_TEXT,                                                                              \
+         .offset = offsetof(Options, connection.ca_file),                                                  \
+         .environment = "BESOM_CA_FILE",                                                                   \
+         .value_name = "FILE",                                                                             \
+         .help = "TLS with this root certificate (PEM)"},                                                  \
+        {.name = "cert-file",                                                                              \
+         .type = CONFIG_TEXT,                                                                              \
+         .offset = offsetof(Options, connection.certificate_file),                                         \
+         .environment = "BESOM_CERT_FILE",                                                                 \
+         .value_name = "FILE",                                                                             \
+         .help = "client certificate (PEM)"},                                                              \
+        {.name = "key-file",                                                                               \
+         .type = CONFIG_TEXT,                                                                              \
+         .offset = offsetof(Options, connection.key_file),                                                 \
+         .environment = "BESOM_KEY_FILE",                                                                  \
+         .value_name = "FILE",                                                                             \
+         .help = "its key (PEM)"},                                                                         \
+        {.name = "server-name",                                                                            \
+         .type = CONFIG_TEXT,                                                                              \
+         .offset = offsetof(Options, connection.server_name),                                              \
+         .value_name = "NAME",                                                                             \
+         .help = "name expected in the server's certificate"},                                             \
+        {.name = "insecure",                                                                               \
+         .type = CONFIG_BOOL,                                                                              \
+         .offset = offsetof(Options, connection.insecure),                                                 \
+         .help = "send the token over TCP without TLS"},                                                   \
+    {                                                                                                      \
+        .name = "timeout", .type = CONFIG_DURATION_MS, .offset = offsetof(Options, connection.timeout_ms), \
+        .initial = "30s", .value_name = "TIME", .min = 1, .max = 86400000,                                 \
+        .help = "longest wait for one answer"                                                              \
     }
 
-#define JSON_KEY(type)                                                       \
-    {                                                                        \
-        .name = "json", .type = CONFIG_BOOL, .offset = offsetof(type, json), \
-        .help = "print JSON with stable keys"                                \
+#define JSON_KEY(Options)                                                       \
+    {                                                                           \
+        .name = "json", .type = CONFIG_BOOL, .offset = offsetof(Options, json), \
+        .help = "print JSON with stable keys"                                   \
     }
 
 /* CLI_OK and a client, or an error that has been printed. */

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "commands.h"
+#include "format.h"
 
 static int run_command(const struct cli_command *command, int argc, char *const argv[])
 {
@@ -25,6 +26,8 @@ static int run_command(const struct cli_command *command, int argc, char *const 
     else if (given.help) {
         cli_print_command_help(command);
         code = CLI_OK;
+    } else if (given.version) {
+        code = cmd_version.run(&cli, options);
     } else {
         cli.given = &given;
         code = command->run(&cli, options);
@@ -53,6 +56,7 @@ static bool is_any_of(const char *word, const char *a, const char *b)
 int main(int argc, char *argv[])
 {
     signal(SIGPIPE, SIG_IGN);
+    text_prepare();
     if (argc < 2) {
         cli_print_overview();
         return CLI_USAGE;

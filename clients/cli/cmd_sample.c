@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "connection.h"
+#include "sweep_file.h"
+
+struct sample_options {
+    struct sweep_flags flags;
+    int64_t count;
+    bool json; /* what it prints anyway */
+};
+
+static enum status make_point(const struct spec *spec, uint64_t index, json_t **point, struct err *err)
+{
+    if (spec->method == SPEC_METHOD_GRID)
+        return space_grid_point(spec->space, index, point, err);
+    return space_random_point(spec->space, spec->seed, index, point, err);
+}
+
+static int print_points(const struct spec *spec, uint64_t count)
+{
+    struct err err = ERR_INIT;
+    for (uint64_t i = 0; i < count; i++) {
+        json_t *point = NULL;
+        if (make_point(spec, i, &point, &err) != STATUS_OK)
+            return cli_fail_err(&err, "cannot sample");
+        char *text = space_config_text(point);
+        json_decref(point);
+        if (text == NULL)
+            return cli_fail(CLI_FAILED, "out of memory");
+        int written = puts(text);
+        free(text);
+        if (written == EOF) /* the reader has seen enough */
+            return CLI_OK;
+    }
+    return CLI_OK;
+}
+
+/* How many points to print: what was asked for, at most what a grid has. */
+static int count_points(const struct sample_options *options, const struct spec *spec, uint64_t *out)
+{
+    uint64_t points = 0;
+    struct err err = ERR_INIT;
+    *out = (uint64_t)options->count;
+    if (spec->method != SPEC_METHOD_GRID) {
+        if (options->count == 0)
+            return cli_fail(CLI_USAGE, "sample: -n 0 means all points, and method %s never ends (give -n N)",
+                            spec_method_name(spec->method));
+        return CLI_OK;
+    }
+    if (space_grid_count(spec->space, &points, &err) != STATUS_OK)
+        return cli_fail_err(&err, "cannot sample");
+    if (options->count == 0 || points < *out)
+        *out = points;
+    return CLI_OK;
+}
+
+static int run_sample(struct cli *cli, void *given)
+{
+    const struct sample_options *options = given;
+    const char *path = cli->given->arguments[0];
+    struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
+    struct spec *spec CLEANUP(spec_free_at) = NULL;
+    struct spec_problems problems CLEANUP(spec_problems_free);
+    spec_problems_init(&problems);
+    uint64_t count = 0;
+    int code = sweep_file_read(path, &bytes);
+    if (code == CLI_OK)
+        code = sweep_file_parse(path, &bytes, &options->flags, true, &spec, &problems);
+    if (code == CLI_OK)
+        code = count_points(options, spec, &count);
+    return code == CLI_OK ? print_points(spec, count) : code;
+}
+
+static const struct config_key keys[] = {
+    {.name = "count",
+     .letter = 'n',
+     .type = CONFIG_INT,
+     .offset = offsetof(struct sample_options, count),
+     .initial = "10",
+     .value_name = "N",
+     .min = 0,
+     .max = 1000000000,
+     .help = "how many; 0 = all points of a grid"},
+    {.name = "seed",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(struct sample_options, flags.seed),
+     .value_name = "N",
+     .help = "seed of the draws; unset: the file's, else 0"},
+    {.name = "json",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct sample_options, json),
+     .help = "accepted for symmetry: the output is JSON lines"},
+};
+
+const struct cli_command cmd_sample = {
+    .name = "sample",
+    .group = "Sweep",
+    .usage = "besom sample FILE [-n N] [--seed S]",
+    .summary = "Print configurations that a sweep file gives; needs no server\n"
+               "One JSON object a line: the points of a grid in its order, or draws.",
+    .keys = keys,
+    .key_count = ARRAY_LEN(keys),
+    .options_size = sizeof(struct sample_options),
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_sample,
+};

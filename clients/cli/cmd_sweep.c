@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "connection.h"
+#include "entity.h"
+#include "resolve.h"
+#include "sweep_file.h"
+
+struct sweep_options {
+    struct connection_options connection;
+    bool json;
+    struct sweep_flags flags;
+    bool pause, resume, stop, cancel;
+};
+
+struct change {
+    size_t offset; /* of its flag */
+    Besom__V1__SweepAction action;
+    const char *doing;
+    const char *verb;
+};
+
+static const struct change changes[] = {
+    {offsetof(struct sweep_options, pause), BESOM__V1__SWEEP_ACTION__SWEEP_ACTION_PAUSE, "Pausing", "pause"},
+    {offsetof(struct sweep_options, resume), BESOM__V1__SWEEP_ACTION__SWEEP_ACTION_RESUME, "Resuming",
+     "resume"},
+    {offsetof(struct sweep_options, stop), BESOM__V1__SWEEP_ACTION__SWEEP_ACTION_STOP, "Stopping", "stop"},
+    {offsetof(struct sweep_options, cancel), BESOM__V1__SWEEP_ACTION__SWEEP_ACTION_CANCEL, "Cancelling",
+     "cancel"},
+};
+
+static int change_sweep(struct cli *cli, const struct sweep_options *options, const struct change *change)
+{
+    besom_client *client CLEANUP(connection_close) = NULL;
+    Besom__V1__ChangeSweepRequest request = BESOM__V1__CHANGE_SWEEP_REQUEST__INIT;
+    Besom__V1__ChangeSweepResponse *response CLEANUP(message_release) = NULL;
+    besom_error error = {.code = BESOM_OK};
+    const char *sweep_id = NULL;
+    int code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
+    if (code != CLI_OK)
+        return code;
+    if (!options->json)
+        cli_say("%s sweep %s", change->doing, cli->given->arguments[0]);
+    request.sweep_id = message_text(sweep_id);
+    request.action = change->action;
+    if (besom_sweep_change(client, &request, &response, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot %s sweep %s", change->verb, sweep_id);
+    if (options->json)
+        return entity_print_json(entity_sweep_json(response->sweep));
+    cli_say("Done.");
+    return CLI_OK;
+}
+
+static void say_created(const Besom__V1__Sweep *sweep)
+{
+    struct buffer bands CLEANUP(buffer_free) = BUFFER_INIT;
+    cli_say("Creating sweep with ID: %s", sweep->sweep_id);
+    if (sweep->expected_runs > 0)
+        cli_say("Runs: %lld", (long long)sweep->expected_runs);
+    if (sweep->n_bands > 0) {
+        sweep_file_bands(sweep->bands, sweep->n_bands, &bands);
+        cli_say("Early termination after logged rows: %s", buffer_text(&bands));
+    }
+    cli_say("Run sweep agent with: besom agent %s", sweep->sweep_id);
+    cli_say("Watch with: besom status %s --watch", sweep->sweep_id);
+}
+
+static int create_sweep(struct cli *cli, const struct sweep_options *options)
+{
+    const char *path = cli->given->arguments[0];
+    struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
+    besom_client *client CLEANUP(connection_close) = NULL;
+    Besom__V1__CreateSweepResponse *response CLEANUP(message_release) = NULL;
+    struct spec *spec CLEANUP(spec_free_at) = NULL;
+    struct spec_problems problems CLEANUP(spec_problems_free);
+    spec_problems_init(&problems);
+    int code = sweep_file_read(path, &bytes);
+    if (code == CLI_OK)
+        code = sweep_file_parse(path, &bytes, &options->flags, true, &spec, &problems);
+    if (code == CLI_OK)
+        code = connection_open(cli, &options->connection, &client);
+    if (code != CLI_OK)
+        return code;
+    if (!options->json)
+        cli_say("Creating sweep from: %s", path);
+    code = sweep_file_create(client, path, &bytes, &options->flags, &response);
+    if (code != CLI_OK)
+        return code;
+    if (options->json)
+        return entity_print_json(entity_sweep_json(response->sweep));
+    say_created(response->sweep);
+    return CLI_OK;
+}
+
+static int run_sweep(struct cli *cli, void *given)
+{
+    const struct sweep_options *options = given;
+    const struct change *chosen = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        if (!*(const bool *)((const char *)given + changes[i].offset))
+            continue;
+        if (chosen != NULL)
+            return cli_fail(CLI_USAGE, "sweep: --%s and --%s exclude each other (give one)", chosen->verb,
+                            changes[i].verb);
+        chosen = &changes[i];
+    }
+    return chosen != NULL ? change_sweep(cli, options, chosen) : create_sweep(cli, options);
+}
+
+static const struct config_key keys[] = {
+    SWEEP_FLAG_KEYS(struct sweep_options),
+    {.name = "pause",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct sweep_options, pause),
+     .help = "hand out no more runs of the sweep; running ones go on"},
+    {.name = "resume",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct sweep_options, resume),
+     .help = "hand out runs again"},
+    {.name = "stop",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct sweep_options, stop),
+     .help = "finish the sweep: running runs complete, no new ones start"},
+    {.name = "cancel",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct sweep_options, cancel),
+     .help = "kill running runs and end the sweep"},
+    JSON_KEY(struct sweep_options),
+    CONNECTION_KEYS(struct sweep_options),
+};
+
+const struct cli_command cmd_sweep = {
+    .name = "sweep",
+    .group = "Sweep",
+    .usage = "besom sweep [options] FILE | besom sweep --pause|--resume|--stop|--cancel SWEEP",
+    .summary = "Create a sweep from a file, or change the state of one\n"
+               "FILE is a W&B sweep file, YAML or JSON (- reads stdin). SWEEP is an id, PROJECT/ID or\n"
+               "ENTITY/PROJECT/ID.",
+    .keys = keys,
+    .key_count = ARRAY_LEN(keys),
+    .options_size = sizeof(struct sweep_options),
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_sweep,
+};

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "connection.h"
+#include "entity.h"
+#include "format.h"
+#include "resolve.h"
+#include "space/space.h"
+#include "table.h"
+
+struct why_options {
+    struct connection_options connection;
+    bool json;
+};
+
+static json_t *decision_json(const Besom__V1__StopDecision *decision)
+{
+    json_t *rivals = json_array();
+    for (size_t i = 0; i < decision->n_rival_values && i < decision->n_rival_runs; i++)
+        json_array_append_new(rivals, json_pack("{s:s,s:o}", "run_id", decision->rival_runs[i], "value",
+                                                entity_number_json(decision->rival_values[i])));
+    return json_pack("{s:I,s:i,s:I,s:o,s:o,s:o,s:b,s:I,s:o,s:I,s:s}", "number", (json_int_t)decision->number,
+                     "attempt", (int)decision->attempt, "band", (json_int_t)decision->band, "value",
+                     entity_number_json(decision->value), "compared", entity_number_json(decision->compared),
+                     "threshold", entity_number_json(decision->threshold), "stop", decision->stop, "reached",
+                     (json_int_t)decision->reached, "rivals", rivals, "decided_us",
+                     (json_int_t)decision->decided_us, "reason", decision->reason);
+}
+
+static json_t *attempt_json(const Besom__V1__Attempt *attempt)
+{
+    return json_pack("{s:i,s:s,s:s,s:I,s:I,s:I,s:s,s:I}", "attempt", (int)attempt->attempt, "agent_id",
+                     attempt->agent_id, "host", attempt->host, "claimed_us", (json_int_t)attempt->claimed_us,
+                     "started_us", (json_int_t)attempt->started_us, "ended_us", (json_int_t)attempt->ended_us,
+                     "end_reason", attempt->end_reason, "last_sequence", (json_int_t)attempt->last_sequence);
+}
+
+static int print_json(const Besom__V1__ExplainRunResponse *why)
+{
+    json_t *decisions = json_array(), *attempts = json_array();
+    for (size_t i = 0; i < why->n_decisions; i++)
+        json_array_append_new(decisions, decision_json(why->decisions[i]));
+    for (size_t i = 0; i < why->n_attempts; i++)
+        json_array_append_new(attempts, attempt_json(why->attempts[i]));
+    return entity_print_json(json_pack("{s:o,s:o,s:o,s:o}", "run", entity_run_json(why->run), "suggestion",
+                                       entity_parsed_json(why->suggestion_json), "decisions", decisions,
+                                       "attempts", attempts));
+}
+
+static void print_suggestion(struct cli *cli, const char *suggestion_json)
+{
+    const char *key;
+    json_t *value;
+    json_t *suggestion = entity_parsed_json(suggestion_json);
+    printf("\nSuggested by\n");
+    json_object_foreach(suggestion, key, value)
+    {
+        char *text = json_is_string(value) ? strdup(json_string_value(value)) : space_config_text(value);
+        printf("  %-12s %s\n", text_clean(&cli->arena, key),
+               text != NULL ? text_clean(&cli->arena, text) : "?");
+        free(text);
+    }
+    json_decref(suggestion);
+}
+
+static void print_decision(struct cli *cli, const Besom__V1__StopDecision *decision)
+{
+    char value[FORMAT_SIZE], threshold[FORMAT_SIZE];
+    printf("  band %lld: %s, value %s, threshold %s, %lld runs had reached it\n", (long long)decision->band,
+           decision->stop ? "stopped" : "went on", format_number(decision->compared, value),
+           format_number(decision->threshold, threshold), (long long)decision->reached);
+    if (*decision->reason != '\0')
+        printf("    %s\n", text_clean(&cli->arena, decision->reason));
+    if (decision->n_rival_values == 0)
+        return;
+    printf("    rivals:");
+    for (size_t i = 0; i < decision->n_rival_values && i < decision->n_rival_runs; i++)
+        printf(" %s %s%s", text_clean(&cli->arena, decision->rival_runs[i]),
+               format_number(decision->rival_values[i], value),
+               i + 1 < decision->n_rival_values ? "," : "\n");
+}
+
+static void print_attempts(struct cli *cli, const Besom__V1__ExplainRunResponse *why)
+{
+    static const struct table_column columns[] = {
+        {"TRY", true}, {"AGENT", false}, {"HOST", false}, {"TIME", true}, {"ENDED", false}};
+    struct table table = table_make(&cli->arena, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < why->n_attempts; i++) {
+        const Besom__V1__Attempt *attempt = why->attempts[i];
+        char text[FORMAT_SIZE];
+        bool ran = attempt->started_us != 0 && attempt->ended_us != 0;
+        snprintf(text, sizeof text, "%d", (int)attempt->attempt);
+        table_add(&table, text);
+        table_add(&table, attempt->agent_id);
+        table_add(&table, attempt->host);
+        table_add(&table,
+                  ran ? format_duration((attempt->ended_us - attempt->started_us) / 1000, text) : "-");
+        table_add(&table, *attempt->end_reason != '\0' ? attempt->end_reason : "-");
+    }
+    printf("\nAttempts\n");
+    table_print(&table);
+}
+
+static void print_why(struct cli *cli, const Besom__V1__ExplainRunResponse *why)
+{
+    const Besom__V1__Run *run = why->run;
+    printf("run        %s of sweep %s, suggestion %lld\n", run->run_id, run->sweep_id,
+           (long long)run->ordinal);
+    printf("state      %s%s%s\n", entity_run_state(run->state), *run->end_reason != '\0' ? ": " : "",
+           text_clean(&cli->arena, run->end_reason));
+    if (*run->error_text != '\0')
+        printf("error      %s\n", text_clean(&cli->arena, run->error_text));
+    printf("parameters %s\n", text_clean(&cli->arena, entity_params_text(&cli->arena, run->params_json)));
+    print_suggestion(cli, why->suggestion_json);
+    printf("\nEarly termination\n");
+    if (why->n_decisions == 0)
+        printf("  no decision about this run\n");
+    for (size_t i = 0; i < why->n_decisions; i++)
+        print_decision(cli, why->decisions[i]);
+    if (why->n_attempts > 0)
+        print_attempts(cli, why);
+}
+
+static int run_why(struct cli *cli, void *given)
+{
+    const struct why_options *options = given;
+    besom_client *client CLEANUP(connection_close) = NULL;
+    Besom__V1__GetRunResponse *found CLEANUP(message_release) = NULL;
+    Besom__V1__ExplainRunRequest request = BESOM__V1__EXPLAIN_RUN_REQUEST__INIT;
+    Besom__V1__ExplainRunResponse *why CLEANUP(message_release) = NULL;
+    besom_error error = {.code = BESOM_OK};
+    int code = resolve_run(cli, &options->connection, cli->given->arguments[0], &client, &found);
+    if (code != CLI_OK)
+        return code;
+    request.sweep_id = found->run->sweep_id;
+    request.run_id = found->run->run_id;
+    if (besom_run_explain(client, &request, &why, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot explain run %s", request.run_id);
+    if (options->json)
+        return print_json(why);
+    if (why->run == NULL)
+        return cli_fail(CLI_FAILED, "cannot explain run %s: the answer is empty", request.run_id);
+    print_why(cli, why);
+    return CLI_OK;
+}
+
+static const struct config_key keys[] = {
+    JSON_KEY(struct why_options),
+    CONNECTION_KEYS(struct why_options),
+};
+
+const struct cli_command cmd_why = {
+    .name = "why",
+    .group = "Look",
+    .usage = "besom why RUN",
+    .summary = "Explain a run's configuration and its end",
+    .keys = keys,
+    .key_count = ARRAY_LEN(keys),
+    .options_size = sizeof(struct why_options),
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run_why,
+};

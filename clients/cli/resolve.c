@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "resolve.h"
+
+#include <stdint.h>
+
+char *message_text(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+int resolve_run(struct cli *cli, const struct connection_options *options, const char *text,
+                besom_client **client, Besom__V1__GetRunResponse **run)
+{
+    const char *id = NULL;
+    int code = id_argument(text, "run", &id);
+    if (code == CLI_OK)
+        code = connection_open(cli, options, client);
+    if (code != CLI_OK)
+        return code;
+    Besom__V1__GetRunRequest request = BESOM__V1__GET_RUN_REQUEST__INIT;
+    besom_error error = {.code = BESOM_OK};
+    request.run_id = message_text(id);
+    if (besom_run_get(*client, &request, run, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot read run %s", id);
+    if ((*run)->run == NULL)
+        return cli_fail(CLI_FAILED, "cannot read run %s: the answer is empty", id);
+    return CLI_OK;
+}
+
+int resolve_sweep(struct cli *cli, const struct connection_options *options, const char *text,
+                  besom_client **client, const char **sweep_id)
+{
+    int code = id_argument(text, "sweep", sweep_id);
+    return code == CLI_OK ? connection_open(cli, options, client) : code;
+}

@@ -1,0 +1,23 @@
+/*
+ * From what a person types to what an RPC about a run needs: both ids.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef BESOM_CLI_RESOLVE_H
+#define BESOM_CLI_RESOLVE_H
+
+#include <besom/client.h>
+
+#include "connection.h"
+
+/* Opens the client and reads the run named by `text`; an error has been printed. *run is the caller's. */
+int resolve_run(struct cli *cli, const struct connection_options *options, const char *text,
+                besom_client **client, Besom__V1__GetRunResponse **run) MUST_USE;
+
+/* Opens the client and checks the sweep's id. */
+int resolve_sweep(struct cli *cli, const struct connection_options *options, const char *text,
+                  besom_client **client, const char **sweep_id) MUST_USE;
+
+/* protobuf-c's fields are not const; requests are only read. */
+char *message_text(const char *text);
+
+#endif

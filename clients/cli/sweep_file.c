@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "sweep_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/id.h"
+#include "base/random.h"
+#include "connection.h"
+#include "resolve.h"
+
+#define BANDS_SHOWN 8
+
+int sweep_file_read(const char *path, struct buffer *out)
+{
+    struct err err = ERR_INIT;
+    const char *source = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
+    enum status status = file_read(source, SPEC_FILE_MAX, out, &err);
+    if (status == STATUS_OK)
+        return CLI_OK;
+    return cli_fail(CLI_USAGE, "%s", err.text);
+}
+
+int sweep_flags_seed(const struct sweep_flags *flags, bool *has, uint64_t *out)
+{
+    *has = flags->seed != NULL;
+    *out = 0;
+    if (!*has)
+        return CLI_OK;
+    char *end = NULL;
+    errno = 0;
+    *out = strtoull(flags->seed, &end, 10);
+    if (errno != 0 || *end != '\0' || *flags->seed < '0' || *flags->seed > '9')
+        return cli_fail(CLI_USAGE, "--seed: '%.40s' is no whole number from 0 to 2^64 - 1", flags->seed);
+    return CLI_OK;
+}
+
+static void tell_problems(const char *path, const struct spec_problems *problems)
+{
+    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    for (size_t i = 0; i < problems->count; i++)
+        spec_problem_format(&problems->items[i], path, &text);
+    fputs(buffer_text(&text), stderr);
+    if (problems->dropped > 0)
+        cli_note("%zu more problems are not shown", problems->dropped);
+}
+
+int sweep_file_parse(const char *path, const struct buffer *bytes, const struct sweep_flags *flags, bool tell,
+                     struct spec **out, struct spec_problems *problems)
+{
+    struct spec_options options = {.program = flags->program, .name = flags->name, .project = flags->project};
+    struct err err = ERR_INIT;
+    int code = sweep_flags_seed(flags, &options.has_seed, &options.seed);
+    if (code != CLI_OK)
+        return code;
+    enum status status = spec_parse(buffer_text(bytes), bytes->length, path, &options, out, problems, &err);
+    if (tell)
+        tell_problems(path, problems);
+    if (status == STATUS_OK)
+        return CLI_OK;
+    if (status == STATUS_INVALID && problems->error_count > 0)
+        return CLI_USAGE;
+    return cli_fail_err(&err, "%s", path);
+}
+
+static void fill_request(Besom__V1__CreateSweepRequest *request, const char *path, const struct buffer *bytes,
+                         const struct sweep_flags *flags)
+{
+    request->source.data = (uint8_t *)bytes->data;
+    request->source.len = bytes->length;
+    request->file_name = message_text(path);
+    if (flags->project != NULL)
+        request->project = message_text(flags->project);
+    if (flags->name != NULL)
+        request->name = message_text(flags->name);
+    if (flags->program != NULL)
+        request->program = message_text(flags->program);
+}
+
+int sweep_file_create(besom_client *client, const char *path, const struct buffer *bytes,
+                      const struct sweep_flags *flags, Besom__V1__CreateSweepResponse **out)
+{
+    Besom__V1__CreateSweepRequest request = BESOM__V1__CREATE_SWEEP_REQUEST__INIT;
+    besom_error error = {.code = BESOM_OK};
+    bool has_seed = false;
+    char request_id[ID_SIZE];
+    int code = sweep_flags_seed(flags, &has_seed, &request.seed);
+    if (code != CLI_OK)
+        return code;
+    if (has_seed)
+        request.seed_choice_case = BESOM__V1__CREATE_SWEEP_REQUEST__SEED_CHOICE_SEED;
+    id_make(&random_system, request_id);
+    request.request_id = request_id;
+    fill_request(&request, path, bytes, flags);
+    if (besom_sweep_create(client, &request, out, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot create a sweep from %s", path);
+    if ((*out)->sweep == NULL)
+        return cli_fail(CLI_FAILED, "cannot create a sweep from %s: the answer is empty", path);
+    return CLI_OK;
+}
+
+void sweep_file_bands(const int64_t *bands, size_t count, struct buffer *out)
+{
+    for (size_t i = 0; i < count && i < BANDS_SHOWN; i++)
+        buffer_printf(out, "%s%" PRId64, i > 0 ? ", " : "", bands[i]);
+    if (count > BANDS_SHOWN)
+        buffer_puts(out, ", ...");
+}

@@ -1,0 +1,62 @@
+/*
+ * A sweep file: read, checked here with every problem told at once, and sent
+ * to the controller.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef BESOM_CLI_SWEEP_FILE_H
+#define BESOM_CLI_SWEEP_FILE_H
+
+#include <besom/client.h>
+
+#include "base/buffer.h"
+#include "cli.h"
+#include "spec/spec.h"
+
+/* Flags that stand above the file's keys; unset = NULL. */
+struct sweep_flags {
+    const char *project, *name, *program;
+    const char *seed; /* text, because any 64 bits are allowed */
+};
+
+#define SWEEP_FLAG_KEYS(Options)                                                                         \
+    {.name = "project",                                                                                  \
+     .letter = 'p',                                                                                      \
+     .type = CONFIG_TEXT,                                                                                \
+     .offset = offsetof(Options, flags.project),                                                         \
+     .environment = "BESOM_PROJECT",                                                                     \
+     .value_name = "NAME",                                                                               \
+     .help = "project of the sweep, above the file's"},                                                  \
+        {.name = "name",                                                                                 \
+         .type = CONFIG_TEXT,                                                                            \
+         .offset = offsetof(Options, flags.name),                                                        \
+         .value_name = "NAME",                                                                           \
+         .help = "display name, above the file's"},                                                      \
+        {.name = "program",                                                                              \
+         .type = CONFIG_TEXT,                                                                            \
+         .offset = offsetof(Options, flags.program),                                                     \
+         .value_name = "FILE",                                                                           \
+         .help = "program to run, above the file's"},                                                    \
+    {                                                                                                    \
+        .name = "seed", .type = CONFIG_TEXT, .offset = offsetof(Options, flags.seed), .value_name = "N", \
+        .help = "seed of all draws, above the file's"                                                    \
+    }
+
+/* The bytes of a file, or of stdin for "-". CLI_USAGE when there is none. */
+int sweep_file_read(const char *path, struct buffer *out) MUST_USE;
+
+/* Seed flag to number. *has = false when it was not given. */
+int sweep_flags_seed(const struct sweep_flags *flags, bool *has, uint64_t *out) MUST_USE;
+
+/* Parses; problems go to stderr as FILE:LINE:COL. CLI_USAGE when there is an error, or with `tell` false
+ * without a word. `problems` is the caller's, initialised. */
+int sweep_file_parse(const char *path, const struct buffer *bytes, const struct sweep_flags *flags, bool tell,
+                     struct spec **out, struct spec_problems *problems) MUST_USE;
+
+/* Reads, checks, sends. Nothing is sent when the file has errors. *out is the caller's. */
+int sweep_file_create(besom_client *client, const char *path, const struct buffer *bytes,
+                      const struct sweep_flags *flags, Besom__V1__CreateSweepResponse **out) MUST_USE;
+
+/* "3, 9, 27, ..." */
+void sweep_file_bands(const int64_t *bands, size_t count, struct buffer *out);
+
+#endif
