@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROW(flag, character, kind, field, ...)                                                            \
+    {                                                                                                     \
+        .name = flag, .letter = character, .type = kind, .offset = offsetof(struct agent_options, field), \
+        __VA_ARGS__                                                                                       \
+    }
+
+static const struct config_key keys[] = {
+    ROW("count", 0, CONFIG_INT, count, .initial = "0", .environment = "BESOM_AGENT_COUNT", .value_name = "N",
+        .min = 0, .max = INT64_MAX,
+        .help = "Leave after N runs have ended, whatever became of them (0: no bound)"),
+    ROW("slots", 'j', CONFIG_INT, slots, .initial = "1", .environment = "BESOM_AGENT_SLOTS",
+        .value_name = "N", .min = 1, .max = 1024, .help = "Runs side by side"),
+    ROW("forward-signals", 'f', CONFIG_BOOL, forward_signals, .environment = "BESOM_AGENT_FORWARD_SIGNALS",
+        .help = "Pass signals on to the runs"),
+    ROW("term-timeout", 't', CONFIG_DURATION_MS, term_timeout_ms, .environment = "BESOM_AGENT_TERM_TIMEOUT",
+        .value_name = "S", .help = "With -f: kill runs that live this long after a signal"),
+    ROW("workdir", 0, CONFIG_TEXT, workdir, .environment = "BESOM_AGENT_WORKDIR", .value_name = "DIR",
+        .help = "Folder in which commands are started (default: this one)"),
+    ROW("allow-program", 0, CONFIG_LIST, allowed_programs, .environment = "BESOM_AGENT_ALLOW_PROGRAM",
+        .value_name = "GLOB", .help = "Refuse commands whose program does not match; may be given again"),
+    ROW("state-dir", 0, CONFIG_TEXT, state_dir, .environment = "BESOM_AGENT_STATE_DIR", .value_name = "DIR",
+        .help = "Where runs are remembered (default: $XDG_STATE_HOME/besom/agents)"),
+    ROW("spool-limit", 0, CONFIG_SIZE, spool_limit_bytes, .initial = "1G",
+        .environment = "BESOM_AGENT_SPOOL_LIMIT", .value_name = "SIZE", .min = 1 << 20, .max = INT64_MAX,
+        .help = "Most bytes kept per run while the controller is away"),
+    ROW("quiet", 'q', CONFIG_BOOL, quiet, .environment = "BESOM_AGENT_QUIET",
+        .help = "Do not show the runs' output"),
+    ROW("log-file", 0, CONFIG_TEXT, log_file, .environment = "BESOM_AGENT_LOG_FILE", .value_name = "FILE",
+        .help = "Append structured log lines to FILE"),
+    ROW("log-level", 0, CONFIG_TEXT, log_level, .initial = "info", .environment = "BESOM_LOG_LEVEL",
+        .value_name = "LEVEL", .help = "debug, info, warn, error or off, for --log-file"),
+    ROW("address", 0, CONFIG_TEXT, address, .environment = "BESOM_ADDRESS", .value_name = "ADDRESS",
+        .help = "Controller: host:port or unix:/path (default: the one of `besom up`)"),
+    ROW("ca-file", 0, CONFIG_TEXT, ca_file, .environment = "BESOM_CA_FILE", .value_name = "FILE",
+        .help = "TLS with this root certificate"),
+    ROW("cert-file", 0, CONFIG_TEXT, certificate_file, .environment = "BESOM_CERT_FILE", .value_name = "FILE",
+        .help = "Client certificate"),
+    ROW("key-file", 0, CONFIG_TEXT, key_file, .environment = "BESOM_KEY_FILE", .value_name = "FILE",
+        .help = "Its key"),
+    ROW("server-name", 0, CONFIG_TEXT, server_name, .value_name = "NAME",
+        .help = "Name expected in the controller's certificate"),
+    ROW("tls", 0, CONFIG_BOOL, tls, .environment = "BESOM_TLS", .help = "TLS with the system's roots"),
+    ROW("insecure", 0, CONFIG_BOOL, insecure, .environment = "BESOM_INSECURE",
+        .help = "Let the token go over TCP without TLS"),
+};
+
+static const struct config_command command = {
+    .usage = "besom-agent [options] SWEEP",
+    .summary = "Takes runs of a sweep, starts them, reports what they log, stops them when told.\n"
+               "SWEEP is a sweep's id; project/id works too.",
+    .keys = keys,
+    .key_count = ARRAY_LEN(keys),
+    .footer = "Ctrl-C once: no new runs, wait for those that run. Twice: stop them. Three times: kill them.\n"
+              "Exit codes: 0 ok, 1 failed, 2 usage, 3 no such sweep, 4 unavailable, 5 not permitted.",
+    .arguments_min = 1,
+    .arguments_max = 1,
+};
+
+enum status options_parse(int argc, char *const argv[], struct arena *arena, struct agent_options *out,
+                          bool *done, struct err *err)
+{
+    struct config_result result;
+    TRY(config_parse(&command, argc, argv, arena, out, &result, err));
+    *done = result.help || result.version;
+    if (result.help)
+        config_print_help(&command, stdout);
+    if (result.version)
+        printf("besom-agent %s\n", BESOM_VERSION);
+    if (*done)
+        return STATUS_OK;
+    const char *slash = strrchr(result.arguments[0], '/');
+    out->sweep_id = slash != NULL ? slash + 1 : result.arguments[0];
+    if (*out->sweep_id == '\0' || strchr(out->sweep_id, '.') != NULL)
+        return err_set(err, STATUS_INVALID, "'%s' is no sweep (a sweep's id has eight letters and digits)",
+                       result.arguments[0]);
+    return STATUS_OK;
+}

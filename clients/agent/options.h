@@ -1,0 +1,35 @@
+/*
+ * The agent's command line and environment, from one table.
+ */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BESOM_AGENT_OPTIONS_H
+#define BESOM_AGENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/config.h"
+
+struct agent_options {
+    const char *sweep_id; /* last part of the argument */
+    int64_t count;        /* runs to end before leaving; 0 = no bound */
+    int64_t slots;
+    bool forward_signals;
+    int64_t term_timeout_ms; /* -1 = none */
+    const char *workdir;
+    struct config_list allowed_programs;
+    const char *state_dir;
+    int64_t spool_limit_bytes;
+    bool quiet;
+    const char *log_file;
+    const char *log_level;
+    const char *address, *ca_file, *certificate_file, *key_file, *server_name;
+    bool tls, insecure;
+};
+
+/* Texts live in the arena, argv or the environment. `done` is set after --help or --version. INVALID. */
+enum status options_parse(int argc, char *const argv[], struct arena *arena, struct agent_options *out,
+                          bool *done, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * The run socket: where the command logs. Accepts connections, cuts lines,
+ * hands them to the batcher, answers what asks, tells of stops. Belongs to the
+ * shim's loop.
+ */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef BESOM_AGENT_RUN_SOCKET_H
+#define BESOM_AGENT_RUN_SOCKET_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "batcher.h"
+#include "loop.h"
+
+struct run_socket;
+
+struct run_socket_options {
+    const char *path;
+    const char *params_json; /* answer to {"ask":"config"} */
+    struct loop *loop;
+    struct batcher *batcher;
+    /* After lines were taken in: batches may be due now. */
+    void (*on_input)(void *context);
+    void *context;
+};
+
+/* `options` texts must outlive it. IO, NO_MEMORY. */
+enum status run_socket_new(const struct run_socket_options *options, struct run_socket **out,
+                           struct err *err) MUST_USE;
+
+/* Sends {"stop": reason} on every connection, those to come too. */
+void run_socket_announce_stop(struct run_socket *socket, const char *reason);
+
+/* Stops or goes on reading, as the batcher has room. */
+void run_socket_hold(struct run_socket *socket, bool hold);
+
+/* Reads what the command left behind in the connections. After its end. */
+void run_socket_drain(struct run_socket *socket);
+
+/* The run said that it is being preempted. */
+bool run_socket_preempting(const struct run_socket *socket);
+
+void run_socket_free(struct run_socket *socket);
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "say.h"
+
+#include <jansson.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+
+/* A pipe that is ready takes at least this much without waiting. */
+#define CHUNK 4096
+
+static void write_ready(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        struct pollfd ready = {.fd = fd, .events = POLLOUT};
+        if (poll(&ready, 1, 20) != 1 || (ready.revents & POLLOUT) == 0)
+            return;
+        ssize_t written = write(fd, bytes, length < CHUNK ? length : CHUNK);
+        if (written <= 0)
+            return;
+        bytes += written;
+        length -= (size_t)written;
+    }
+}
+
+void say(const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    struct buffer line CLEANUP(buffer_free) = BUFFER_INIT;
+    buffer_printf(&line, "besom: %s\n", text);
+    write_ready(STDERR_FILENO, buffer_text(&line), line.length);
+}
+
+void say_output(bool is_error, const char *prefix, const char *bytes, size_t length, bool *at_start)
+{
+    struct buffer out CLEANUP(buffer_free) = BUFFER_INIT;
+    const char *end = bytes + length;
+    while (bytes < end) {
+        const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
+        const char *stop = newline != NULL ? newline + 1 : end;
+        if (*at_start && prefix != NULL)
+            buffer_puts(&out, prefix);
+        buffer_append(&out, bytes, (size_t)(stop - bytes));
+        *at_start = newline != NULL;
+        bytes = stop;
+    }
+    write_ready(is_error ? STDERR_FILENO : STDOUT_FILENO, buffer_text(&out), out.length);
+}
+
+void say_config(const char *params_json)
+{
+    json_t *params = json_loads(params_json, 0, NULL);
+    struct buffer out CLEANUP(buffer_free) = BUFFER_INIT;
+    for (void *i = json_object_iter(params); i != NULL; i = json_object_iter_next(params, i)) {
+        json_t *value = json_object_iter_value(i);
+        char *text = json_is_string(value) ? strdup(json_string_value(value))
+                                           : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        buffer_printf(&out, "\t%s: %s\n", json_object_iter_key(i), text != NULL ? text : "");
+        free(text);
+    }
+    json_decref(params);
+    write_ready(STDERR_FILENO, buffer_text(&out), out.length);
+}

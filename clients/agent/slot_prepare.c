@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// From an assignment to an attempt's folder: command line, refusals, spec.
+#include <besom/command.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+static bool refuse(struct slot *slot, const char *text)
+{
+    slot->end = (struct attempt_exit){.end = ATTEMPT_START_FAILED};
+    snprintf(slot->end.error_text, sizeof slot->end.error_text, "%s", text);
+    attempt_clean_text(slot->end.error_text);
+    slot->final_sequence = 0;
+    return false;
+}
+
+/* What is run in the end: behind ${env} and ${interpreter}. */
+static const char *program_of(char **argv)
+{
+    size_t at = 0;
+    if (argv[at] != NULL && strcmp(argv[at], "/usr/bin/env") == 0)
+        at++;
+    if (argv[at] != NULL && strcmp(argv[at], "python") == 0)
+        at++;
+    return argv[at] != NULL ? argv[at] : "";
+}
+
+static bool program_is_allowed(const struct agent_options *options, const char *program)
+{
+    for (size_t i = 0; i < options->allowed_programs.count; i++)
+        if (fnmatch(options->allowed_programs.items[i], program, FNM_PATHNAME) == 0)
+            return true;
+    return options->allowed_programs.count == 0;
+}
+
+static bool make_command(struct slot *slot, const Besom__V1__RunAssignment *run)
+{
+    const besom_command_input input = {.items = (const char *const *)run->command,
+                                       .item_count = run->n_command,
+                                       .program = run->program,
+                                       .params_json = run->params_json,
+                                       .params_file = slot->paths.params};
+    besom_error error;
+    int needs_file = 0;
+    if (besom_command_expand(&input, &slot->spec.command, &needs_file, &error) != BESOM_OK)
+        return refuse(slot, error.text);
+    const char *program = program_of(slot->spec.command);
+    if (program_is_allowed(slot->agent->options, program))
+        return true;
+    char text[512];
+    snprintf(text, sizeof text, "this agent refuses to start '%.300s' (--allow-program)", program);
+    return refuse(slot, text);
+}
+
+static char *working_folder(const struct agent_options *options)
+{
+    return options->workdir != NULL ? realpath(options->workdir, NULL) : getcwd(NULL, 0);
+}
+
+static bool fill_spec(struct slot *slot, const Besom__V1__RunAssignment *run)
+{
+    const struct agent *agent = slot->agent;
+    attempt_spec_free(&slot->spec);
+    slot->spec = (struct attempt_spec){
+        .sweep_id = strdup(run->sweep_id),
+        .run_id = strdup(run->run_id),
+        .attempt = run->attempt,
+        .slot = slot->number,
+        .counter = slot->counter,
+        .started_us = clock_wall_us(&clock_system),
+        .project = strdup(run->project),
+        .seed = run->run_seed,
+        .params_json = strdup(run->params_json),
+        .workdir = working_folder(agent->options),
+        .stop_grace_ms = run->stop_grace_ms,
+        .lost_after_ms = agent->lost_after_ms,
+        .lease_ms = agent->lease_ms,
+        .spool_limit_bytes = agent->options->spool_limit_bytes,
+        .stop_on_disconnect = run->on_disconnect == BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_STOP,
+    };
+    return slot->spec.sweep_id != NULL && slot->spec.run_id != NULL && slot->spec.project != NULL &&
+           slot->spec.params_json != NULL;
+}
+
+/* Ids become folder names. */
+static bool is_plain_id(const char *text)
+{
+    return *text != '\0' && strspn(text, "0123456789abcdefghijklmnopqrstuvwxyz") == strlen(text) &&
+           strlen(text) <= 64;
+}
+
+bool slot_prepare(struct slot *slot, const Besom__V1__RunAssignment *run)
+{
+    char folder[PATH_MAX];
+    struct err err = ERR_INIT;
+    slot->end = (struct attempt_exit){.end = 0};
+    slot->order.set = slot->superseded = slot->gone = false;
+    slot->final_sequence = 0;
+    if (!fill_spec(slot, run))
+        return refuse(slot, "out of memory");
+    if (!is_plain_id(run->run_id))
+        return refuse(slot, "the run's id is no id");
+    snprintf(folder, sizeof folder, "%.*s/%s.%d", PATH_MAX - 128, slot->agent->state.path, run->run_id,
+             (int)run->attempt);
+    if (attempt_paths_make(folder, &slot->paths, &err) != STATUS_OK)
+        return refuse(slot, err.text);
+    if (run->started) {
+        /* The start was reported, and its folder is gone: it may have run. Never a second time. */
+        refuse(slot, "the agent's record of this attempt is gone");
+        slot->end.end = ATTEMPT_LOST;
+        return false;
+    }
+    if (slot->spec.workdir == NULL)
+        return refuse(slot, "the working folder cannot be entered (--workdir)");
+    if (!make_command(slot, run))
+        return false;
+    if (attempt_create(&slot->paths, &slot->spec, &err) == STATUS_OK)
+        return true;
+    log_error("agent", "cannot_create_attempt", LOG_ERR(&err));
+    attempt_remove(&slot->paths);
+    return refuse(slot, err.text);
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+struct frame_head {
+    uint32_t length;
+    uint32_t crc;
+    int64_t sequence;
+};
+
+struct segment {
+    int64_t first, last;
+    int64_t bytes;
+};
+
+struct spool_writer {
+    char folder[PATH_MAX];
+    struct segment *segments; /* owned; oldest first, the last is open */
+    size_t count, capacity;
+    int fd;
+    bool dirty;
+};
+
+struct spool_reader {
+    char folder[PATH_MAX];
+    int fd;          /* of the segment being read; -1 = none yet */
+    int64_t offset;  /* of the next frame in it */
+    int64_t skip_to; /* frames up to this number are passed over */
+};
+
+/* CRC-32 of IEEE 802.3, bit by bit over a table of nibbles. */
+static uint32_t crc32_add(uint32_t crc, const void *bytes, size_t length)
+{
+    static const uint32_t nibbles[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < length; i++) {
+        crc = nibbles[(crc ^ p[i]) & 15] ^ (crc >> 4);
+        crc = nibbles[(crc ^ (uint32_t)(p[i] >> 4)) & 15] ^ (crc >> 4);
+    }
+    return crc;
+}
+
+static uint32_t frame_crc(int64_t sequence, const void *payload, size_t length)
+{
+    uint32_t crc = crc32_add(0xffffffffU, &sequence, sizeof sequence);
+    return ~crc32_add(crc, payload, length);
+}
+
+static bool segment_path(const char *folder, int64_t first, char out[PATH_MAX])
+{
+    int printed = snprintf(out, PATH_MAX, "%s/%019lld", folder, (long long)first);
+    return printed > 0 && printed < PATH_MAX;
+}
+
+enum status spool_writer_new(const char *folder, struct spool_writer **out, struct err *err)
+{
+    struct spool_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    writer->fd = -1;
+    snprintf(writer->folder, sizeof writer->folder, "%s", folder);
+    enum status status = file_make_dirs(folder, 0700, err);
+    if (status != STATUS_OK) {
+        free(writer);
+        return status;
+    }
+    *out = writer;
+    return STATUS_OK;
+}
+
+void spool_writer_free(struct spool_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    file_close(&writer->fd);
+    free(writer->segments);
+    free(writer);
+}
+
+static enum status open_segment(struct spool_writer *writer, int64_t first, struct err *err)
+{
+    if (writer->count == writer->capacity) {
+        size_t capacity = writer->capacity == 0 ? 8 : writer->capacity * 2;
+        struct segment *grown = realloc(writer->segments, capacity * sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, STATUS_NO_MEMORY, "out of memory");
+        writer->segments = grown;
+        writer->capacity = capacity;
+    }
+    char path[PATH_MAX];
+    if (!segment_path(writer->folder, first, path))
+        return err_set(err, STATUS_INVALID, "path is too long: %s", writer->folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set_errno(err, STATUS_IO, errno, "cannot create %s", path);
+    spool_sync(writer);
+    file_close(&writer->fd);
+    writer->fd = fd;
+    writer->segments[writer->count++] = (struct segment){.first = first, .last = first - 1};
+    return STATUS_OK;
+}
+
+static bool needs_segment(const struct spool_writer *writer)
+{
+    return writer->fd < 0 || writer->segments[writer->count - 1].bytes >= SPOOL_SEGMENT_BYTES;
+}
+
+enum status spool_append(struct spool_writer *writer, int64_t sequence, const void *payload, size_t length,
+                         struct err *err)
+{
+    if (length > SPOOL_FRAME_MAX)
+        return err_set(err, STATUS_INVALID, "a batch of %zu bytes is too large", length);
+    if (needs_segment(writer))
+        TRY(open_segment(writer, sequence, err));
+    struct segment *segment = &writer->segments[writer->count - 1];
+    struct frame_head head = {
+        .length = (uint32_t)length, .crc = frame_crc(sequence, payload, length), .sequence = sequence};
+    struct iovec parts[2] = {{.iov_base = &head, .iov_len = sizeof head},
+                             {.iov_base = (void *)(uintptr_t)payload, .iov_len = length}};
+    ssize_t total = (ssize_t)(sizeof head + length);
+    ssize_t written = pwritev(writer->fd, parts, 2, segment->bytes);
+    if (written != total) {
+        int reason = written < 0 ? errno : ENOSPC;
+        int cut = ftruncate(writer->fd, segment->bytes);
+        (void)cut; /* the next append overwrites what is left */
+        return err_set_errno(err, STATUS_IO, reason, "cannot write the spool in %s", writer->folder);
+    }
+    segment->bytes += total;
+    segment->last = sequence;
+    writer->dirty = true;
+    return STATUS_OK;
+}
+
+void spool_acknowledge(struct spool_writer *writer, int64_t sequence)
+{
+    size_t gone = 0;
+    while (gone + 1 < writer->count && writer->segments[gone].last <= sequence) {
+        char path[PATH_MAX];
+        if (segment_path(writer->folder, writer->segments[gone].first, path))
+            unlink(path);
+        gone++;
+    }
+    writer->count -= gone;
+    if (gone > 0)
+        memmove(writer->segments, writer->segments + gone, writer->count * sizeof *writer->segments);
+}
+
+int64_t spool_bytes(const struct spool_writer *writer)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i < writer->count; i++)
+        bytes += writer->segments[i].bytes;
+    return bytes;
+}
+
+void spool_sync(struct spool_writer *writer)
+{
+    if (writer->fd >= 0 && writer->dirty)
+        (void)fdatasync(writer->fd); /* what the disk refuses the controller may still get in time */
+    writer->dirty = false;
+}
+
+enum status spool_reader_new(const char *folder, struct spool_reader **out, struct err *err)
+{
+    struct spool_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    reader->fd = -1;
+    snprintf(reader->folder, sizeof reader->folder, "%s", folder);
+    *out = reader;
+    return STATUS_OK;
+}
+
+void spool_reader_free(struct spool_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    file_close(&reader->fd);
+    free(reader);
+}
+
+void spool_reader_seek(struct spool_reader *reader, int64_t sequence)
+{
+    file_close(&reader->fd);
+    reader->offset = 0;
+    reader->skip_to = sequence;
+}
+
+/* The segment with the greatest first number <= `limit`, else the least above it; 0 = none. */
+static int64_t find_segment(const char *folder, int64_t limit)
+{
+    DIR *listing = opendir(folder);
+    if (listing == NULL)
+        return 0;
+    int64_t below = 0, above = 0;
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
+        int64_t first = strtoll(entry->d_name, NULL, 10);
+        if (first <= 0)
+            continue;
+        if (first <= limit && first > below)
+            below = first;
+        if (first > limit && (above == 0 || first < above))
+            above = first;
+    }
+    closedir(listing);
+    return below != 0 ? below : above;
+}
+
+static bool open_for_reading(struct spool_reader *reader, int64_t first)
+{
+    char path[PATH_MAX];
+    if (first == 0 || !segment_path(reader->folder, first, path))
+        return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    file_close(&reader->fd);
+    reader->fd = fd;
+    reader->offset = 0;
+    return true;
+}
+
+static bool read_exactly(int fd, void *out, size_t length, int64_t offset)
+{
+    size_t done = 0;
+    while (done < length) {
+        ssize_t got = pread(fd, (char *)out + done, length - done, offset + (int64_t)done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool read_frame(struct spool_reader *reader, int64_t *sequence, struct buffer *payload)
+{
+    struct frame_head head;
+    if (!read_exactly(reader->fd, &head, sizeof head, reader->offset) || head.length > SPOOL_FRAME_MAX)
+        return false;
+    char *bytes = malloc((size_t)head.length + 1);
+    if (bytes == NULL)
+        return false;
+    bool whole = read_exactly(reader->fd, bytes, head.length, reader->offset + (int64_t)sizeof head) &&
+                 frame_crc(head.sequence, bytes, head.length) == head.crc;
+    if (whole) {
+        buffer_clear(payload);
+        buffer_append(payload, bytes, head.length);
+        *sequence = head.sequence;
+        reader->offset += (int64_t)(sizeof head + head.length);
+    }
+    free(bytes);
+    return whole && !payload->failed;
+}
+
+bool spool_read(struct spool_reader *reader, int64_t *sequence, struct buffer *payload)
+{
+    if (reader->fd < 0 && !open_for_reading(reader, find_segment(reader->folder, reader->skip_to + 1)))
+        return false;
+    for (;;) {
+        while (read_frame(reader, sequence, payload)) {
+            if (*sequence <= reader->skip_to)
+                continue;
+            reader->skip_to = *sequence;
+            return true;
+        }
+        /* The end of this segment: a next one starts right after the last number read. */
+        char path[PATH_MAX];
+        if (!segment_path(reader->folder, reader->skip_to + 1, path) || access(path, F_OK) != 0 ||
+            reader->offset == 0 || !open_for_reading(reader, reader->skip_to + 1))
+            return false;
+    }
+}
+
+int64_t spool_last_sequence(const char *folder)
+{
+    struct spool_reader *reader = NULL;
+    if (spool_reader_new(folder, &reader, NULL) != STATUS_OK)
+        return 0;
+    struct buffer payload CLEANUP(buffer_free) = BUFFER_INIT;
+    int64_t sequence = 0, last = 0;
+    while (spool_read(reader, &sequence, &payload))
+        last = sequence;
+    spool_reader_free(reader);
+    return last;
+}
+
+void spool_remove(const char *folder)
+{
+    DIR *listing = opendir(folder);
+    if (listing == NULL)
+        return;
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing))
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(listing), entry->d_name, 0);
+    closedir(listing);
+    rmdir(folder);
+}
