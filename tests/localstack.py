@@ -131,7 +131,8 @@ class LocalStack:
             except subprocess.TimeoutExpired:
                 agent.kill()
                 agent.wait()
-        self.command("down", check=False)
+        keep = ["--purge"] if not os.environ.get("BESOM_TEST_KEEP") else []
+        self.command("down", *keep, check=False)
         left = self.left_behind()
         for pid in left:
             os.kill(pid, signal.SIGKILL)

@@ -202,28 +202,41 @@ static enum status read_pid_file(const struct stack_layout *layout, struct buffe
     return file_read(path, PID_FILE_LIMIT, out, err);
 }
 
+/* PRECONDITION when process `pid` is a server that works in the cluster's folder. */
+static enum status check_owner(const struct stack_layout *layout, long pid, struct err *err)
+{
+    char link[64], folder[PATH_MAX], real[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/%ld/cwd", pid);
+    ssize_t length = readlink(link, folder, sizeof folder - 1);
+    if (length <= 0 || realpath(layout->database, real) == NULL)
+        return STATUS_OK;
+    folder[length] = '\0';
+    if (strcmp(folder, real) != 0)
+        return STATUS_OK;
+    return err_set(err, STATUS_PRECONDITION, "another PostgreSQL (process %ld) has %s open (stop it first)",
+                   pid, real);
+}
+
+static enum status remove_file(const char *folder, const char *name, struct err *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (unlink(path) != 0 && errno != ENOENT)
+        return err_set_errno(err, STATUS_IO, errno, "cannot remove %s", path);
+    return STATUS_OK;
+}
+
 enum status postgres_clear_stale(const struct stack_layout *layout, struct err *err)
 {
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
     enum status status = read_pid_file(layout, &text, err);
-    if (status == STATUS_NOT_FOUND)
-        return STATUS_OK;
-    TRY(status);
-    char link[64], folder[PATH_MAX], real[PATH_MAX];
-    long pid = strtol(buffer_text(&text), NULL, 10);
-    snprintf(link, sizeof link, "/proc/%ld/cwd", pid);
-    ssize_t length = readlink(link, folder, sizeof folder - 1);
-    if (length > 0 && realpath(layout->database, real) != NULL) {
-        folder[length] = '\0';
-        if (strcmp(folder, real) == 0)
-            return err_set(err, STATUS_PRECONDITION,
-                           "another PostgreSQL (process %ld) has %s open (stop it first)", pid, real);
-    }
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/postmaster.pid", layout->database);
-    if (unlink(path) != 0 && errno != ENOENT)
-        return err_set_errno(err, STATUS_IO, errno, "cannot remove %s", path);
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        TRY(check_owner(layout, strtol(buffer_text(&text), NULL, 10), err));
+    else if (status != STATUS_NOT_FOUND)
+        return status;
+    TRY(remove_file(layout->database, "postmaster.pid", err));
+    TRY(remove_file(layout->database_run, ".s.PGSQL.5432", err));
+    return remove_file(layout->database_run, ".s.PGSQL.5432.lock", err);
 }
 
 const char *const *postgres_command(struct arena *arena, const struct stack_layout *layout, const char *bin)

@@ -27,7 +27,8 @@ bool postgres_is_initialised(const struct stack_layout *layout);
 enum status postgres_initialise(const struct stack_layout *layout, const char *bin, int output, int keep,
                                 struct err *err) MUST_USE;
 
-/* Removes a postmaster.pid that a crash or restart of the machine left; nothing of the stack may be running.
+/* Removes the lock files that a crash or restart of the machine left, because the process ids in them may be
+ * somebody else's by now; nothing of the stack may be running.
  * PRECONDITION when somebody else runs this cluster. */
 enum status postgres_clear_stale(const struct stack_layout *layout, struct err *err) MUST_USE;
 
