@@ -266,20 +266,24 @@ static enum status start(struct service *service, struct err *err)
     TRY(rpc_server_start(service->server, err));
     rpc_server_set_health(service->server, "live", true);
     log_addresses(service);
-    return ticker_start("health", HEALTH_INTERVAL_MS, check_database, service, &service->health, err);
+    return STATUS_OK;
+}
+
+static enum status serve(struct service *service, struct err *err)
+{
+    TRY(ticker_start("health", HEALTH_INTERVAL_MS, check_database, service, &service->health, err));
+    log_info(service->name, "ready", LOG_TEXT("owner", service->owner));
+    int number = signals_wait(-1);
+    log_info(service->name, "draining", LOG_INT("signal", number));
+    signals_release();
+    ticker_stop(service->health);
+    return STATUS_OK;
 }
 
 enum status service_run(struct service *service, struct err *err)
 {
-    enum status status = start(service, err);
-    if (status == STATUS_OK) {
-        log_info(service->name, "ready", LOG_TEXT("owner", service->owner));
-        int number = signals_wait(-1);
-        log_info(service->name, "draining", LOG_INT("signal", number));
-        signals_release();
-    }
-    ticker_stop(service->health);
-    service->health = NULL;
+    TRY(start(service, err));
+    enum status status = serve(service, err);
     rpc_server_shutdown(service->server, service->options->drain_ms);
     log_info(service->name, "stopped");
     return status;

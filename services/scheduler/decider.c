@@ -11,7 +11,9 @@
 #include "services/scheduler/rule_cache.h"
 #include "spec/spec.h"
 
-#define HOLD_MS 10000
+/* Long enough that replicas do not pass an active sweep to and fro, short enough for a successor after a
+ * crash. */
+#define HOLD_MS 3000
 #define BATCH_MAX 500
 #define REPLAY_MAX 2000
 /* About what a rule takes for a run that it has not seen, and for each value. */
@@ -64,8 +66,10 @@ static enum status take_row(struct store_tx *tx, void *context, struct err *err)
     turn->count = 0;
     TRY(store_take_decider(tx, turn->sweep_id, turn->decider->owner, turn->hold_ms, &turn->taken,
                            &turn->epoch, &turn->decided, err));
-    if (!turn->taken)
-        return STATUS_OK;
+    if (!turn->taken) {
+        struct store_sweep sweep;
+        return store_get_sweep(tx, turn->sweep_id, false, &sweep, err); /* or there is none to decide */
+    }
     return store_list_rung_values(tx, turn->sweep_id, turn->decided, BATCH_MAX, &turn->values, &turn->count,
                                   err);
 }
