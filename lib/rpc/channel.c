@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <grpc/compression.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +42,9 @@ static grpc_channel *create_core(const struct rpc_channel_options *options, size
         integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int64_t)max_message_bytes),
         integer_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0), /* controllers are reached directly */
         integer_arg(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
+        /* Decompression has no bound: a small message could become gigabytes. */
+        integer_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
+        integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1u << GRPC_COMPRESS_NONE),
         integer_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
         integer_arg(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0),
         {.type = GRPC_ARG_STRING,

@@ -62,6 +62,8 @@ static bool take_slice(grpc_byte_buffer *buffer, grpc_slice *out)
         *out = grpc_slice_ref(buffer->data.raw.slice_buffer.slices[0]);
         return true;
     }
+    if (buffer->type == GRPC_BB_RAW && buffer->data.raw.compression != GRPC_COMPRESS_NONE)
+        return false;
     grpc_byte_buffer_reader reader;
     if (!grpc_byte_buffer_reader_init(&reader, buffer))
         return false;
@@ -96,7 +98,7 @@ static enum status unpack(const ProtobufCMessageDescriptor *type, grpc_byte_buff
     if (buffer == NULL)
         return err_set(err, STATUS_INVALID, "no message");
     if (!take_slice(buffer, &slice))
-        return err_set(err, STATUS_INVALID, "message cannot be decompressed");
+        return err_set(err, STATUS_INVALID, "compressed messages are not taken");
     enum status status = unpack_slice(type, slice, limit, arena, out, err);
     grpc_slice_unref(slice);
     return status;
