@@ -112,12 +112,17 @@ static void sink_preempting(void *context)
     batcher_mark_preempting(socket->options.batcher);
 }
 
+/* The text as the controller gave it, so that numbers keep their digits. Line breaks can only be white space.
+ */
 static void sink_ask(void *context)
 {
     const struct connection *connection = context;
-    json_t *config = json_loads(connection->owner->options.params_json, 0, NULL);
-    if (config != NULL)
-        send_json(connection, json_pack("{s:o}", "config", config));
+    struct buffer answer CLEANUP(buffer_free) = BUFFER_INIT;
+    buffer_printf(&answer, "{\"config\":%s}\n", connection->owner->options.params_json);
+    for (size_t i = 0; i + 1 < answer.length; i++)
+        if (answer.data[i] == '\n' || answer.data[i] == '\r')
+            answer.data[i] = ' ';
+    send_text(connection, buffer_text(&answer), answer.length);
 }
 
 static void take_line(struct connection *connection, const char *line, size_t length)

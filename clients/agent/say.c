@@ -5,11 +5,11 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "clients/c/python_text.h"
 
 /* A pipe that is ready takes at least this much without waiting. */
 #define CHUNK 4096
@@ -63,11 +63,9 @@ void say_config(const char *params_json)
     json_t *params = json_loads(params_json, 0, NULL);
     struct buffer out CLEANUP(buffer_free) = BUFFER_INIT;
     for (void *i = json_object_iter(params); i != NULL; i = json_object_iter_next(params, i)) {
-        json_t *value = json_object_iter_value(i);
-        char *text = json_is_string(value) ? strdup(json_string_value(value))
-                                           : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        buffer_printf(&out, "\t%s: %s\n", json_object_iter_key(i), text != NULL ? text : "");
-        free(text);
+        buffer_printf(&out, "\t%s: ", json_object_iter_key(i));
+        python_str(&out, json_object_iter_value(i));
+        buffer_putc(&out, '\n');
     }
     json_decref(params);
     write_ready(STDERR_FILENO, buffer_text(&out), out.length);

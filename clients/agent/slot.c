@@ -105,6 +105,16 @@ static void skip_ended(struct slot *slot, const Besom__V1__Ended *ended)
     loop_timer_set(slot->agent->loop, &slot->retry_timer, err.code == STATUS_OK ? 0 : ASK_AGAIN_MS);
 }
 
+/* "sweep is finished: ..." names the sweep: "sweep ab12cd34 is finished: ...". */
+static void leave_for(struct agent *agent, const char *reason)
+{
+    const char *rest = strncmp(reason, "sweep is ", 9) == 0 ? reason + 6 : NULL;
+    if (rest != NULL)
+        agent_leave(agent, 0, "sweep %s %s", agent->options->sweep_id, rest);
+    else
+        agent_leave(agent, 0, "sweep %s: %s", agent->options->sweep_id, reason);
+}
+
 static void on_acquired(void *context, const void *response, const besom_error *error)
 {
     struct slot *slot = context;
@@ -122,7 +132,7 @@ static void on_acquired(void *context, const void *response, const besom_error *
     case BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_ENDED: skip_ended(slot, answer->ended); break;
     case BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_EXIT:
         become_idle(slot);
-        agent_leave(slot->agent, 0, "sweep %s: %s", slot->agent->options->sweep_id, answer->exit->reason);
+        leave_for(slot->agent, answer->exit->reason);
         break;
     default:
         if (answer->verdict_case == BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_WAIT)
