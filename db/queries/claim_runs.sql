@@ -17,27 +17,28 @@ WITH key AS MATERIALIZED (
     GROUP BY agent_id, slot, counter
 ), wanted AS MATERIALIZED (
     SELECT count(*) AS runs,
-           count(*) > 0 AND EXISTS (SELECT FROM besom.runs WHERE sweep_id = $1 AND state = 'pending') AS some
+           count(*) > 0 AND (SELECT true FROM besom.runs WHERE sweep_id = $1 AND state = 'pending'
+                             ORDER BY priority DESC, ordinal LIMIT 1) IS NOT NULL AS waiting
     FROM fresh
 ), begun AS (
     UPDATE besom.sweeps
     SET state = 'running', started_at = coalesce(started_at, now())
-    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT some FROM wanted)
+    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT waiting FROM wanted)
     RETURNING sweep_id, state, state_reason, exhausted
 ), held AS MATERIALIZED (
     SELECT sweep_id, state, state_reason, exhausted
     FROM besom.sweeps
-    WHERE sweep_id = $1 AND (SELECT some FROM wanted) AND NOT EXISTS (SELECT FROM begun)
+    WHERE sweep_id = $1 AND (SELECT waiting FROM wanted) AND NOT EXISTS (SELECT FROM begun)
     FOR SHARE
 ), sweep AS MATERIALIZED (
     SELECT * FROM begun
     UNION ALL SELECT * FROM held
     UNION ALL SELECT sweep_id, state, state_reason, exhausted
-              FROM besom.sweeps WHERE sweep_id = $1 AND NOT (SELECT some FROM wanted)
+              FROM besom.sweeps WHERE sweep_id = $1 AND NOT (SELECT waiting FROM wanted)
 ), picked AS MATERIALIZED (
     SELECT run_id, priority, ordinal
     FROM besom.runs
-    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT some FROM wanted)
+    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT waiting FROM wanted)
       AND (SELECT state FROM sweep) = 'running'
     ORDER BY priority DESC, ordinal
     LIMIT (SELECT runs FROM wanted)

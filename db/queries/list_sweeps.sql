@@ -4,6 +4,6 @@ SELECT sweep_id, project, name, state, state_reason, method, metric, program, ma
        run_cap, grid_count, next_ordinal, created_at, started_at, ended_at
 FROM besom.sweeps
 WHERE ($1 = '' OR project = $1)
-  AND ($3 IS NULL OR created_at < $2 OR (created_at = $2 AND sweep_id > $3))
+  AND ($3::text IS NULL OR created_at < $2::timestamptz OR (created_at = $2 AND sweep_id > $3))
 ORDER BY created_at DESC, sweep_id
 LIMIT $4;

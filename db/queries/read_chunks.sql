@@ -3,7 +3,7 @@
 SELECT name, chunk, first_step, last_step, points, encoding, min, max, last, data
 FROM besom.metric_chunks
 WHERE sweep_id = $1 AND run_id = $2 AND attempt = $3
-  AND (cardinality($4) = 0 OR name = ANY ($4))
-  AND ($5 IS NULL OR (name, chunk) > ($5, $6))
+  AND (cardinality($4::text[]) = 0 OR name = ANY ($4))
+  AND ($5::text IS NULL OR (name, chunk) > ($5, $6))
 ORDER BY name, chunk
 LIMIT $7;

@@ -9,6 +9,6 @@ SELECT waiting.runs, (SELECT count(*) FROM besom.runs
 FROM besom.sweeps s
 CROSS JOIN (
     SELECT count(*) AS runs, count(*) FILTER (WHERE attempt = 0) AS unused
-    FROM (SELECT attempt FROM besom.runs WHERE sweep_id = $1 AND state = 'pending' LIMIT 20000) some
+    FROM (SELECT attempt FROM besom.runs WHERE sweep_id = $1 AND state = 'pending' LIMIT 20000) counted
 ) waiting
 WHERE s.sweep_id = $1;

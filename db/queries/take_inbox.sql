@@ -1,7 +1,7 @@
 -- Takes an attempt's inbox rows, in order; none when another transaction is at it. The advisory lock keeps compactors
 -- apart without holding up the attempt's batches. $1 sweep, $2 run, $3 attempt, $4 limit. Called by store_take_inbox.
 WITH turn AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(hashtextextended($1 || '/' || $2 || '/' || $3, 1)) AS mine
+    SELECT pg_try_advisory_xact_lock(hashtextextended($1 || '/' || $2 || '/' || $3::integer, 1)) AS mine
 ), first AS MATERIALIZED (
     SELECT sequence
     FROM besom.metric_inbox

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/store/internal.h"
+#include "fixture.h"
+
+static void every_query_is_prepared(void **state)
+{
+    struct database *database = *state;
+    PGconn *pg = PQconnectdb(database->url);
+    int failed = 0;
+    for (int i = 0; i < QUERY_COUNT; i++) {
+        PGresult *result = PQprepare(pg, QUERIES[i].name, QUERIES[i].text, 0, NULL);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+            print_error("%s: %s\n", QUERIES[i].name, PQerrorMessage(pg));
+            failed++;
+        }
+        PQclear(result);
+    }
+    PQfinish(pg);
+    assert_int_equal(failed, 0);
+}
+
+static void many_runs(struct database *database, int count)
+{
+    char sql[1024];
+    fixture_sweep(database, (struct sweep_options){.agents = 2});
+    snprintf(sql, sizeof sql,
+             "INSERT INTO besom.runs (sweep_id, run_id, ordinal, spec_version, params, config_hash, "
+             "unique_config, "
+             "run_seed, state, attempt, result_number, ended_at) "
+             "SELECT '" SWEEP "', 'run' || i, i, 1, repeat('x', 200), int8send(i), true, i, "
+             "CASE WHEN i %% 2 = 0 THEN 'pending' ELSE 'finished' END, i %% 2, "
+             "CASE WHEN i %% 2 = 1 THEN i END, CASE WHEN i %% 2 = 1 THEN now() END "
+             "FROM generate_series(0, %d - 1) i",
+             count);
+    database_execute(database->url, sql);
+    database_execute(database->url, "ANALYZE");
+}
+
+/* Queries whose plans must use an index on runs, with arguments that make them runnable. */
+static const struct {
+    enum query query;
+    const char *arguments;
+} HOT[] = {
+    {QUERY_CLAIM_RUNS, "('" SWEEP "', 60000, '{agent0}', '{1}', '{1}')"},
+    {QUERY_READ_CLAIM_SWEEP, "('" SWEEP "')"},
+    {QUERY_OPEN_RUN, "('" SWEEP "', 'run1', 1, 'agent0', true, 60000)"},
+    {QUERY_LOCK_ATTEMPTS, "('{" SWEEP "}', '{run1}', '{1}')"},
+    {QUERY_LOCK_ENDS, "('{" SWEEP "}', '{run1}', '{1}')"},
+    {QUERY_FINISH_RUNS,
+     "('{" SWEEP
+     "}', '{run1}', '{1}', '{finished}', '{exit}', '{}', '{0}', '{0}', '{1}', '{f}', '{0}', '{f}')"},
+    {QUERY_COUNT_RUNS, "('{" SWEEP "}')"},
+    {QUERY_ADD_DIRECTIVES, "('" SWEEP "', 'kill', '{run1}', '{0}', '{why}')"},
+    {QUERY_LIST_REFILL_NEEDS, "(10)"},
+    {QUERY_GET_RUN, "('" SWEEP "', 'run1')"},
+    {QUERY_COUNT_RECENT_ENDS, "('" SWEEP "')"},
+};
+
+static void hot_queries_use_indexes(void **state)
+{
+    struct database *database = *state;
+    many_runs(database, 10000);
+    PGconn *pg = PQconnectdb(database->url);
+    for (size_t i = 0; i < ARRAY_LEN(HOT); i++) {
+        char sql[512];
+        PQclear(PQexec(pg, "SET plan_cache_mode = force_generic_plan"));
+        PQclear(PQprepare(pg, QUERIES[HOT[i].query].name, QUERIES[HOT[i].query].text, 0, NULL));
+        snprintf(sql, sizeof sql, "EXPLAIN EXECUTE \"%s\"%s", QUERIES[HOT[i].query].name, HOT[i].arguments);
+        PGresult *result = PQexec(pg, sql);
+        if (PQresultStatus(result) != PGRES_TUPLES_OK)
+            fail_msg("%s: %s", sql, PQerrorMessage(pg));
+        for (int row = 0; row < PQntuples(result); row++)
+            if (strstr(PQgetvalue(result, row, 0), "Seq Scan on runs") != NULL)
+                fail_msg("%s: %s", QUERIES[HOT[i].query].name, PQgetvalue(result, row, 0));
+        PQclear(result);
+    }
+    PQfinish(pg);
+}
+
+/* The fastest of some tries, so that a busy machine does not count. */
+static int64_t fastest_count_us(struct session *session)
+{
+    struct store_run_counts counts;
+    int64_t best_us = INT64_MAX;
+    for (int i = 0; i < 20; i++) {
+        int64_t start_us = clock_monotonic_us(&clock_system);
+        assert_ok(store_count_runs(session_tx(session), SWEEP, &counts, &test_err));
+        int64_t took_us = clock_monotonic_us(&clock_system) - start_us;
+        best_us = took_us < best_us ? took_us : best_us;
+    }
+    assert_int_equal(counts.queued, 5000);
+    assert_int_equal(counts.finished, 5000);
+    return best_us;
+}
+
+static void counting_is_fast(void **state)
+{
+    struct database *database = *state;
+    many_runs(database, 10000);
+    struct session *session = session_open(database);
+    int64_t took_us = fastest_count_us(session);
+    print_message("store_count_runs of 10000 runs: %d us\n", (int)took_us);
+    assert_true(took_us < 20000);
+    session_close(session);
+}
+
+static void claiming_from_a_long_queue_is_fast(void **state)
+{
+    struct database *database = *state;
+    many_runs(database, 200000);
+    struct session *session = session_open(database);
+    int64_t best_us = INT64_MAX;
+    for (int i = 0; i < 50; i++) {
+        int64_t start_us = clock_monotonic_us(&clock_system);
+        struct store_claim claim = fixture_claim(session, "agent0", 0, i);
+        int64_t took_us = clock_monotonic_us(&clock_system) - start_us;
+        best_us = took_us < best_us ? took_us : best_us;
+        assert_int_equal(claim.verdict, STORE_CLAIM_RUN);
+        assert_ok(session_commit(session));
+    }
+    print_message("a claim from 100000 pending runs: %d us\n", (int)best_us);
+    assert_true(best_us < 20000);
+    session_close(session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_query_is_prepared, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(hot_queries_use_indexes, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(counting_is_fast, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(claiming_from_a_long_queue_is_fast, database_make, database_drop),
+    };
+    return cmocka_run_group_tests(tests, harness_start, harness_stop);
+}
