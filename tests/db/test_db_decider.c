@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "fixture.h"
 #include "services/scheduler/judge.h"
@@ -194,7 +195,7 @@ struct worker {
     const char *done; /* SQL: everything is decided */
 };
 
-/* Decides with deciders that come and go, as processes that are killed do, until all is decided. */
+/* Decides with deciders that come and go until all is decided. */
 static void *work(void *context)
 {
     struct worker *worker = context;
@@ -271,5 +272,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(deciders_that_compete_decide_each_value_once, database_make,
                                         database_drop),
     };
+    log_set_level(LOG_LEVEL_WARN);
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
 }
