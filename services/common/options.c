@@ -11,9 +11,25 @@ static int program_length(const struct config_command *command)
     return (int)strcspn(command->usage, " ");
 }
 
+/* One line, also of an error text that libpq broke into several. */
+static void print_line(const char *text)
+{
+    bool blank = false;
+    for (; *text != '\0'; text++) {
+        bool space = *text == '\n' || *text == '\t' || *text == ' ';
+        if (!space && blank)
+            (void)fputc(' ', stderr);
+        if (!space)
+            (void)fputc(*text, stderr);
+        blank = space;
+    }
+    (void)fputc('\n', stderr);
+}
+
 static int tell(const struct config_command *command, const struct err *err)
 {
-    (void)fprintf(stderr, "%.*s: %s\n", program_length(command), command->usage, err->text);
+    (void)fprintf(stderr, "%.*s: ", program_length(command), command->usage);
+    print_line(err->text);
     return status_info(err->code)->exit_code;
 }
 
@@ -60,6 +76,7 @@ int service_exit_code(const char *name, const struct err *err)
 {
     if (err->code == STATUS_OK || err->code == STATUS_CANCELLED)
         return 0;
-    (void)fprintf(stderr, "besom-%s: %s\n", name, err->text);
+    (void)fprintf(stderr, "besom-%s: ", name);
+    print_line(err->text);
     return status_info(err->code)->exit_code;
 }

@@ -48,8 +48,7 @@ struct service_options {
  * member of struct service_options, `default_listen` the text of the default address. */
 #define SERVICE_KEYS(holder, part, default_listen)                                                           \
     SERVICE_KEY(holder, part, listen, .name = "listen", .type = CONFIG_LIST, .initial = default_listen,      \
-                .value_name = "ADDRESS",                                                                     \
-                .help = "Serve on host:port or unix:PATH; may be given several times"),                      \
+                .value_name = "ADDRESS", .help = "Serve on host:port or unix:PATH"),                         \
         SERVICE_KEY(holder, part, database_url, .name = "database-url", .type = CONFIG_TEXT,                 \
                     .environment = "BESOM_DATABASE_URL", .value_name = "URL",                                \
                     .help = "PostgreSQL to keep state in"),                                                  \
@@ -62,8 +61,7 @@ struct service_options {
                     .help = "How long to wait for the database and its schema at the start"),                \
         SERVICE_KEY(holder, part, service_token_files, .name = "service-token-file", .type = CONFIG_LIST,    \
                     .environment = "BESOM_SERVICE_TOKEN_FILE", .value_name = "FILE",                         \
-                    .help =                                                                                  \
-                        "File with a token that services show each other; several while one is replaced"),   \
+                    .help = "File with a token that services show each other; two while one is replaced"),   \
         SERVICE_KEY(holder, part, tls_certificate_file, .name = "tls-cert-file", .type = CONFIG_TEXT,        \
                     .value_name = "FILE", .help = "Certificate chain in PEM for TCP addresses"),             \
         SERVICE_KEY(holder, part, tls_key_file, .name = "tls-key-file", .type = CONFIG_TEXT,                 \
