@@ -16,6 +16,7 @@
 #include "progress.h"
 #include "resolve.h"
 #include "stack_layout.h"
+#include "stack_lock.h"
 #include "stack_log.h"
 #include "stack_process.h"
 #include "sweep_file.h"
@@ -70,17 +71,20 @@ static bool has_address(const struct run_options *options)
     return options->connection.address != NULL && *options->connection.address != '\0';
 }
 
-/* Starts the local stack unless an address was given; a second `up` is a no-op. */
+/* Starts the local stack when there is none. */
 static int bring_up(struct cli *cli)
 {
     struct err err = ERR_INIT;
     struct stack_layout layout;
-    const char *argv[] = {"/proc/self/exe", "up", "--detach", NULL};
+    const char *argv[] = {NULL, "up", "--detach", NULL};
     struct process_spec spec = {.argv = argv, .output = -1, .keep = -1, .new_group = true};
-    struct buffer words CLEANUP(buffer_free) = BUFFER_INIT;
     if (stack_layout_find(&cli->arena, &layout, &err) != STATUS_OK)
         return cli_fail_err(&err, "cannot start the local stack");
-    enum status status = process_capture(&spec, &words, &err);
+    if (stack_lock_holder(layout.lock_file) > 0 && access(layout.endpoint_file, R_OK) == 0)
+        return CLI_OK;
+    enum status status = process_find_program(&cli->arena, "besom", &argv[0], &err);
+    if (status == STATUS_OK)
+        status = process_run(&spec, &err);
     if (status == STATUS_PRECONDITION) /* it has said why */
         return CLI_FAILED;
     return status == STATUS_OK ? CLI_OK : cli_fail_err(&err, "cannot start the local stack");
@@ -134,6 +138,7 @@ static void fill_arguments(const struct one_liner *run, const char *program, con
     if (run->options->count > 0)
         add_text(argv, &count, "--count",
                  arena_printf(&run->cli->arena, "%lld", (long long)run->options->count));
+    argv[count++] = "--quiet";
     add_text(argv, &count, "--workdir", run->options->workdir);
     add_text(argv, &count, "--address", connection->address);
     add_text(argv, &count, "--ca-file", connection->ca_file);

@@ -5,6 +5,7 @@
 #include "cli.h"
 
 /* One write per line, so that lines of several processes do not mix; line breaks inside become spaces. */
+PRINTF_LIKE(2, 0)
 static void print_line(FILE *stream, const char *format, va_list arguments)
 {
     char text[4096];

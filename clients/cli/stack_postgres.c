@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -169,15 +168,7 @@ static enum status run_initdb(const struct stack_layout *layout, const char *bin
                                 .output = output,
                                 .keep = keep,
                                 .death_signal = SIGKILL};
-    pid_t child = 0;
-    TRY(process_spawn(&spec, &child, err));
-    int ended = 0;
-    char how[32];
-    while (waitpid(child, &ended, 0) < 0 && errno == EINTR)
-        ;
-    if (ended == 0)
-        return STATUS_OK;
-    return err_set(err, STATUS_INTERNAL, "initdb ended with %s", process_describe_end(ended, how));
+    return process_run(&spec, err);
 }
 
 enum status postgres_initialise(const struct stack_layout *layout, const char *bin, int output, int keep,

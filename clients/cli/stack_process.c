@@ -123,6 +123,24 @@ static void read_to_end(int fd, struct buffer *out)
     }
 }
 
+static enum status wait_for(pid_t child, const char *name, struct err *err)
+{
+    int ended = 0;
+    char how[32];
+    while (waitpid(child, &ended, 0) < 0 && errno == EINTR)
+        ;
+    if (ended == 0)
+        return STATUS_OK;
+    return err_set(err, STATUS_PRECONDITION, "%s ended with %s", name, process_describe_end(ended, how));
+}
+
+enum status process_run(const struct process_spec *spec, struct err *err)
+{
+    pid_t child = 0;
+    TRY(process_spawn(spec, &child, err));
+    return wait_for(child, spec->argv[0], err);
+}
+
 enum status process_capture(const struct process_spec *spec, struct buffer *out, struct err *err)
 {
     int ends[2];
@@ -134,14 +152,8 @@ enum status process_capture(const struct process_spec *spec, struct buffer *out,
     enum status status = process_spawn(&piped, &child, err);
     close(ends[1]);
     if (status == STATUS_OK) {
-        int ended = 0;
-        char how[32];
         read_to_end(ends[0], out);
-        while (waitpid(child, &ended, 0) < 0 && errno == EINTR)
-            ;
-        if (ended != 0)
-            status = err_set(err, STATUS_PRECONDITION, "%s ended with %s", spec->argv[0],
-                             process_describe_end(ended, how));
+        status = wait_for(child, spec->argv[0], err);
     }
     close(ends[0]);
     return status;

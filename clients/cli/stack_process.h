@@ -29,7 +29,10 @@ struct process_spec {
 /* The program runs when this returns OK. NOT_FOUND (no such program), IO. */
 enum status process_spawn(const struct process_spec *spec, pid_t *out, struct err *err) MUST_USE;
 
-/* Runs to the end and appends stdout to `out` (at most 64 KiB). PRECONDITION when it fails. */
+/* Runs to the end. PRECONDITION when it ends with anything but 0. */
+enum status process_run(const struct process_spec *spec, struct err *err) MUST_USE;
+
+/* As process_run, and appends stdout and stderr to `out` (at most 64 KiB). */
 enum status process_capture(const struct process_spec *spec, struct buffer *out, struct err *err) MUST_USE;
 
 /* "exit code 3", "signal 9" of a wait status. */
