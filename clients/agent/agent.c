@@ -348,14 +348,45 @@ static enum status set_up(struct agent *agent, struct err *err)
     return make_slots(agent, err);
 }
 
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+/* Streams that have closed leave their last event behind; handling it frees them. */
+static void free_loop(struct agent *agent)
+{
+    struct loop_timer *timers[] = {&agent->step_timer, &agent->register_timer, &agent->stop_timer,
+                                   &agent->term_timer};
+    for (size_t i = 0; i < ARRAY_LEN(timers); i++)
+        loop_timer_forget(agent->loop, timers[i]);
+    loop_post(agent->loop, nothing, NULL);
+    loop_run_once(agent->loop);
+    loop_free(agent->loop);
+}
+
+/* After leaving in haste calls may still answer into client and loop: then those are left to the process's
+ * end. */
 static void tear_down(struct agent *agent)
 {
-    for (int i = 0; agent->slots != NULL && i < agent->slot_count; i++)
+    bool in_haste = agent->left_behind || agent->call != NULL;
+    for (int i = 0; agent->slots != NULL && i < agent->slot_count; i++) {
+        in_haste = in_haste || agent->slots[i].call != NULL;
         slot_free(&agent->slots[i]);
+    }
     free(agent->slots);
+    agent->slots = NULL;
+    agent->slot_count = 0;
     state_dir_close(&agent->state);
+    loop_watch_remove(agent->signal_watch);
     if (agent->signal_fd >= 0)
         close(agent->signal_fd);
+    if (in_haste)
+        return;
+    besom_client_free(agent->client);
+    if (agent->loop != NULL)
+        free_loop(agent);
+    free(agent);
 }
 
 static void say_last(const struct agent *agent)
@@ -365,7 +396,6 @@ static void say_last(const struct agent *agent)
     say("agent done: %s", agent->reason);
 }
 
-/* Client and loop are left to the process's end: calls that were given up may still answer into them. */
 int agent_run(const struct agent_options *options)
 {
     struct agent *agent = calloc(1, sizeof *agent);
@@ -389,6 +419,7 @@ int agent_run(const struct agent_options *options)
     while (!agent->finished)
         loop_run_once(agent->loop);
     say_last(agent);
+    int exit_code = agent->exit_code;
     tear_down(agent);
-    return agent->exit_code;
+    return exit_code;
 }
