@@ -1,11 +1,13 @@
 -- What the answer to callers without a run depends on: runs waiting (at most 20000 are counted), live, ever handed out,
--- and expected (0 = unbounded). $1 sweep. Called by store_claim_runs when a key got nothing.
+-- and expected (0 = unbounded), then its state. $1 sweep. Called by store_claim_runs when a key got nothing, and by
+-- store_get_claim_sweep.
 SELECT waiting.runs, (SELECT count(*) FROM besom.runs
                       WHERE sweep_id = $1 AND state IN ('assigned', 'running', 'preempting', 'paused')),
        s.prepared - waiting.unused,
        CASE WHEN s.exhausted THEN s.prepared
             WHEN s.run_cap > 0 THEN least(s.run_cap, coalesce(s.grid_count, s.run_cap))
-            ELSE coalesce(s.grid_count, 0) END
+            ELSE coalesce(s.grid_count, 0) END,
+       s.state, s.state_reason, s.exhausted
 FROM besom.sweeps s
 CROSS JOIN (
     SELECT count(*) AS runs, count(*) FILTER (WHERE attempt = 0) AS unused

@@ -76,3 +76,18 @@ enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const st
                    tx->arena, err));
     return any_without ? read_counts(tx, sweep_id, sweep, err) : STATUS_OK;
 }
+
+enum status store_get_claim_sweep(struct store_tx *tx, const char *sweep_id, struct store_claim_sweep *out,
+                                  struct err *err)
+{
+    CLEANUP(result_clear) struct result result = {NULL};
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    memset(out, 0, sizeof *out);
+    TRY(query_run(tx, QUERY_READ_CLAIM_SWEEP, &params, &result, err));
+    if (result_count(&result) == 0)
+        return err_set(err, STATUS_NOT_FOUND, "no such sweep: %s", sweep_id);
+    TRY(result_row(&result, 0, 0, SHAPE(struct store_claim_sweep, COUNT_FIELDS), out, tx->arena, err));
+    return result_row(&result, 0, (int)ARRAY_LEN(COUNT_FIELDS), SHAPE(struct store_claim_sweep, SWEEP_FIELDS),
+                      out, tx->arena, err);
+}

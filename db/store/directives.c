@@ -93,3 +93,12 @@ enum status store_answer_directive(struct store_tx *tx, const char *sweep_id, co
                         : err_set(err, STATUS_NOT_FOUND, "agent %s has no directive %lld", agent_id,
                                   (long long)generation);
 }
+
+enum status store_list_held(struct store_tx *tx, const struct store_lease_key *keys, size_t count,
+                            struct store_lease_key **out, size_t *out_count, struct err *err)
+{
+    struct params params = params_begin(tx);
+    params_columns(&params, SHAPE(struct store_lease_key, KEY_FIELDS), keys, count);
+    return query_rows(tx, QUERY_LIST_HELD, &params, SHAPE(struct store_lease_key, KEY_FIELDS), out, out_count,
+                      err);
+}

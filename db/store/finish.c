@@ -145,3 +145,15 @@ enum status store_get_end_facts(struct store_tx *tx, const char *sweep_id, const
     return query_row(tx, QUERY_GET_END_FACTS, &params, SHAPE(struct store_end_facts, FIELDS), out,
                      "no such attempt of a run", err);
 }
+
+enum status store_kill_pending_run(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                   bool *killed, struct err *err)
+{
+    struct params params = params_begin(tx);
+    int64_t changed;
+    params_text(&params, sweep_id);
+    params_text(&params, run_id);
+    TRY(query_change(tx, QUERY_KILL_PENDING_RUN, &params, &changed, err));
+    *killed = changed == 1;
+    return STATUS_OK;
+}

@@ -68,6 +68,10 @@ enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const st
                              size_t count, int64_t lease_ms, struct store_claim *claims,
                              struct store_claim_sweep *sweep, struct err *err) MUST_USE;
 
+/* The same figures without a caller: whether those who wait are worth a claim. NOT_FOUND. */
+enum status store_get_claim_sweep(struct store_tx *tx, const char *sweep_id, struct store_claim_sweep *out,
+                                  struct err *err) MUST_USE;
+
 /* ---- track ---- */
 
 struct store_open_attempt {
@@ -108,6 +112,10 @@ struct store_lease_key {
 enum status store_renew_leases(struct store_tx *tx, const struct store_lease_key *keys, size_t count,
                                int64_t lease_ms, struct err *err) MUST_USE;
 
+/* Those of `keys` (sorted) that hold their run's lease: the others have ended or were superseded. */
+enum status store_list_held(struct store_tx *tx, const struct store_lease_key *keys, size_t count,
+                            struct store_lease_key **out, size_t *out_count, struct err *err) MUST_USE;
+
 /* ---- finish ---- */
 
 struct store_finish {
@@ -137,6 +145,10 @@ struct store_finish_result {
  */
 enum status store_finish_runs(struct store_tx *tx, const struct store_finish *items, size_t count,
                               struct store_finish_result *results, struct err *err) MUST_USE;
+
+/* Ends a pending run as killed by a user: no agent has it. *killed false: it is not pending (any more). */
+enum status store_kill_pending_run(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                   bool *killed, struct err *err) MUST_USE;
 
 /* What decides an end: the attempt's newest directive and the preempting mark. NOT_FOUND. */
 struct store_end_facts {

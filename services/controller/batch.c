@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "services/controller/batch.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *series_refusal(const Besom__V1__Series *series)
+{
+    size_t length = strlen(series->name);
+    if (length == 0 || length > BATCH_NAME_MAX)
+        return "a metric's name must have 1 to 256 bytes";
+    if (series->n_steps != series->n_values || series->n_times_us != series->n_values)
+        return "a series must have as many steps and times as values";
+    return NULL;
+}
+
+static const char *logs_refusal(const Besom__V1__TrackBatch *message)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < message->n_logs; i++) {
+        if (message->logs[i]->offset < 0)
+            return "an offset of output must not be negative";
+        total += message->logs[i]->text.len;
+        if (total > BATCH_LOG_MAX)
+            return "a batch may hold 1 MiB of output";
+    }
+    return message->dropped_lines < 0 ? "dropped_lines must not be negative" : NULL;
+}
+
+const char *batch_refusal(const Besom__V1__TrackBatch *message)
+{
+    size_t points = 0;
+    for (size_t i = 0; i < message->n_series; i++) {
+        const char *refusal = series_refusal(message->series[i]);
+        if (refusal != NULL)
+            return refusal;
+        points += message->series[i]->n_values;
+        if (points > BATCH_POINTS_MAX)
+            return "a batch may hold 100000 points";
+    }
+    return logs_refusal(message);
+}
+
+static void add_figure(struct store_summary *figure, double value)
+{
+    if (!isfinite(value))
+        return;
+    figure->min = isnan(figure->min) || value < figure->min ? value : figure->min;
+    figure->max = isnan(figure->max) || value > figure->max ? value : figure->max;
+}
+
+static enum status make_figure(const Besom__V1__Series *series, struct arena *arena,
+                               struct store_summary *out, struct err *err)
+{
+    size_t last = series->n_values - 1;
+    *out = (struct store_summary){.name = arena_strdup(arena, series->name),
+                                  .points = (int64_t)series->n_values,
+                                  .last = series->values[last],
+                                  .last_step = series->steps[last],
+                                  .min = NAN,
+                                  .max = NAN};
+    for (size_t i = 0; i < series->n_values; i++)
+        add_figure(out, series->values[i]);
+    return out->name != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+}
+
+static enum status make_series(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
+                               struct batch *out, struct err *err)
+{
+    size_t points = 0;
+    for (size_t i = 0; i < message->n_series; i++)
+        points += message->series[i]->n_values;
+    out->figures = arena_calloc(arena, message->n_series + 1, sizeof *out->figures);
+    out->values = arena_alloc(arena, (points + 1) * sizeof *out->values);
+    if (out->figures == NULL || out->values == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+    for (size_t i = 0; i < message->n_series; i++) {
+        const Besom__V1__Series *series = message->series[i];
+        if (series->n_values == 0)
+            continue;
+        TRY(make_figure(series, arena, &out->figures[out->figure_count++], err));
+        if (metric[0] == '\0' || strcmp(series->name, metric) != 0)
+            continue;
+        for (size_t k = 0; k < series->n_values; k++)
+            if (isfinite(series->values[k]))
+                out->values[out->value_count++] = series->values[k];
+    }
+    out->points = (int32_t)points;
+    return STATUS_OK;
+}
+
+static enum status make_payload(const Besom__V1__TrackBatch *message, struct arena *arena, struct batch *out,
+                                struct err *err)
+{
+    if (out->points == 0)
+        return STATUS_OK;
+    Besom__V1__TrackBatch series_only = BESOM__V1__TRACK_BATCH__INIT;
+    series_only.sequence = message->sequence;
+    series_only.n_series = message->n_series;
+    series_only.series = message->series;
+    out->payload_length = protobuf_c_message_get_packed_size(&series_only.base);
+    unsigned char *bytes = arena_alloc(arena, out->payload_length);
+    if (bytes == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+    (void)protobuf_c_message_pack(&series_only.base, bytes);
+    out->payload = bytes;
+    return STATUS_OK;
+}
+
+static enum status make_logs(const Besom__V1__TrackBatch *message, struct arena *arena, struct batch *out,
+                             struct err *err)
+{
+    out->logs = arena_calloc(arena, message->n_logs + 1, sizeof *out->logs);
+    if (out->logs == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+    for (size_t i = 0; i < message->n_logs; i++) {
+        const Besom__V1__LogPart *part = message->logs[i];
+        if (part->text.len == 0)
+            continue;
+        void *text = arena_alloc(arena, part->text.len);
+        if (text == NULL)
+            return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+        memcpy(text, part->text.data, part->text.len);
+        out->logs[out->log_count++] = (struct batch_log){part->offset, part->stderr, text, part->text.len};
+        out->log_bytes += (int64_t)part->text.len;
+    }
+    return STATUS_OK;
+}
+
+enum status batch_make(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
+                       struct batch *out, struct err *err)
+{
+    *out = batch_empty(message->sequence);
+    out->dropped_lines = message->dropped_lines;
+    out->preempting = message->preempting;
+    TRY(make_series(message, metric, arena, out, err));
+    TRY(make_payload(message, arena, out, err));
+    return make_logs(message, arena, out, err);
+}
+
+struct batch batch_empty(int64_t sequence)
+{
+    return (struct batch){.sequence = sequence};
+}
+
+void batch_advance(struct batch_progress *progress, const double *values, size_t count, bool maximize,
+                   const int64_t *bands, size_t band_count,
+                   void (*reached)(void *context, int32_t band_index, double value, double best),
+                   void *context)
+{
+    for (size_t i = 0; i < count; i++) {
+        progress->rows++;
+        if (!progress->has_best || (maximize ? values[i] > progress->best : values[i] < progress->best))
+            progress->best = values[i];
+        progress->has_best = true;
+        if ((size_t)progress->bands_reached < band_count && progress->rows == bands[progress->bands_reached])
+            reached(context, progress->bands_reached++, values[i], progress->best);
+    }
+}
+
+int batch_compare_figures(const struct store_summary *a, const struct store_summary *b)
+{
+    int order = strcmp(a->sweep_id, b->sweep_id);
+    if (order == 0)
+        order = strcmp(a->run_id, b->run_id);
+    if (order == 0)
+        order = (a->attempt > b->attempt) - (a->attempt < b->attempt);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+static void merge_into(struct store_summary *to, const struct store_summary *from)
+{
+    to->points += from->points;
+    to->last = from->last;
+    to->last_step = from->last_step;
+    add_figure(to, from->min);
+    add_figure(to, from->max);
+}
+
+size_t batch_merge_figures(struct store_summary *figures, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (left > 0 && batch_compare_figures(&figures[left - 1], &figures[i]) == 0)
+            merge_into(&figures[left - 1], &figures[i]);
+        else
+            figures[left++] = figures[i];
+    }
+    return left;
+}

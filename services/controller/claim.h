@@ -1,0 +1,31 @@
+/*
+ * AcquireRun: callers are parked without thread or connection and served
+ * together, one transaction per sweep. Two threads take turns on sweeps.
+ * Answers RUN, WAIT or EXIT with the reason in words.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef BESOM_CONTROLLER_CLAIM_H
+#define BESOM_CONTROLLER_CLAIM_H
+
+#include <stddef.h>
+
+#include "services/controller/controller.h"
+
+struct claims;
+
+/* IO, NO_MEMORY. */
+enum status claims_start(struct controller *controller, struct claims **out, struct err *err) MUST_USE;
+/* Answers everybody who is parked; later callers are told UNAVAILABLE. */
+void claims_drain(struct claims *claims);
+/* After claims_drain: ends the threads. NULL is fine. */
+void claims_stop(struct claims *claims);
+
+/* Something changed in the sweep (NULL = any): look whether parked callers can be served. Never blocks. */
+void claims_wake(struct claims *claims, const char *sweep_id);
+/* Parked callers of a sweep; NULL = all. */
+size_t claims_count(struct claims *claims, const char *sweep_id);
+
+/* Handler of RunService/AcquireRun. */
+rpc_unary_handler claims_serve_acquire;
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * Who waits for a run: parked AcquireRun callers by sweep, in order of
+ * arrival. Fresh callers have not been looked up yet; the others wait for
+ * something to change. One server thread at a time works on a sweep. Holds no
+ * thread and knows neither gRPC nor the database; one lock guards everything.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef BESOM_CONTROLLER_CLAIM_TABLE_H
+#define BESOM_CONTROLLER_CLAIM_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/id.h"
+
+#define CLAIM_AGENT_MAX 16
+#define CLAIM_REASON_MAX 160
+
+struct claim_sweep;
+
+/* Owned by the table while parked, by whoever took it otherwise. */
+struct claim_waiter {
+    struct claim_waiter *next, *previous; /* of its sweep's list, or of what was taken */
+    struct claim_waiter *bucket_next;     /* parked ones by call */
+    struct claim_sweep *sweep;
+    void *call;
+    int64_t deadline_ms; /* monotonic */
+    int64_t counter;
+    int32_t slot;
+    bool fresh;
+    char agent_id[CLAIM_AGENT_MAX + 1];
+};
+
+struct claim_list {
+    struct claim_waiter *first, *last;
+    size_t count;
+};
+
+struct claim_table;
+
+enum status claim_table_new(struct claim_table **out, struct err *err) MUST_USE;
+/* Nobody may be parked any more. */
+void claim_table_free(struct claim_table *table);
+
+/* Parks a caller. *replaced: an older parked caller with the same key, to be answered and freed, or NULL.
+ * CANCELLED after claim_table_close, NO_MEMORY. */
+enum status claim_table_park(struct claim_table *table, const char *sweep_id, const char *agent_id,
+                             int32_t slot, int64_t counter, void *call, int64_t deadline_ms,
+                             struct claim_waiter **replaced, struct err *err) MUST_USE;
+/* Takes a parked caller out: NULL when it is being served or was answered. Free it. */
+struct claim_waiter *claim_table_remove(struct claim_table *table, const void *call);
+
+/* The sweep's waiting callers are worth another look; NULL = all. */
+void claim_table_wake(struct claim_table *table, const char *sweep_id);
+
+/* What there is to do for a server thread. */
+struct claim_turn {
+    struct claim_sweep *sweep;
+    char sweep_id[ID_SIZE];
+    struct claim_list fresh; /* taken out: look them up now */
+    bool look;               /* others wait as well, and something changed: see whether there is a run */
+};
+/* Waits for work: true = *turn is this thread's until claim_table_end. False: closed. `expired` gets callers
+ * whose deadline has passed (true is returned for them, too, with turn->sweep NULL). At least every poll_ms
+ * every sweep is looked at. */
+bool claim_table_begin(struct claim_table *table, size_t max, int64_t poll_ms, struct claim_turn *turn,
+                       struct claim_list *expired);
+/* Takes up to `max` of the longest waiting callers of the turn's sweep. */
+struct claim_list claim_table_take(struct claim_table *table, struct claim_turn *turn, size_t max);
+/* Parks them again; those whose deadline has passed expire next. */
+void claim_table_return(struct claim_table *table, struct claim_turn *turn, struct claim_list *list);
+void claim_table_end(struct claim_table *table, struct claim_turn *turn);
+
+/* Why callers of the sweep wait. */
+void claim_table_set_reason(struct claim_table *table, struct claim_sweep *sweep, const char *reason);
+/* Once for each expired caller, before it is freed: the reason at this moment. */
+void claim_table_leave(struct claim_table *table, const struct claim_waiter *waiter,
+                       char out[CLAIM_REASON_MAX]);
+
+/* Wakes the server threads for good and hands out all who are parked. */
+struct claim_list claim_table_close(struct claim_table *table);
+
+/* Parked callers of the sweep, those being served included; NULL = all. */
+size_t claim_table_count(struct claim_table *table, const char *sweep_id);
+
+/* The next of a taken list, NULL at its end. */
+struct claim_waiter *claim_list_pop(struct claim_list *list);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "services/controller/controller.h"
+
+#include "base/file.h"
+#include "services/controller/claim.h"
+#include "services/controller/compact.h"
+#include "services/controller/facts.h"
+#include "services/controller/finish.h"
+#include "services/controller/ingest.h"
+#include "services/controller/log_follow.h"
+#include "services/controller/meter.h"
+#include "services/controller/reaper.h"
+#include "services/controller/refill.h"
+#include "services/controller/stops.h"
+#include "services/controller/track.h"
+#include "services/controller/wake.h"
+#include "services/controller/watch.h"
+
+#define PEER_TIMEOUT_MS 4000
+
+static enum status connect_peer(const struct controller *controller, const char *address, const char *token,
+                                besom_client **out, struct err *err)
+{
+    besom_client_options options = BESOM_CLIENT_OPTIONS_INIT;
+    besom_error error;
+    options.address = address;
+    options.token = token;
+    options.ca_file = controller->options->peer_ca_file;
+    options.insecure = controller->options->service.insecure;
+    options.timeout_ms = PEER_TIMEOUT_MS;
+    besom_status code = besom_client_new(&options, out, &error);
+    if (code == BESOM_OK)
+        return STATUS_OK;
+    return err_set(err, status_from_grpc((int)code), "%s: %s", address, error.text);
+}
+
+/* Any of the service tokens would do: peers take them all while one is replaced. */
+static enum status connect_peers(struct controller *controller, struct err *err)
+{
+    const struct config_list *files = &controller->options->service.service_token_files;
+    char token[TOKEN_LENGTH_MAX + 1] = "";
+    if (files->count > 0)
+        TRY(token_read_file(files->items[0], token, err));
+    const char *shown = token[0] != '\0' ? token : NULL;
+    TRY(connect_peer(controller, controller->options->suggestion_address, shown, &controller->suggestion,
+                     err));
+    return connect_peer(controller, controller->options->scheduler_address, shown, &controller->scheduler,
+                        err);
+}
+
+/* Who is told of something starts before who tells it. */
+static enum status start_parts(struct controller *controller, struct err *err)
+{
+    TRY(facts_cache_new(controller->store, &controller->facts, err));
+    TRY(meter_new(&controller->meter, err));
+    TRY(ingest_start(controller, &controller->ingest, err));
+    TRY(finish_start(controller, &controller->finish, err));
+    TRY(tracks_start(controller, &controller->tracks, err));
+    TRY(watch_start(controller, &controller->watch, err));
+    TRY(log_follow_start(controller, &controller->log_follow, err));
+    TRY(claims_start(controller, &controller->claims, err));
+    TRY(wake_start(controller, &controller->wake, err));
+    TRY(stops_start(controller, &controller->stops, err));
+    TRY(compact_start(controller, &controller->compact, err));
+    TRY(refill_start(controller, &controller->refill, err));
+    return reaper_start(controller, &controller->reaper, err);
+}
+
+enum status controller_start(struct controller *controller, struct err *err)
+{
+    enum status status = connect_peers(controller, err);
+    if (status == STATUS_OK)
+        status = start_parts(controller, err);
+    if (status != STATUS_OK)
+        controller_stop(controller);
+    return status;
+}
+
+void controller_drain(void *context)
+{
+    struct controller *controller = context;
+    claims_drain(controller->claims);
+    tracks_drain(controller->tracks);
+    watch_drain(controller->watch);
+    log_follow_drain(controller->log_follow);
+}
+
+void controller_stop(struct controller *controller)
+{
+    reaper_stop(controller->reaper);
+    refill_stop(controller->refill);
+    compact_stop(controller->compact);
+    stops_stop(controller->stops);
+    claims_stop(controller->claims);
+    finish_stop(controller->finish);
+    ingest_stop(controller->ingest);
+    wake_stop(controller->wake);
+    log_follow_stop(controller->log_follow);
+    watch_stop(controller->watch);
+    tracks_stop(controller->tracks);
+    meter_free(controller->meter);
+    facts_cache_free(controller->facts);
+    besom_client_free(controller->scheduler);
+    besom_client_free(controller->suggestion);
+}

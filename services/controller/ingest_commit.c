@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "services/controller/ingest_commit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/store/runs.h"
+
+struct commit {
+    struct controller *controller;
+    struct ingest_item **items; /* sorted by attempt, in order of arrival */
+    size_t count;
+};
+
+/* What one transaction writes; all in its arena. */
+struct plan {
+    struct store_attempt *attempts;
+    size_t attempt_count;
+    struct store_inbox_row *inbox;
+    size_t inbox_count;
+    struct store_summary *figures;
+    size_t figure_count;
+    struct store_log_row *logs;
+    size_t log_count;
+    struct store_rung_value *rungs;
+    size_t rung_count;
+};
+
+/* Where batch_advance leaves the bands that were reached. */
+struct rung_sink {
+    struct plan *plan;
+    struct ingest_item *item;
+};
+
+static int compare_attempts(const struct track *a, const struct track *b)
+{
+    int order = strcmp(a->sweep_id, b->sweep_id);
+    if (order == 0)
+        order = strcmp(a->run_id, b->run_id);
+    return order != 0 ? order : (a->attempt > b->attempt) - (a->attempt < b->attempt);
+}
+
+/* Insertion by halves keeps the order of arrival within an attempt; groups are small. */
+static void sort_items(struct ingest_item **items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct ingest_item *item = items[i];
+        size_t low = 0, high = i;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (compare_attempts(items[middle]->track, item->track) <= 0)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        memmove(&items[low + 1], &items[low], (i - low) * sizeof(*items));
+        items[low] = item;
+    }
+}
+
+static void count_rows(const struct commit *commit, size_t *figures, size_t *logs, size_t *rungs)
+{
+    for (size_t i = 0; i < commit->count; i++) {
+        *figures += commit->items[i]->batch.figure_count;
+        *logs += commit->items[i]->batch.log_count;
+        *rungs += commit->items[i]->track->facts->band_count;
+    }
+}
+
+static enum status plan_make(const struct commit *commit, struct arena *arena, struct plan *plan,
+                             struct err *err)
+{
+    size_t figures = 0, logs = 0, rungs = 0;
+    count_rows(commit, &figures, &logs, &rungs);
+    *plan = (struct plan){
+        .attempts = arena_calloc(arena, commit->count, sizeof *plan->attempts),
+        .inbox = arena_calloc(arena, commit->count, sizeof *plan->inbox),
+        .figures = arena_calloc(arena, figures + 1, sizeof *plan->figures),
+        .logs = arena_calloc(arena, logs + 1, sizeof *plan->logs),
+        .rungs = arena_calloc(arena, rungs + 1, sizeof *plan->rungs),
+    };
+    if (plan->attempts == NULL || plan->inbox == NULL || plan->figures == NULL || plan->logs == NULL ||
+        plan->rungs == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "storing batches: out of memory");
+    for (size_t i = 0; i < commit->count; i++) {
+        const struct track *track = commit->items[i]->track;
+        if (i > 0 && compare_attempts(commit->items[i - 1]->track, track) == 0)
+            continue;
+        plan->attempts[plan->attempt_count++] = (struct store_attempt){
+            .sweep_id = track->sweep_id, .run_id = track->run_id, .attempt = track->attempt};
+    }
+    return STATUS_OK;
+}
+
+static void add_rung(void *context, int32_t band_index, double value, double best)
+{
+    struct rung_sink *sink = context;
+    const struct track *track = sink->item->track;
+    sink->item->reached_rung = true;
+    sink->plan->rungs[sink->plan->rung_count++] =
+        (struct store_rung_value){.sweep_id = track->sweep_id,
+                                  .run_id = track->run_id,
+                                  .attempt = track->attempt,
+                                  .band_index = band_index,
+                                  .band = track->facts->bands[band_index],
+                                  .value = value,
+                                  .best = best};
+}
+
+/* Metric rows, best value and bands: of the current attempt only. */
+static void advance(struct plan *plan, struct store_attempt *attempt, struct ingest_item *item)
+{
+    const struct facts *facts = item->track->facts;
+    struct rung_sink sink = {plan, item};
+    struct batch_progress progress = {.rows = attempt->metric_rows,
+                                      .has_best = attempt->has_best,
+                                      .best = attempt->best_value,
+                                      .bands_reached = attempt->bands_reached};
+    batch_advance(&progress, item->batch.values, item->batch.value_count, facts->maximize, facts->bands,
+                  facts->band_count, add_rung, &sink);
+    attempt->metric_rows = progress.rows;
+    attempt->has_best = progress.has_best;
+    attempt->best_value = progress.best;
+    attempt->bands_reached = progress.bands_reached;
+    attempt->preempting = item->batch.preempting || attempt->preempting;
+    for (size_t i = 0; i < item->batch.figure_count; i++) {
+        struct store_summary *figure = &plan->figures[plan->figure_count++];
+        *figure = item->batch.figures[i];
+        figure->sweep_id = attempt->sweep_id;
+        figure->run_id = attempt->run_id;
+        figure->attempt = attempt->attempt;
+    }
+}
+
+static void store_item(struct plan *plan, struct store_attempt *attempt, struct ingest_item *item)
+{
+    const struct batch *batch = &item->batch;
+    item->accepted = true;
+    attempt->last_sequence = batch->sequence;
+    attempt->log_bytes += batch->log_bytes;
+    attempt->dropped_lines += batch->dropped_lines;
+    if (batch->points > 0)
+        plan->inbox[plan->inbox_count++] = (struct store_inbox_row){.sweep_id = attempt->sweep_id,
+                                                                    .run_id = attempt->run_id,
+                                                                    .attempt = attempt->attempt,
+                                                                    .points = batch->points,
+                                                                    .sequence = batch->sequence,
+                                                                    .payload = batch->payload,
+                                                                    .payload_length = batch->payload_length};
+    for (size_t i = 0; i < batch->log_count; i++)
+        plan->logs[plan->log_count++] = (struct store_log_row){.sweep_id = attempt->sweep_id,
+                                                               .run_id = attempt->run_id,
+                                                               .attempt = attempt->attempt,
+                                                               .first_byte = batch->logs[i].first_byte,
+                                                               .is_stderr = batch->logs[i].is_stderr,
+                                                               .text = batch->logs[i].text,
+                                                               .length = batch->logs[i].length};
+    if (!item->stale)
+        advance(plan, attempt, item);
+}
+
+/* The verdicts: stored already, next in line, or after a gap (the agent sends again what is missing). */
+static void judge_items(const struct commit *commit, struct plan *plan)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < commit->count; i++) {
+        struct ingest_item *item = commit->items[i];
+        if (i > 0 && compare_attempts(commit->items[i - 1]->track, item->track) != 0)
+            at++;
+        struct store_attempt *attempt = &plan->attempts[at];
+        item->accepted = item->reached_rung = false;
+        item->found = attempt->found;
+        item->stale = !attempt->current || attempt->ended;
+        if (attempt->found && item->batch.sequence == attempt->last_sequence + 1)
+            store_item(plan, attempt, item);
+        item->last_sequence = attempt->last_sequence;
+    }
+}
+
+/* Equal keys in order of arrival, which is the order of addresses. */
+static int compare_figures(const void *a, const void *b)
+{
+    const struct store_summary *left = *(struct store_summary *const *)a;
+    const struct store_summary *right = *(struct store_summary *const *)b;
+    int order = batch_compare_figures(left, right);
+    return order != 0 ? order : (left > right) - (left < right);
+}
+
+static enum status merge_figures(struct arena *arena, struct plan *plan, struct err *err)
+{
+    size_t count = plan->figure_count;
+    struct store_summary **sorted = arena_calloc(arena, count + 1, sizeof(*sorted));
+    struct store_summary *merged = arena_calloc(arena, count + 1, sizeof *merged);
+    if (sorted == NULL || merged == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "storing batches: out of memory");
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &plan->figures[i];
+    if (count > 1)
+        qsort(sorted, count, sizeof(*sorted), compare_figures);
+    for (size_t i = 0; i < count; i++)
+        merged[i] = *sorted[i];
+    plan->figures = merged;
+    plan->figure_count = batch_merge_figures(merged, count);
+    return STATUS_OK;
+}
+
+static bool is_of(const struct ingest_item *item, const struct store_attempt *attempt)
+{
+    return item->track->attempt == attempt->attempt && strcmp(item->track->run_id, attempt->run_id) == 0 &&
+           strcmp(item->track->sweep_id, attempt->sweep_id) == 0;
+}
+
+/* Output beyond what is kept goes whenever another eighth has come. */
+static enum status trim_logs(struct store_tx *tx, const struct commit *commit, const struct plan *plan,
+                             struct err *err)
+{
+    int64_t keep = commit->controller->options->log_keep_bytes, step = keep / 8;
+    size_t item = 0;
+    for (size_t i = 0; i < plan->attempt_count; i++) {
+        const struct store_attempt *attempt = &plan->attempts[i];
+        int64_t added = 0;
+        while (item < commit->count && !is_of(commit->items[item], attempt))
+            item++;
+        for (; item < commit->count && is_of(commit->items[item], attempt); item++)
+            added += commit->items[item]->accepted ? commit->items[item]->batch.log_bytes : 0;
+        if (added > 0 && attempt->log_bytes > keep &&
+            attempt->log_bytes / step != (attempt->log_bytes - added) / step)
+            TRY(store_trim_logs(tx, attempt->sweep_id, attempt->run_id, attempt->attempt, keep, err));
+    }
+    return STATUS_OK;
+}
+
+static enum status write_plan(struct store_tx *tx, const struct commit *commit, struct plan *plan,
+                              struct err *err)
+{
+    TRY(merge_figures(store_tx_arena(tx), plan, err));
+    if (plan->inbox_count > 0)
+        TRY(store_append_inbox(tx, plan->inbox, plan->inbox_count, err));
+    if (plan->figure_count > 0)
+        TRY(store_merge_summaries(tx, plan->figures, plan->figure_count, err));
+    if (plan->log_count > 0)
+        TRY(store_append_logs(tx, plan->logs, plan->log_count, err));
+    TRY(trim_logs(tx, commit, plan, err));
+    TRY(store_save_attempts(tx, plan->attempts, plan->attempt_count, commit->controller->options->lease_ms,
+                            err));
+    if (plan->rung_count > 0)
+        TRY(store_add_rung_values(tx, plan->rungs, plan->rung_count, err));
+    return STATUS_OK;
+}
+
+static size_t drop_missing(struct store_attempt *attempts, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (attempts[i].found)
+            attempts[left++] = attempts[i];
+    return left;
+}
+
+static enum status store_batches(struct store_tx *tx, void *context, struct err *err)
+{
+    struct commit *commit = context;
+    struct plan plan;
+    TRY(plan_make(commit, store_tx_arena(tx), &plan, err));
+    TRY(store_lock_attempts(tx, plan.attempts, plan.attempt_count, err));
+    judge_items(commit, &plan);
+    plan.attempt_count = drop_missing(plan.attempts, plan.attempt_count);
+    return plan.attempt_count > 0 ? write_plan(tx, commit, &plan, err) : STATUS_OK;
+}
+
+enum status ingest_commit(void *controller, struct group_item *const *items, size_t count, struct err *err)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct commit commit = {.controller = controller, .count = count};
+    commit.items = calloc(count, sizeof(*commit.items));
+    if (commit.items == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "storing batches: out of memory");
+    for (size_t i = 0; i < count; i++)
+        commit.items[i] = (struct ingest_item *)(void *)items[i];
+    sort_items(commit.items, count);
+    enum status status = store_transaction(commit.controller->store, &arena, store_batches, &commit, err);
+    free(commit.items);
+    return status;
+}

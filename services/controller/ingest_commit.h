@@ -1,0 +1,29 @@
+/*
+ * One transaction for batches of many streams: locks their attempts in order,
+ * stores what continues each attempt's sequence, and leaves a verdict per
+ * item.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef BESOM_CONTROLLER_INGEST_COMMIT_H
+#define BESOM_CONTROLLER_INGEST_COMMIT_H
+
+#include "services/controller/batch.h"
+#include "services/controller/group.h"
+#include "services/controller/track.h"
+
+struct ingest_item {
+    struct group_item base;
+    struct track *track; /* a reference */
+    struct arena arena;  /* owned; holds the batch */
+    struct batch batch;
+    const char *refusal; /* in the arena; the batch was replaced by an empty one, NULL = it was not */
+    /* the verdict */
+    int64_t last_sequence;
+    bool found, stale, accepted, reached_rung;
+};
+
+/* group_options.run; the context is the controller. */
+enum status ingest_commit(void *controller, struct group_item *const *items, size_t count,
+                          struct err *err) MUST_USE;
+
+#endif

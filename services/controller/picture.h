@@ -1,0 +1,24 @@
+/*
+ * Reads a sweep or run with what readers see of it (counts, bands, canonical
+ * spec, best run, summaries) inside one transaction, as messages in its arena.
+ */
+// SPDX-License-Identifier: GPL-3.0-or-later
+#ifndef BESOM_CONTROLLER_PICTURE_H
+#define BESOM_CONTROLLER_PICTURE_H
+
+#include "services/controller/messages.h"
+
+/* NOT_FOUND. */
+enum status picture_sweep(struct store_tx *tx, const char *sweep_id, Besom__V1__Sweep **out,
+                          struct err *err) MUST_USE;
+/* *out NULL when no run has a value. */
+enum status picture_best(struct store_tx *tx, const char *sweep_id, Besom__V1__Run **out,
+                         struct err *err) MUST_USE;
+/* sweep_id "" resolves a bare id. */
+enum status picture_run(struct store_tx *tx, const char *sweep_id, const char *run_id, Besom__V1__Run **out,
+                        struct err *err) MUST_USE;
+/* Messages of a listing, each with its summaries. */
+enum status picture_runs(struct store_tx *tx, const char *sweep_id, const struct store_run *runs,
+                         size_t count, Besom__V1__Run ***out, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* One run: read, explain, stop, delete. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "services/controller/handlers.h"
+#include "services/controller/picture.h"
+#include "services/controller/reaper.h"
+#include "services/controller/request.h"
+#include "services/controller/run_state.h"
+
+static enum status no_memory(struct err *err)
+{
+    return err_set(err, STATUS_NO_MEMORY, "out of memory");
+}
+
+static enum status check_run(struct request *request, const char *sweep_id, const char *run_id,
+                             struct err *err)
+{
+    TRY(request_check_id("run", run_id, err));
+    TRY(request_check_id("sweep", sweep_id, err));
+    return request_allow(request->controller, rpc_call_identity(request->call), sweep_id, err);
+}
+
+/* ---- GetRun ---- */
+
+static enum status check_get(struct request *request, struct err *err)
+{
+    const Besom__V1__GetRunRequest *message = request->message;
+    if (message->sweep_id[0] != '\0')
+        return check_run(request, message->sweep_id, message->run_id, err);
+    return request_check_id("run", message->run_id, err);
+}
+
+/* A bare id's sweep is known only now. */
+static enum status allow_found(const struct request *request, const char *sweep_id, struct store_tx *tx,
+                               struct err *err)
+{
+    const char *scope = rpc_call_identity(request->call)->scope;
+    struct store_sweep sweep;
+    if (scope[0] == '\0' || strcmp(scope, sweep_id) == 0)
+        return STATUS_OK;
+    TRY(store_get_sweep(tx, sweep_id, false, &sweep, err));
+    return strcmp(scope, sweep.project) == 0
+               ? STATUS_OK
+               : err_set(err, STATUS_DENIED, "this token is bound to %s", scope);
+}
+
+static enum status run_get(struct store_tx *tx, struct request *request, struct err *err)
+{
+    const Besom__V1__GetRunRequest *message = request->message;
+    Besom__V1__GetRunResponse *response =
+        MESSAGE_NEW(store_tx_arena(tx), Besom__V1__GetRunResponse, besom__v1__get_run_response__init);
+    if (response == NULL)
+        return no_memory(err);
+    TRY(picture_run(tx, message->sweep_id, message->run_id, &response->run, err));
+    TRY(allow_found(request, response->run->sweep_id, tx, err));
+    request->response = &response->base;
+    return STATUS_OK;
+}
+
+static const struct request_plan get_run_plan = {.check = check_get, .run = run_get, .read_only = true};
+REQUEST_HANDLER(get_run)
+
+/* ---- StopRun ---- */
+
+static enum status check_stop(struct request *request, struct err *err)
+{
+    const Besom__V1__StopRunRequest *message = request->message;
+    return check_run(request, message->sweep_id, message->run_id, err);
+}
+
+/* A run that nobody has ends at once; one that an agent has is ended by it. */
+static enum status stop_run(struct store_tx *tx, const struct store_run *run, const char *actor,
+                            struct err *err)
+{
+    enum run_state state;
+    bool changed = false;
+    if (!run_state_from_name(run->state, &state) || run_state_is_ended(state))
+        return err_set(err, STATUS_PRECONDITION, "run %s has ended: %s", run->run_id, run->state);
+    if (state == RUN_PENDING)
+        TRY(store_kill_pending_run(tx, run->sweep_id, run->run_id, &changed, err));
+    else
+        TRY(store_add_directive(tx, run->sweep_id, run->run_id, "stop_user", "stopped by a user", &changed,
+                                err));
+    if (!changed && state == RUN_PENDING)
+        return err_set(err, STATUS_CONFLICT, "run %s was just handed out", run->run_id);
+    if (!changed)
+        return STATUS_OK;
+    return store_add_event(tx, run->sweep_id, state == RUN_PENDING ? "run_ended" : "run_stop_ordered", actor,
+                           run->run_id, "stopped by a user", err);
+}
+
+static enum status run_stop(struct store_tx *tx, struct request *request, struct err *err)
+{
+    const Besom__V1__StopRunRequest *message = request->message;
+    struct store_run run;
+    Besom__V1__StopRunResponse *response =
+        MESSAGE_NEW(store_tx_arena(tx), Besom__V1__StopRunResponse, besom__v1__stop_run_response__init);
+    if (response == NULL)
+        return no_memory(err);
+    TRY(store_get_run(tx, message->sweep_id, message->run_id, &run, err));
+    TRY(stop_run(tx, &run, rpc_call_identity(request->call)->subject, err));
+    TRY(picture_run(tx, message->sweep_id, message->run_id, &response->run, err));
+    request->response = &response->base;
+    return STATUS_OK;
+}
+
+static void after_stop(struct request *request)
+{
+    const Besom__V1__StopRunRequest *message = request->message;
+    request->woken = message->sweep_id;
+    log_info(CONTROLLER_LOG, "run_stop_ordered", LOG_TEXT("sweep", message->sweep_id),
+             LOG_TEXT("run", message->run_id), LOG_TEXT("by", rpc_call_identity(request->call)->subject));
+    if (request->controller->reaper != NULL)
+        reaper_look_for_idle(request->controller->reaper);
+}
+
+static const struct request_plan stop_run_plan = {.check = check_stop, .run = run_stop, .after = after_stop};
+REQUEST_HANDLER(stop_run)
+
+/* ---- DeleteRun ---- */
+
+static enum status check_delete(struct request *request, struct err *err)
+{
+    const Besom__V1__DeleteRunRequest *message = request->message;
+    return check_run(request, message->sweep_id, message->run_id, err);
+}
+
+static enum status run_delete(struct store_tx *tx, struct request *request, struct err *err)
+{
+    const Besom__V1__DeleteRunRequest *message = request->message;
+    Besom__V1__DeleteRunResponse *response =
+        MESSAGE_NEW(store_tx_arena(tx), Besom__V1__DeleteRunResponse, besom__v1__delete_run_response__init);
+    if (response == NULL)
+        return no_memory(err);
+    TRY(store_delete_run(tx, message->sweep_id, message->run_id, err));
+    TRY(store_add_event(tx, message->sweep_id, "run_deleted", rpc_call_identity(request->call)->subject,
+                        message->run_id, "", err));
+    request->response = &response->base;
+    return STATUS_OK;
+}
+
+static const struct request_plan delete_run_plan = {.check = check_delete, .run = run_delete};
+REQUEST_HANDLER(delete_run)
+
+/* ---- ExplainRun ---- */
+
+static enum status check_explain(struct request *request, struct err *err)
+{
+    const Besom__V1__ExplainRunRequest *message = request->message;
+    return check_run(request, message->sweep_id, message->run_id, err);
+}
+
+static enum status add_decisions(struct store_tx *tx, const Besom__V1__ExplainRunRequest *message,
+                                 Besom__V1__ExplainRunResponse *response, struct err *err)
+{
+    struct store_decision *decisions;
+    size_t count;
+    TRY(store_list_decisions(tx, message->sweep_id, message->run_id, &decisions, &count, err));
+    response->decisions = arena_calloc(store_tx_arena(tx), count + 1, sizeof(*response->decisions));
+    if (response->decisions == NULL)
+        return no_memory(err);
+    for (; response->n_decisions < count; response->n_decisions++) {
+        Besom__V1__StopDecision *decision =
+            message_of_decision(store_tx_arena(tx), &decisions[response->n_decisions]);
+        if (decision == NULL)
+            return no_memory(err);
+        response->decisions[response->n_decisions] = decision;
+    }
+    return STATUS_OK;
+}
+
+static enum status add_attempts(struct store_tx *tx, const Besom__V1__ExplainRunRequest *message,
+                                Besom__V1__ExplainRunResponse *response, struct err *err)
+{
+    struct store_attempt_row *attempts;
+    size_t count;
+    TRY(store_list_attempts(tx, message->sweep_id, message->run_id, &attempts, &count, err));
+    response->attempts = arena_calloc(store_tx_arena(tx), count + 1, sizeof(*response->attempts));
+    if (response->attempts == NULL)
+        return no_memory(err);
+    for (; response->n_attempts < count; response->n_attempts++) {
+        Besom__V1__Attempt *attempt = message_of_attempt(store_tx_arena(tx), &attempts[response->n_attempts]);
+        if (attempt == NULL)
+            return no_memory(err);
+        response->attempts[response->n_attempts] = attempt;
+    }
+    return STATUS_OK;
+}
+
+static enum status run_explain(struct store_tx *tx, struct request *request, struct err *err)
+{
+    const Besom__V1__ExplainRunRequest *message = request->message;
+    const char *why = "{}";
+    Besom__V1__ExplainRunResponse *response =
+        MESSAGE_NEW(store_tx_arena(tx), Besom__V1__ExplainRunResponse, besom__v1__explain_run_response__init);
+    if (response == NULL)
+        return no_memory(err);
+    TRY(picture_run(tx, message->sweep_id, message->run_id, &response->run, err));
+    TRY(store_get_suggestion(tx, message->sweep_id, response->run->ordinal, &why, err));
+    response->suggestion_json = message_text(why);
+    TRY(add_decisions(tx, message, response, err));
+    TRY(add_attempts(tx, message, response, err));
+    request->response = &response->base;
+    return STATUS_OK;
+}
+
+static const struct request_plan explain_run_plan = {
+    .check = check_explain, .run = run_explain, .read_only = true};
+REQUEST_HANDLER(explain_run)
