@@ -276,7 +276,6 @@ static enum status serve(struct service *service, struct err *err)
     int number = signals_wait(-1);
     log_info(service->name, "draining", LOG_INT("signal", number));
     signals_release();
-    ticker_stop(service->health);
     return STATUS_OK;
 }
 
@@ -285,6 +284,8 @@ enum status service_run(struct service *service, struct err *err)
     TRY(start(service, err));
     enum status status = serve(service, err);
     rpc_server_shutdown(service->server, service->options->drain_ms);
+    /* A check may still wait for a database that is away: no reason to go on serving meanwhile. */
+    ticker_stop(service->health);
     log_info(service->name, "stopped");
     return status;
 }
