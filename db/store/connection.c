@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "db/store/internal.h"
 
 /*
@@ -44,6 +45,12 @@ static enum status refuse_session(PGconn *pg, struct err *err)
     return err_set(err, STATUS_UNAVAILABLE, "cannot connect to the database: %s", text);
 }
 
+static void hear_notice(void *context, const char *message)
+{
+    (void)context;
+    log_debug("store", "notice", LOG_TEXT("text", message));
+}
+
 PGconn *connection_open(const char *url, const char *application_name, enum status *status, struct err *err)
 {
     /* What the url says comes last and wins. */
@@ -64,6 +71,7 @@ PGconn *connection_open(const char *url, const char *application_name, enum stat
         PQfinish(pg);
         return NULL;
     }
+    PQsetNoticeProcessor(pg, hear_notice, NULL);
     *status = STATUS_OK;
     return pg;
 }

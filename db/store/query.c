@@ -5,6 +5,8 @@
 
 #include "db/store/query.h"
 
+#define READ_ONLY_TRANSACTION "25006"
+
 static enum status fail(struct store_tx *tx, enum query query, const PGresult *pg, struct err *err)
 {
     const char *sqlstate = pg == NULL ? NULL : PQresultErrorField(pg, PG_DIAG_SQLSTATE);
@@ -12,6 +14,8 @@ static enum status fail(struct store_tx *tx, enum query query, const PGresult *p
     const char *constraint = pg == NULL ? NULL : PQresultErrorField(pg, PG_DIAG_CONSTRAINT_NAME);
     struct failure failure = sqlstate_classify(sqlstate);
     bool broken = PQstatus(tx->connection->pg) != CONNECTION_OK;
+    if (tx->read_only && sqlstate != NULL && strcmp(sqlstate, READ_ONLY_TRANSACTION) == 0)
+        failure = (struct failure){FAILURE_REFUSED, STATUS_INTERNAL}; /* our own, not a standby's */
     if (broken)
         failure = (struct failure){FAILURE_AWAY, STATUS_UNAVAILABLE};
     tx->failed = true;

@@ -104,6 +104,9 @@ static enum status attempt(struct store_tx *tx, store_work *work, void *context,
 static enum status run(struct store *store, struct arena *arena, bool read_only, store_work *work,
                        void *context, struct err *err)
 {
+    struct err unwanted;
+    if (err == NULL)
+        err = &unwanted;
     int64_t deadline_ms = clock_monotonic_ms(&clock_system) + store->retry_ms;
     atomic_fetch_add(&store->transactions, 1);
     for (int tries = 1;; tries++) {

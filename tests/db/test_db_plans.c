@@ -66,7 +66,9 @@ static void hot_queries_use_indexes(void **state)
 {
     struct database *database = *state;
     many_runs(database, 10000);
-    PGconn *pg = PQconnectdb(database->url);
+    enum status status;
+    PGconn *pg = connection_open(database->url, "plans", &status, &test_err);
+    assert_non_null(pg);
     for (size_t i = 0; i < ARRAY_LEN(HOT); i++) {
         char sql[512];
         PQclear(PQexec(pg, "SET plan_cache_mode = force_generic_plan"));
