@@ -86,7 +86,7 @@ enum status token_set_add(struct token_set *set, const char *token, const char *
 enum status token_set_add_file(struct token_set *set, const char *path, const char *subject, unsigned access,
                                const char *scope, struct err *err)
 {
-    char token[TOKEN_LENGTH_MAX + 1];
+    char token[TOKEN_LENGTH_MAX + 1] = "";
     enum status status = token_read_file(path, token, err);
     if (status == STATUS_OK)
         status = token_set_add(set, token, subject, access, scope, err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/scheduler/rule_cache.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static void free_entry(struct entry *entry)
 /* Lock held. */
 static void drop(struct rule_cache *cache, struct entry *entry)
 {
+    assert(cache->by_key != NULL && cache->by_use != NULL);
     HASH_DEL(cache->by_key, entry);
     DL_DELETE(cache->by_use, entry);
     cache->bytes -= entry->counted;
