@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "connection.h"
 #include "entity.h"
+#include "format.h"
 #include "progress.h"
 #include "resolve.h"
 #include "stack_layout.h"
@@ -23,7 +24,7 @@
 #include "watch.h"
 
 #define TURN_MS 200
-#define AGENT_LOG_LINES 12
+#define AGENT_LOG_LINES 1
 #define ARGUMENTS_MAX 32
 
 struct run_options {
@@ -243,25 +244,42 @@ static int agent_exit_code(const struct one_liner *run)
                : CLI_FAILED;
 }
 
-/* The last picture, the best run and what to type next. */
-static int conclude(struct one_liner *run)
+/* The last line of what a failed run wrote to stderr is what its user wants to see first. */
+static void tell_failed_run(const struct one_liner *run)
 {
-    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
-    Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
-    besom_error error = {.code = BESOM_OK};
-    const char *id = run->sweep->sweep_id;
-    request.sweep_id = message_text(id);
-    if (run->agent_end != 0)
-        tell_agent_failure(run);
-    if (besom_sweep_get(run->client, &request, &response, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot read sweep %s", id);
-    int64_t ended = entity_ended_runs(response->sweep->counts);
-    int64_t finished = response->sweep->counts != NULL ? response->sweep->counts->finished : 0;
-    int64_t stopped = response->sweep->counts != NULL ? response->sweep->counts->stopped : 0;
+    Besom__V1__RunState states[] = {BESOM__V1__RUN_STATE__RUN_STATE_FAILED,
+                                    BESOM__V1__RUN_STATE__RUN_STATE_CRASHED};
+    Besom__V1__ListRunsRequest request = BESOM__V1__LIST_RUNS_REQUEST__INIT;
+    Besom__V1__ListRunsResponse *response CLEANUP(message_release) = NULL;
+    request.sweep_id = run->sweep->sweep_id;
+    request.states = states;
+    request.n_states = ARRAY_LEN(states);
+    request.page_size = 1;
+    if (besom_run_list(run->client, &request, &response, NULL) != BESOM_OK || response->n_runs == 0)
+        return;
+    const Besom__V1__Run *failed = response->runs[0];
+    size_t length = strlen(failed->error_text);
+    while (length > 0 && failed->error_text[length - 1] == '\n')
+        length--;
+    const char *text = arena_strndup(&run->cli->arena, failed->error_text, length);
+    const char *line = text != NULL ? strrchr(text, '\n') : NULL;
+    const char *last = text_clean(&run->cli->arena, line != NULL ? line + 1 : failed->error_text);
+    cli_note("Run %s %s: %s%s%s (besom logs %s)", failed->run_id, entity_run_state(failed->state),
+             failed->end_reason, *last != '\0' ? ": " : "", last, failed->run_id);
+}
+
+static void say_counts(const Besom__V1__Sweep *sweep, const Besom__V1__RunCounts *counts)
+{
+    int64_t failed = counts->failed + counts->killed + counts->crashed;
     printf("\n");
-    cli_say("Sweep %s is %s: %lld runs ended, %lld finished, %lld stopped early, %lld failed", id,
-            entity_sweep_state(response->sweep->state), (long long)ended, (long long)finished,
-            (long long)stopped, (long long)(ended - finished - stopped));
+    cli_say("Sweep %s is %s: %lld runs ended, %lld finished, %lld stopped early, %lld failed",
+            sweep->sweep_id, entity_sweep_state(sweep->state), (long long)entity_ended_runs(counts),
+            (long long)counts->finished, (long long)counts->stopped, (long long)failed);
+}
+
+static void say_best(struct one_liner *run, const Besom__V1__GetSweepResponse *response)
+{
+    const char *id = run->sweep->sweep_id;
     if (response->best != NULL) {
         cli_say("Best run:");
         best_print(run->cli, response->sweep, response->best);
@@ -271,8 +289,28 @@ static int conclude(struct one_liner *run)
     }
     if (!entity_sweep_has_ended(response->sweep))
         cli_say("Go on with: besom agent %s -j %lld", id, (long long)run->options->slots);
+}
+
+/* The counts, the best run and what to type next. */
+static int conclude(struct one_liner *run)
+{
+    const Besom__V1__RunCounts zero = BESOM__V1__RUN_COUNTS__INIT;
+    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
+    Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
+    besom_error error = {.code = BESOM_OK};
+    const char *id = run->sweep->sweep_id;
+    request.sweep_id = message_text(id);
+    if (run->agent_end != 0)
+        tell_agent_failure(run);
+    if (besom_sweep_get(run->client, &request, &response, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot read sweep %s", id);
+    const Besom__V1__RunCounts *counts = response->sweep->counts != NULL ? response->sweep->counts : &zero;
+    if (counts->failed + counts->crashed > 0)
+        tell_failed_run(run);
+    say_counts(response->sweep, counts);
+    say_best(run, response);
     int code = agent_exit_code(run);
-    if (code == CLI_OK && ended > 0 && finished + stopped == 0)
+    if (entity_ended_runs(counts) > 0 && counts->finished + counts->stopped == 0)
         code = cli_fail(CLI_FAILED, "no run of sweep %s succeeded (besom runs %s, besom logs RUN)", id, id);
     return code;
 }
