@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "services/common/ticker.h"
 #include "services/controller/tracks.h"
 
 #define BUCKETS 1024
+#define CHECK_INTERVAL_MS 10000
 
 struct tracks {
     struct controller *controller;
@@ -16,6 +18,7 @@ struct tracks {
     struct track *buckets[BUCKETS];
     size_t count;
     bool draining;
+    int64_t checked_ms; /* ticker's thread only */
 };
 
 /* The streams at one moment, sorted by key. */
@@ -25,6 +28,8 @@ struct snapshot {
     size_t count;
     struct store_directive *directives;
     size_t directive_count;
+    struct store_lease_key *held;
+    size_t held_count;
 };
 
 static const struct {
@@ -115,6 +120,11 @@ static int compare_keys(const struct store_lease_key *a, const struct store_leas
     return order != 0 ? order : (a->attempt > b->attempt) - (a->attempt < b->attempt);
 }
 
+static int compare_held(const void *a, const void *b)
+{
+    return compare_keys(a, b);
+}
+
 static struct store_lease_key key_of(const struct track *track)
 {
     return (struct store_lease_key){track->sweep_id, track->run_id, track->attempt};
@@ -188,19 +198,72 @@ static void deliver(const struct snapshot *snapshot, const struct store_directiv
     }
 }
 
-static void deliver_all(void *context)
+static void deliver_directives(struct tracks *tracks, struct snapshot *snapshot)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct err err = ERR_INIT;
+    enum status status = store_read(tracks->controller->store, &arena, list_directives, snapshot, &err);
+    if (status != STATUS_OK)
+        log_debug(CONTROLLER_LOG, "directives_not_read", LOG_ERR(&err));
+    for (size_t i = 0; status == STATUS_OK && i < snapshot->directive_count; i++)
+        deliver(snapshot, &snapshot->directives[i]);
+}
+
+/* ---- attempts that were ended behind their agent's back ---- */
+
+static enum status list_held(struct store_tx *tx, void *context, struct err *err)
+{
+    struct snapshot *snapshot = context;
+    TRY(store_list_held(tx, snapshot->keys, fill_keys(snapshot), &snapshot->held, &snapshot->held_count,
+                        err));
+    qsort(snapshot->held, snapshot->held_count, sizeof *snapshot->held, compare_held);
+    return STATUS_OK;
+}
+
+static bool is_held(const struct snapshot *snapshot, const struct track *track)
+{
+    const struct store_lease_key key = key_of(track);
+    return bsearch(&key, snapshot->held, snapshot->held_count, sizeof key, compare_held) != NULL;
+}
+
+/* The agent opens such an attempt again and learns what it is to do. */
+static void fail_lost(struct tracks *tracks, struct snapshot *snapshot)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct err err = ERR_INIT;
+    int64_t now_ms = clock_monotonic_ms(&clock_system);
+    if (now_ms - tracks->checked_ms < CHECK_INTERVAL_MS)
+        return;
+    tracks->checked_ms = now_ms;
+    if (store_read(tracks->controller->store, &arena, list_held, snapshot, &err) != STATUS_OK)
+        return;
+    err_set(&err, STATUS_UNAVAILABLE, "the attempt is no longer the current one: open it again");
+    for (size_t i = 0; i < snapshot->count; i++)
+        if (snapshot->tracks[i]->current && !is_held(snapshot, snapshot->tracks[i]))
+            track_fail(snapshot->tracks[i], &err);
+}
+
+static void look(void *context)
 {
     struct tracks *tracks = context;
-    struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct snapshot snapshot = {.count = 0};
-    struct err err = ERR_INIT;
     collect(tracks, &snapshot);
     if (snapshot.count > 0) {
-        enum status status = store_read(tracks->controller->store, &arena, list_directives, &snapshot, &err);
-        if (status != STATUS_OK)
-            log_debug(CONTROLLER_LOG, "directives_not_read", LOG_ERR(&err));
-        for (size_t i = 0; status == STATUS_OK && i < snapshot.directive_count; i++)
-            deliver(&snapshot, &snapshot.directives[i]);
+        deliver_directives(tracks, &snapshot);
+        fail_lost(tracks, &snapshot);
+    }
+    release(&snapshot);
+}
+
+void tracks_kill(struct tracks *tracks, const char *sweep_id, const char *reason)
+{
+    struct snapshot snapshot = {.count = 0};
+    collect(tracks, &snapshot);
+    for (size_t i = 0; i < snapshot.count; i++) {
+        struct track *track = snapshot.tracks[i];
+        const struct store_directive order = {.kind = "kill", .reason = reason, .generation = INT64_MAX};
+        if (strcmp(track->sweep_id, sweep_id) == 0)
+            track_send_directive(track, &order);
     }
     release(&snapshot);
 }
@@ -213,8 +276,8 @@ enum status tracks_start(struct controller *controller, struct tracks **out, str
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     tracks->controller = controller;
     pthread_mutex_init(&tracks->lock, NULL);
-    enum status status = ticker_start("directives", controller->options->claim_poll_ms, deliver_all, tracks,
-                                      &tracks->ticker, err);
+    enum status status =
+        ticker_start("directives", controller->options->claim_poll_ms, look, tracks, &tracks->ticker, err);
     if (status != STATUS_OK) {
         tracks_stop(tracks);
         return status;

@@ -12,6 +12,7 @@
 #include "services/controller/request.h"
 #include "services/controller/run_state.h"
 #include "services/controller/sweep_state.h"
+#include "services/controller/track.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
@@ -242,6 +243,8 @@ static void after_delete(struct request *request)
 {
     const Besom__V1__DeleteSweepRequest *message = request->message;
     request->woken = message->sweep_id;
+    if (request->controller->tracks != NULL)
+        tracks_kill(request->controller->tracks, message->sweep_id, "the sweep was deleted");
     log_info(CONTROLLER_LOG, "sweep_deleted", LOG_TEXT("sweep", message->sweep_id),
              LOG_TEXT("by", rpc_call_identity(request->call)->subject));
 }

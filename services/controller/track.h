@@ -47,6 +47,8 @@ void tracks_drain(struct tracks *tracks);
 void tracks_stop(struct tracks *tracks);
 /* Looks for directives now. Never blocks. */
 void tracks_wake(struct tracks *tracks);
+/* The sweep is gone with its rows: streams on this replica are told to kill. */
+void tracks_kill(struct tracks *tracks, const char *sweep_id, const char *reason);
 /* Open streams of a sweep; NULL = all. */
 size_t tracks_count(struct tracks *tracks, const char *sweep_id);
 
