@@ -90,7 +90,7 @@ static void answer_batch(void *context, struct group_item *base, const struct er
         return;
     else
         track_fail(item->track, err);
-    track_add_credit(item->track);
+    track_answered(item->track);
     item_free(item);
 }
 

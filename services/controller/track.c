@@ -78,9 +78,14 @@ void track_refuse(struct track *track, int64_t sequence, const char *reason)
                   LOG_INT("sequence", sequence));
 }
 
-void track_add_credit(struct track *track)
+void track_answered(struct track *track)
 {
+    pthread_mutex_lock(&track->lock);
+    bool over = --track->under_way == 0 && track->half_closed;
+    pthread_mutex_unlock(&track->lock);
     rpc_stream_add_credit(track->stream, 1);
+    if (over)
+        rpc_stream_finish(track->stream, NULL);
 }
 
 void track_fail(struct track *track, const struct err *err)
@@ -147,6 +152,9 @@ static enum status handle_batch(struct track *track, const Besom__V1__TrackBatch
 {
     if (batch->sequence < 1)
         return err_set(err, STATUS_INVALID, "sequence numbers start at 1");
+    pthread_mutex_lock(&track->lock);
+    track->under_way++;
+    pthread_mutex_unlock(&track->lock);
     return ingest_submit(track->controller->ingest, track, batch, err);
 }
 
@@ -223,7 +231,16 @@ static void on_message(void *service, struct rpc_stream *stream, const ProtobufC
 static void on_half_close(void *service, struct rpc_stream *stream)
 {
     (void)service;
-    rpc_stream_finish(stream, NULL);
+    struct track *track = rpc_stream_context(stream);
+    bool over = true;
+    if (track != NULL) {
+        pthread_mutex_lock(&track->lock);
+        track->half_closed = true;
+        over = track->under_way == 0;
+        pthread_mutex_unlock(&track->lock);
+    }
+    if (over)
+        rpc_stream_finish(stream, NULL);
 }
 
 static void on_writable(void *service, struct rpc_stream *stream)

@@ -35,6 +35,8 @@ struct track {
     int64_t acked;              /* told to the agent */
     int64_t unsent_ack;         /* refused by a full outbox, 0 = none */
     int64_t sent_generation;    /* newest directive told on this stream */
+    unsigned under_way;         /* batches not answered yet */
+    bool half_closed;           /* the agent sends no more: end after the last answer */
 };
 
 struct tracks;
@@ -59,8 +61,8 @@ void track_unref(struct track *track);
 /* Any thread. Acknowledges; a full outbox is made up for later. */
 void track_ack(struct track *track, int64_t last_sequence);
 void track_refuse(struct track *track, int64_t sequence, const char *reason);
-/* One more message may be read. */
-void track_add_credit(struct track *track);
+/* A batch was answered: one more message may be read. */
+void track_answered(struct track *track);
 void track_fail(struct track *track, const struct err *err);
 
 #endif

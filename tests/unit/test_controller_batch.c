@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Batches: bounds, figures, bands, and reading them back from the inbox. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "services/controller/batch.h"
+#include "services/controller/series.h"
+
+struct fixture {
+    Besom__V1__TrackBatch batch;
+    Besom__V1__Series series;
+    Besom__V1__Series *all[2];
+    Besom__V1__LogPart part;
+    Besom__V1__LogPart *parts[1];
+    int64_t steps[4], times[4];
+    double values[4];
+};
+
+static void fixture_init(struct fixture *fixture)
+{
+    besom__v1__track_batch__init(&fixture->batch);
+    besom__v1__series__init(&fixture->series);
+    besom__v1__log_part__init(&fixture->part);
+    fixture->all[0] = fixture->all[1] = &fixture->series;
+    fixture->parts[0] = &fixture->part;
+    fixture->batch.sequence = 1;
+    fixture->batch.series = fixture->all;
+    fixture->batch.n_series = 1;
+    fixture->series.name = (char *)(uintptr_t) "loss";
+    fixture->series.steps = fixture->steps;
+    fixture->series.values = fixture->values;
+    fixture->series.times_us = fixture->times;
+    for (size_t i = 0; i < 4; i++) {
+        fixture->steps[i] = (int64_t)i;
+        fixture->times[i] = (int64_t)i * 1000;
+        fixture->values[i] = 4.0 - (double)i;
+    }
+    fixture->series.n_steps = fixture->series.n_values = fixture->series.n_times_us = 4;
+}
+
+static void a_good_batch_is_taken(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct arena arena = arena_make(0);
+    struct batch batch;
+    struct err err = ERR_INIT;
+    fixture_init(&fixture);
+    fixture.values[1] = NAN;
+    fixture.values[3] = INFINITY;
+    assert_null(batch_refusal(&fixture.batch));
+    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch.points, 4);
+    assert_int_equal(batch.value_count, 2);
+    assert_int_equal(batch.figure_count, 1);
+    assert_true(isinf(batch.figures[0].last));
+    assert_int_equal(batch.figures[0].last_step, 3);
+    assert_true(batch.figures[0].min == 2.0 && batch.figures[0].max == 4.0);
+    arena_free(&arena);
+}
+
+static void bounds_are_kept(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char *long_name = calloc(1, BATCH_NAME_MAX + 2);
+    uint8_t *text = calloc(1, BATCH_LOG_MAX + 1);
+    memset(long_name, 'x', BATCH_NAME_MAX + 1);
+
+    fixture_init(&fixture);
+    fixture.series.name = long_name;
+    assert_non_null(batch_refusal(&fixture.batch));
+    long_name[BATCH_NAME_MAX] = '\0';
+    assert_null(batch_refusal(&fixture.batch));
+    fixture.series.name = (char *)(uintptr_t) "";
+    assert_non_null(batch_refusal(&fixture.batch));
+
+    fixture_init(&fixture);
+    fixture.series.n_steps = 3;
+    assert_non_null(batch_refusal(&fixture.batch));
+
+    fixture_init(&fixture);
+    fixture.series.n_steps = fixture.series.n_values = fixture.series.n_times_us = BATCH_POINTS_MAX + 1;
+    assert_non_null(batch_refusal(&fixture.batch));
+
+    fixture_init(&fixture);
+    fixture.batch.logs = fixture.parts;
+    fixture.batch.n_logs = 1;
+    fixture.part.text = (ProtobufCBinaryData){BATCH_LOG_MAX, text};
+    assert_null(batch_refusal(&fixture.batch));
+    fixture.part.text.len++;
+    assert_non_null(batch_refusal(&fixture.batch));
+    free(long_name);
+    free(text);
+}
+
+struct reached {
+    int32_t bands[8];
+    double values[8], bests[8];
+    size_t count;
+};
+
+static void note_band(void *context, int32_t band_index, double value, double best)
+{
+    struct reached *reached = context;
+    reached->bands[reached->count] = band_index;
+    reached->values[reached->count] = value;
+    reached->bests[reached->count++] = best;
+}
+
+static void bands_are_reached_wherever_batches_are_cut(void **state)
+{
+    (void)state;
+    const int64_t bands[] = {1, 3, 6};
+    const double values[] = {5, 2, 3, 4, 1, 6, 0};
+    for (size_t cut = 0; cut <= 7; cut++) {
+        struct batch_progress progress = {.rows = 0};
+        struct reached reached = {.count = 0};
+        batch_advance(&progress, values, cut, false, bands, 3, note_band, &reached);
+        batch_advance(&progress, values + cut, 7 - cut, false, bands, 3, note_band, &reached);
+        assert_int_equal(reached.count, 3);
+        assert_true(reached.values[0] == 5 && reached.values[1] == 3 && reached.values[2] == 6);
+        assert_true(reached.bests[0] == 5 && reached.bests[1] == 2 && reached.bests[2] == 1);
+        assert_int_equal(progress.rows, 7);
+        assert_true(progress.best == 0);
+    }
+}
+
+static void the_best_follows_the_goal(void **state)
+{
+    (void)state;
+    const double values[] = {1, 3, 2};
+    struct batch_progress progress = {.rows = 0};
+    batch_advance(&progress, values, 3, true, NULL, 0, note_band, NULL);
+    assert_true(progress.best == 3);
+}
+
+static void figures_of_one_metric_are_merged(void **state)
+{
+    (void)state;
+    struct store_summary rows[] = {
+        {"s", "r", "a", 1, 2, 5, 9.0, 1.0, 3.0},
+        {"s", "r", "a", 1, 1, 6, 8.0, NAN, NAN},
+        {"s", "r", "b", 1, 1, 1, 7.0, 7.0, 7.0},
+    };
+    assert_int_equal(batch_merge_figures(rows, 3), 2);
+    assert_int_equal(rows[0].points, 3);
+    assert_int_equal(rows[0].last_step, 6);
+    assert_true(rows[0].last == 8.0 && rows[0].min == 1.0 && rows[0].max == 3.0);
+    assert_string_equal(rows[1].name, "b");
+}
+
+static void the_inbox_reads_back(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct arena arena = arena_make(0);
+    struct batch batch;
+    struct series *series;
+    struct err err = ERR_INIT;
+    size_t count;
+    fixture_init(&fixture);
+    fixture.batch.n_series = 2; /* the same metric twice in one batch */
+    assert_int_equal(batch_make(&fixture.batch, "", &arena, &batch, &err), STATUS_OK);
+    const struct store_inbox_row rows[] = {
+        {"s", "r", 1, batch.points, 1, batch.payload, batch.payload_length},
+        {"s", "r", 1, batch.points, 2, batch.payload, batch.payload_length},
+    };
+    assert_int_equal(series_collect(rows, 2, &arena, &series, &count, &err), STATUS_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(series[0].columns.count, 16);
+    assert_true(series[0].columns.values[5] == 3.0);
+    const struct store_inbox_row broken = {"s", "r", 1, 1, 3, "\xff\xff", 2};
+    assert_int_equal(series_collect(&broken, 1, &arena, &series, &count, &err), STATUS_INVALID);
+    arena_free(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_batch_is_taken),
+        cmocka_unit_test(bounds_are_kept),
+        cmocka_unit_test(bands_are_reached_wherever_batches_are_cut),
+        cmocka_unit_test(the_best_follows_the_goal),
+        cmocka_unit_test(figures_of_one_metric_are_merged),
+        cmocka_unit_test(the_inbox_reads_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
