@@ -355,14 +355,16 @@ def test_run_does_it_all(stack):
 
 def test_run_passes_interrupts_on(stack):
     path = write(stack, "long.yaml", GRID % "sleep 60")
-    process = subprocess.Popen([os.path.join(BIN, "besom"), "run", path, "--name", "interrupted"],
-                               env=stack.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
+    said = os.path.join(stack.home, "said")
+    with open(said, "w") as out:
+        process = subprocess.Popen([os.path.join(BIN, "besom"), "run", path, "--name", "interrupted"],
+                                   env=stack.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     sweep = wait_for(lambda: [one["sweep_id"] for one in stack.json("ls")["sweeps"] if one["name"] == "interrupted"],
                      SECONDS, "the sweep")[0]
     wait_for(lambda: [one for one in stack.runs(sweep) if one["state"] == "running"], SECONDS, "a run")
     process.send_signal(signal.SIGINT)
+    wait_for(lambda: "waiting for running runs to end" in open(said).read(), SECONDS, "the first interrupt is told")
+    assert [one for one in stack.runs(sweep) if one["state"] == "running"], "the first interrupt ended a run"
     process.send_signal(signal.SIGINT)
-    wait_for(lambda: process.poll() is not None or process.send_signal(signal.SIGINT), SECONDS, "it ends")
-    process.stdout.read()
-    assert not [one for one in stack.runs(sweep) if one["state"] == "running"]
+    assert process.wait(SECONDS) is not None
+    assert {one["state"] for one in stack.runs(sweep)} == {"killed"}
