@@ -62,14 +62,10 @@ static int set_texts(const struct attempt_spec *spec, const struct attempt_paths
     return failed;
 }
 
-/* In the shim's own environment, which the command inherits. */
+/* In the shim's own environment, which was clean from its start and which the command inherits. */
 static enum status set_environment(const struct attempt_spec *spec, const struct attempt_paths *paths,
                                    struct err *err)
 {
-    char **clean = command_clean_environment();
-    if (clean == NULL)
-        return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    environ = clean; /* stays for the rest of the shim's life */
     char number[32], folder[PATH_MAX];
     int failed = set_texts(spec, paths);
     snprintf(number, sizeof number, "%" PRIu64, spec->seed);

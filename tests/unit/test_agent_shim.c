@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shim with real processes: this program is its own shim, as besom-agent is.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the ones above first */
+#include <besom/v1/run_service.pb-c.h>
+#include <cmocka.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "clients/agent/control.h"
+#include "clients/agent/loop.h"
+#include "clients/agent/shim.h"
+#include "clients/agent/spool.h"
+#include "clients/agent/tree.h"
+
+#define PATIENCE_MS 20000
+
+struct fixture {
+    char root[64];
+    struct attempt_paths paths;
+    struct attempt_spec spec;
+    char *command[4];
+    pid_t shim;
+    int control;
+    struct attempt_exit end;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    snprintf(fixture->root, sizeof fixture->root, "/tmp/besom-shim-XXXXXX");
+    assert_non_null(mkdtemp(fixture->root));
+    fixture->control = -1;
+    fixture->spec = (struct attempt_spec){.sweep_id = "sweep001",
+                                          .run_id = "run00001",
+                                          .attempt = 1,
+                                          .project = "demo",
+                                          .seed = UINT64_MAX,
+                                          .params_json = "{\"lr\": 0.5}",
+                                          .command = fixture->command,
+                                          .workdir = fixture->root,
+                                          .stop_grace_ms = 10000,
+                                          .lost_after_ms = PATIENCE_MS,
+                                          .lease_ms = PATIENCE_MS,
+                                          .spool_limit_bytes = 1 << 30};
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    char entry[PATH_MAX + 32];
+    file_close(&fixture->control);
+    snprintf(entry, sizeof entry, "BESOM_RUN_SOCKET=%s", fixture->paths.run_socket);
+    assert_int_equal(tree_kill_marked(entry), 0); /* no process is left */
+    attempt_remove(&fixture->paths);
+    int left = rmdir(fixture->root);
+    free(fixture);
+    return left; /* no file is left */
+}
+
+/* The shim starts with `script` for /bin/sh. */
+static void start(struct fixture *fixture, const char *script)
+{
+    char folder[128];
+    struct err err = ERR_INIT;
+    fixture->command[0] = (char *)(uintptr_t) "/bin/sh";
+    fixture->command[1] = (char *)(uintptr_t) "-c";
+    fixture->command[2] = (char *)(uintptr_t)script;
+    snprintf(folder, sizeof folder, "%s/run00001.1", fixture->root);
+    assert_int_equal(attempt_paths_make(folder, &fixture->paths, &err), STATUS_OK);
+    assert_int_equal(attempt_create(&fixture->paths, &fixture->spec, &err), STATUS_OK);
+    int lock = attempt_lock(&fixture->paths);
+    assert_true(lock >= 0);
+    assert_int_equal(shim_spawn(&fixture->paths, lock, &fixture->shim, &err), STATUS_OK);
+    close(lock);
+}
+
+static void tick(void)
+{
+    (void)poll(NULL, 0, 2);
+}
+
+static void connect_control(struct fixture *fixture)
+{
+    struct err err = ERR_INIT;
+    int64_t end_ms = loop_now_ms() + PATIENCE_MS;
+    while (control_connect(fixture->paths.control_socket, &fixture->control, &err) != STATUS_OK) {
+        assert_true(loop_now_ms() < end_ms);
+        tick();
+    }
+}
+
+/* Waits for the shim's end and reads exit.json. */
+static void finish(struct fixture *fixture)
+{
+    struct err err = ERR_INIT;
+    int status = 0;
+    assert_int_equal(waitpid(fixture->shim, &status, 0), fixture->shim);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(attempt_exit_read(&fixture->paths, &fixture->end, &err), STATUS_OK);
+}
+
+/* All output in the spool, and how many points. The caller frees. */
+static char *output_of(const struct fixture *fixture, size_t *points)
+{
+    struct spool_reader *reader = NULL;
+    struct err err = ERR_INIT;
+    struct buffer payload CLEANUP(buffer_free) = BUFFER_INIT, text = BUFFER_INIT;
+    int64_t sequence = 0;
+    *points = 0;
+    assert_int_equal(spool_reader_new(fixture->paths.spool, &reader, &err), STATUS_OK);
+    while (spool_read(reader, &sequence, &payload)) {
+        Besom__V1__TrackBatch *batch =
+            besom__v1__track_batch__unpack(NULL, payload.length, (const uint8_t *)buffer_text(&payload));
+        assert_non_null(batch);
+        assert_int_equal(batch->sequence, sequence);
+        for (size_t i = 0; i < batch->n_logs; i++)
+            buffer_append(&text, batch->logs[i]->text.data, batch->logs[i]->text.len);
+        for (size_t i = 0; i < batch->n_series; i++)
+            *points += batch->series[i]->n_values;
+        besom__v1__track_batch__free_unpacked(batch, NULL);
+    }
+    spool_reader_free(reader);
+    char *taken = strdup(buffer_text(&text));
+    buffer_free(&text);
+    return taken;
+}
+
+static void wait_for_output(const struct fixture *fixture, const char *wanted)
+{
+    int64_t end_ms = loop_now_ms() + PATIENCE_MS;
+    for (bool seen = false; !seen;) {
+        size_t points;
+        char *text = output_of(fixture, &points);
+        seen = strstr(text, wanted) != NULL;
+        free(text);
+        assert_true(loop_now_ms() < end_ms);
+        tick();
+    }
+}
+
+static void expect_output(const struct fixture *fixture, const char *wanted)
+{
+    size_t points;
+    char *text = output_of(fixture, &points);
+    assert_non_null(strstr(text, wanted));
+    free(text);
+}
+
+static void environment_is_set_and_clean(void **state)
+{
+    struct fixture *fixture = *state;
+    setenv("BESOM_TOKEN", "secret", 1);
+    setenv("BESOM_DATABASE_URL", "secret", 1);
+    setenv("BESOM_KEY_FILE", "secret", 1);
+    setenv("WANDB_SERVICE", "secret", 1);
+    start(fixture, "env; cat \"$BESOM_PARAMS_FILE\"; echo to-stderr >&2; exit 3");
+    finish(fixture);
+    unsetenv("BESOM_TOKEN");
+    unsetenv("BESOM_DATABASE_URL");
+    unsetenv("BESOM_KEY_FILE");
+    unsetenv("WANDB_SERVICE");
+    assert_int_equal(fixture->end.end, ATTEMPT_EXITED);
+    assert_int_equal(fixture->end.exit_code, 3);
+    assert_string_equal(fixture->end.error_text, "to-stderr\n");
+    const char *const wanted[] = {"BESOM_RUN_ID=run00001",   "BESOM_SWEEP_ID=sweep001",
+                                  "BESOM_ATTEMPT=1",         "BESOM_PROJECT=demo",
+                                  "WANDB_RUN_ID=run00001",   "WANDB_SWEEP_ID=sweep001",
+                                  "WANDB_SWEEP_PARAM_PATH=", "WANDB_DIR=",
+                                  "{\"lr\": 0.5}",           "BESOM_RUN_SEED=18446744073709551615"};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        expect_output(fixture, wanted[i]);
+    size_t points;
+    char *text = output_of(fixture, &points);
+    assert_null(strstr(text, "secret"));
+    free(text);
+}
+
+static void start_failure_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->spec.workdir = (char *)(uintptr_t) "/no/such/folder";
+    start(fixture, "exit 0");
+    finish(fixture);
+    assert_int_equal(fixture->end.end, ATTEMPT_START_FAILED);
+    assert_non_null(strstr(fixture->end.error_text, "/no/such/folder"));
+}
+
+static void signal_death_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, "kill -9 $$");
+    finish(fixture);
+    assert_int_equal(fixture->end.end, ATTEMPT_SIGNALED);
+    assert_int_equal(fixture->end.signal, SIGKILL);
+    assert_int_equal(fixture->end.cause, END_CAUSE_NONE);
+}
+
+static void stop_is_heard_and_answered(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, "trap 'echo stopped; exit 5' TERM; echo ready; while :; do sleep 0.02; done");
+    connect_control(fixture);
+    wait_for_output(fixture, "ready");
+    assert_true(control_send(fixture->control, CONTROL_STOP, 42, END_CAUSE_DIRECTED, "too slow"));
+    finish(fixture);
+    expect_output(fixture, "stopped");
+    assert_int_equal(fixture->end.exit_code, 5);
+    assert_int_equal(fixture->end.cause, END_CAUSE_DIRECTED);
+    assert_int_equal(fixture->end.generation, 42);
+    struct control_message message;
+    bool taken = false, exited = false;
+    while (control_receive(fixture->control, &message) > 0) {
+        taken = taken || (message.kind == CONTROL_TAKEN && message.a == 42);
+        exited = exited || message.kind == CONTROL_EXITED;
+    }
+    assert_true(taken && exited);
+}
+
+/* Members that left the group, ignore SIGTERM and were orphaned. */
+static void whole_tree_is_killed(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->spec.stop_grace_ms = 200;
+    start(fixture, "trap '' TERM; (setsid sh -c 'trap \"\" TERM; sleep 600' &) ; (sleep 600 &);"
+                   " echo ready; while :; do sleep 0.02; done");
+    connect_control(fixture);
+    wait_for_output(fixture, "ready");
+    assert_true(control_send(fixture->control, CONTROL_STOP, 1, END_CAUSE_USER, "stop"));
+    finish(fixture);
+    assert_int_equal(fixture->end.signal, SIGKILL);
+}
+
+static void leftovers_end_with_the_command(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, "(setsid sleep 600 &); exit 0");
+    finish(fixture);
+    assert_int_equal(fixture->end.end, ATTEMPT_EXITED);
+    assert_int_equal(fixture->end.exit_code, 0);
+}
+
+static void orphan_stops_its_command(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->spec.lost_after_ms = 200;
+    start(fixture, "while :; do sleep 0.02; done");
+    finish(fixture);
+    assert_int_equal(fixture->end.cause, END_CAUSE_ORPHANED);
+}
+
+static void lease_stops_its_command(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->spec.stop_on_disconnect = true;
+    fixture->spec.lease_ms = 200;
+    start(fixture, "while :; do sleep 0.02; done");
+    connect_control(fixture);
+    finish(fixture);
+    assert_int_equal(fixture->end.cause, END_CAUSE_LEASE);
+}
+
+static void second_agent_takes_over(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, "echo ready; while :; do sleep 0.02; done");
+    connect_control(fixture);
+    wait_for_output(fixture, "ready");
+    file_close(&fixture->control);
+    connect_control(fixture);
+    struct control_message message;
+    struct pollfd ready = {.fd = fixture->control, .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
+    assert_int_equal(control_receive(fixture->control, &message), 1);
+    assert_int_equal(message.kind, CONTROL_SEQUENCE);
+    assert_true(message.a >= 1);
+    assert_true(control_send(fixture->control, CONTROL_KILL, 0, END_CAUSE_USER, "enough"));
+    finish(fixture);
+}
+
+/* The lock goes, nothing says that it ended, and the command dies with the shim. */
+static void killed_shim_takes_its_command_along(void **state)
+{
+    struct fixture *fixture = *state;
+    struct err err = ERR_INIT;
+    start(fixture, "echo ready; while :; do sleep 0.02; done");
+    wait_for_output(fixture, "ready");
+    assert_int_equal(attempt_lock(&fixture->paths), -1);
+    kill(fixture->shim, SIGKILL);
+    assert_int_equal(waitpid(fixture->shim, NULL, 0), fixture->shim);
+    int lock = attempt_lock(&fixture->paths);
+    assert_true(lock >= 0);
+    close(lock);
+    assert_true(attempt_was_started(&fixture->paths));
+    assert_int_equal(attempt_exit_read(&fixture->paths, &fixture->end, &err), STATUS_NOT_FOUND);
+    char entry[PATH_MAX + 32];
+    int64_t end_ms = loop_now_ms() + PATIENCE_MS;
+    snprintf(entry, sizeof entry, "BESOM_RUN_SOCKET=%s", fixture->paths.run_socket);
+    while (tree_kill_marked(entry) > 0)
+        assert_true(loop_now_ms() < end_ms);
+}
+
+static void output_beyond_the_bound_is_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->spec.spool_limit_bytes = 1 << 20;
+    start(fixture,
+          "i=0; while [ $i -lt 40 ]; do head -c 100000 /dev/zero | tr '\\0' 'x'; echo; i=$((i+1)); done");
+    finish(fixture);
+    size_t points;
+    char *text = output_of(fixture, &points);
+    assert_true(strlen(text) < 3 << 20);
+    assert_true(strlen(text) > 1 << 19);
+    free(text);
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc == 3 && strcmp(argv[1], "--shim") == 0)
+        return shim_main(argv[2]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(environment_is_set_and_clean, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(start_failure_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(signal_death_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stop_is_heard_and_answered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whole_tree_is_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(leftovers_end_with_the_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(orphan_stops_its_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lease_stops_its_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(second_agent_takes_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(killed_shim_takes_its_command_along, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(output_beyond_the_bound_is_counted, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

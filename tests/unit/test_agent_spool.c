@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spool files: order, trimming, and what a reader makes of a torn or damaged end.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the ones above first */
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "clients/agent/spool.h"
+
+struct fixture {
+    char folder[64];
+    struct spool_writer *writer;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct err err = ERR_INIT;
+    assert_non_null(fixture);
+    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/besom-spool-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    assert_int_equal(spool_writer_new(fixture->folder, &fixture->writer, &err), STATUS_OK);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    spool_writer_free(fixture->writer);
+    spool_remove(fixture->folder);
+    assert_int_not_equal(access(fixture->folder, F_OK), 0);
+    free(fixture);
+    return 0;
+}
+
+static void append(struct fixture *fixture, int64_t sequence, size_t length)
+{
+    struct err err = ERR_INIT;
+    char *payload = malloc(length);
+    assert_non_null(payload);
+    memset(payload, (int)('a' + sequence % 26), length);
+    assert_int_equal(spool_append(fixture->writer, sequence, payload, length, &err), STATUS_OK);
+    free(payload);
+}
+
+/* Reads everything above `from`; returns the last number, checks order and contents. */
+static int64_t read_all(const char *folder, int64_t from)
+{
+    struct spool_reader *reader = NULL;
+    struct err err = ERR_INIT;
+    struct buffer payload CLEANUP(buffer_free) = BUFFER_INIT;
+    int64_t sequence = 0, last = from;
+    assert_int_equal(spool_reader_new(folder, &reader, &err), STATUS_OK);
+    spool_reader_seek(reader, from);
+    while (spool_read(reader, &sequence, &payload)) {
+        assert_int_equal(sequence, last + 1);
+        assert_int_equal(buffer_text(&payload)[0], 'a' + sequence % 26);
+        last = sequence;
+    }
+    spool_reader_free(reader);
+    return last;
+}
+
+static void reads_in_order_from_anywhere(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(spool_last_sequence(fixture->folder), 0);
+    for (int64_t i = 1; i <= 12; i++)
+        append(fixture, i, 1 << 20); /* several segments */
+    assert_int_equal(spool_last_sequence(fixture->folder), 12);
+    for (int64_t from = 0; from <= 12; from++)
+        assert_int_equal(read_all(fixture->folder, from), 12);
+}
+
+static void reader_follows_the_writer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct spool_reader *reader = NULL;
+    struct err err = ERR_INIT;
+    struct buffer payload CLEANUP(buffer_free) = BUFFER_INIT;
+    int64_t sequence = 0;
+    assert_int_equal(spool_reader_new(fixture->folder, &reader, &err), STATUS_OK);
+    assert_false(spool_read(reader, &sequence, &payload));
+    for (int64_t i = 1; i <= 10; i++) {
+        append(fixture, i, 1 << 20);
+        assert_true(spool_read(reader, &sequence, &payload));
+        assert_int_equal(sequence, i);
+        assert_false(spool_read(reader, &sequence, &payload));
+    }
+    spool_reader_free(reader);
+}
+
+static void acknowledged_segments_go(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int64_t i = 1; i <= 12; i++)
+        append(fixture, i, 1 << 20);
+    int64_t before = spool_bytes(fixture->writer);
+    spool_acknowledge(fixture->writer, 3);
+    assert_int_equal(spool_bytes(fixture->writer), before);
+    spool_acknowledge(fixture->writer, 9);
+    assert_true(spool_bytes(fixture->writer) < before / 2);
+    assert_int_equal(read_all(fixture->folder, 9), 12);
+    append(fixture, 13, 10);
+    assert_int_equal(read_all(fixture->folder, 12), 13);
+}
+
+static void first_segment(const struct fixture *fixture, char out[128])
+{
+    snprintf(out, 128, "%s/%019d", fixture->folder, 1);
+}
+
+static void torn_end_is_not_read(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    for (int64_t i = 1; i <= 3; i++)
+        append(fixture, i, 100);
+    first_segment(fixture, path);
+    for (int cut = 1; cut < 100 + 16; cut += 7) {
+        assert_int_equal(truncate(path, 3 * 116 - cut), 0);
+        assert_int_equal(read_all(fixture->folder, 0), 2);
+    }
+}
+
+static void damaged_frame_is_not_read(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    for (int64_t i = 1; i <= 3; i++)
+        append(fixture, i, 100);
+    first_segment(fixture, path);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "X", 1, 116 + 50), 1);
+    close(fd);
+    assert_int_equal(read_all(fixture->folder, 0), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reads_in_order_from_anywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reader_follows_the_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(acknowledged_segments_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(torn_end_is_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damaged_frame_is_not_read, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent's state folder: who holds it, what it remembers, what it leaves.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the ones above first */
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "clients/agent/attempt.h"
+#include "clients/agent/state_dir.h"
+
+static char root[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/besom-state-XXXXXX");
+    return mkdtemp(root) == NULL;
+}
+
+/* Whatever a test made must be gone again. */
+static int tear_down(void **state)
+{
+    (void)state;
+    return rmdir(root);
+}
+
+static void open_dir(struct state_dir *dir)
+{
+    struct err err = ERR_INIT;
+    assert_int_equal(state_dir_open(root, "host", "sweep001", dir, &err), STATUS_OK);
+}
+
+/* As a killed process does: the lock goes, the files stay. */
+static void drop_dir(struct state_dir *dir)
+{
+    close(dir->lock_fd);
+    dir->lock_fd = -1;
+}
+
+static void identity_survives(void **state)
+{
+    (void)state;
+    struct state_dir first, second, again;
+    struct stat info;
+    open_dir(&first);
+    assert_int_equal(strspn(first.agent_id, "0123456789abcdefghijklmnopqrstuvwxyz"), AGENT_ID_LENGTH);
+    assert_int_equal(stat(first.path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+    open_dir(&second);
+    assert_string_not_equal(first.agent_id, second.agent_id);
+    drop_dir(&first);
+    open_dir(&again);
+    assert_string_equal(again.path, first.path);
+    assert_string_equal(again.agent_id, first.agent_id);
+    state_dir_close(&again);
+    state_dir_close(&second);
+}
+
+static void counters_are_kept(void **state)
+{
+    (void)state;
+    struct state_dir dir;
+    struct err err = ERR_INIT;
+    int64_t counter = 0;
+    open_dir(&dir);
+    assert_int_equal(state_dir_counter(&dir, 3, &counter, &err), STATUS_OK);
+    assert_int_equal(counter, 1);
+    assert_int_equal(state_dir_set_counter(&dir, 3, 41, &err), STATUS_OK);
+    drop_dir(&dir);
+    open_dir(&dir);
+    assert_int_equal(state_dir_counter(&dir, 3, &counter, &err), STATUS_OK);
+    assert_int_equal(counter, 41);
+    state_dir_close(&dir);
+}
+
+static struct attempt_spec sample_spec(void)
+{
+    static char *command[] = {"/bin/sh", "-c", "exit 0", NULL};
+    return (struct attempt_spec){.sweep_id = "sweep001",
+                                 .run_id = "run00001",
+                                 .attempt = 2,
+                                 .slot = 1,
+                                 .counter = 7,
+                                 .started_us = 1234567890123456,
+                                 .project = "demo",
+                                 .seed = UINT64_MAX - 1,
+                                 .params_json = "{\"lr\": 1e-05, \"name\": \"\xc3\xa9\"}",
+                                 .command = command,
+                                 .workdir = "/",
+                                 .stop_grace_ms = 1000,
+                                 .lost_after_ms = 2000,
+                                 .lease_ms = 3000,
+                                 .spool_limit_bytes = 1 << 20,
+                                 .stop_on_disconnect = true};
+}
+
+static void count_visit(void *context, const char *path)
+{
+    (void)path;
+    ++*(int *)context;
+}
+
+static void attempts_are_found_again(void **state)
+{
+    (void)state;
+    struct state_dir dir;
+    struct attempt_paths paths, half;
+    struct attempt_spec spec = sample_spec(), loaded;
+    struct err err = ERR_INIT;
+    char folder[PATH_MAX + 32];
+    open_dir(&dir);
+    snprintf(folder, sizeof folder, "%s/run00001.2", dir.path);
+    assert_int_equal(attempt_paths_make(folder, &paths, &err), STATUS_OK);
+    assert_int_equal(attempt_create(&paths, &spec, &err), STATUS_OK);
+    snprintf(folder, sizeof folder, "%s/.new-run00009.1", dir.path);
+    assert_int_equal(attempt_paths_make(folder, &half, &err), STATUS_OK);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    state_dir_close(&dir);
+
+    open_dir(&dir);
+    int found = 0;
+    state_dir_each_attempt(&dir, count_visit, &found);
+    assert_int_equal(found, 1);
+    assert_int_not_equal(access(half.folder, F_OK), 0);
+    assert_int_equal(attempt_spec_read(&paths, &loaded, &err), STATUS_OK);
+    assert_string_equal(loaded.run_id, spec.run_id);
+    assert_string_equal(loaded.params_json, spec.params_json);
+    assert_string_equal(loaded.command[2], "exit 0");
+    assert_null(loaded.command[3]);
+    assert_true(loaded.seed == spec.seed && loaded.counter == 7 && loaded.slot == 1);
+    assert_true(loaded.stop_on_disconnect);
+    attempt_spec_free(&loaded);
+
+    struct buffer yaml CLEANUP(buffer_free) = BUFFER_INIT;
+    assert_int_equal(file_read(paths.config, 4096, &yaml, &err), STATUS_OK);
+    assert_string_equal(buffer_text(&yaml),
+                        "wandb_version: 1\n\n\"lr\":\n  value: 1.0e-05\n\"name\":\n  value: \"\\u00E9\"\n");
+    attempt_remove(&paths);
+    state_dir_close(&dir);
+}
+
+static void ends_are_kept(void **state)
+{
+    (void)state;
+    struct attempt_paths paths;
+    struct err err = ERR_INIT;
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/run.1", root);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(attempt_paths_make(folder, &paths, &err), STATUS_OK);
+    struct attempt_exit end = {.end = ATTEMPT_SIGNALED,
+                               .signal = 9,
+                               .cause = END_CAUSE_USER,
+                               .final_sequence = 12},
+                        read;
+    snprintf(end.error_text, sizeof end.error_text, "bad \xff\xc3(\xe2\x82\xac");
+    attempt_clean_text(end.error_text);
+    assert_string_equal(end.error_text, "bad ?"
+                                        "?(\xe2\x82\xac");
+    assert_int_equal(attempt_exit_read(&paths, &read, &err), STATUS_NOT_FOUND);
+    assert_int_equal(attempt_exit_write(&paths, &end, &err), STATUS_OK);
+    assert_int_equal(attempt_exit_read(&paths, &read, &err), STATUS_OK);
+    assert_int_equal(read.signal, 9);
+    assert_int_equal(read.cause, END_CAUSE_USER);
+    assert_int_equal(read.final_sequence, 12);
+    assert_string_equal(read.error_text, end.error_text);
+    assert_false(attempt_was_started(&paths));
+    assert_int_equal(attempt_mark_started(&paths, &err), STATUS_OK);
+    assert_true(attempt_was_started(&paths));
+    int lock = attempt_lock(&paths);
+    assert_true(lock >= 0);
+    assert_int_equal(attempt_lock(&paths), -1);
+    close(lock);
+    attempt_remove(&paths);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(identity_survives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counters_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(attempts_are_found_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ends_are_kept, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
