@@ -24,6 +24,7 @@
 #include "watch.h"
 
 #define TURN_MS 200
+#define LAST_PICTURE_TRIES 4
 #define AGENT_LOG_LINES 1
 #define ARGUMENTS_MAX 32
 
@@ -196,6 +197,21 @@ static bool agent_has_ended(struct one_liner *run)
     return ended == run->agent || (ended < 0 && errno == ECHILD);
 }
 
+/* The agent is gone: one more picture, that of the end. */
+static void show_end(struct one_liner *run, struct watch *watch)
+{
+    bool done = false;
+    for (int tries = 0; tries < LAST_PICTURE_TRIES && !done; tries++) {
+        Besom__V1__WatchSweepResponse *picture CLEANUP(message_release) = NULL;
+        besom_error error = {.code = BESOM_OK};
+        done = watch_next(watch, TURN_MS, &picture, &error) >= WATCH_AWAY;
+        if (picture == NULL)
+            continue;
+        progress_view_show(&run->view, picture);
+        done = picture->n_running == 0;
+    }
+}
+
 /* Shows the sweep until the agent has left. */
 static void follow(struct one_liner *run, struct watch *watch)
 {
@@ -223,6 +239,8 @@ static void follow(struct one_liner *run, struct watch *watch)
         if (last != NULL && !away)
             progress_view_show(&run->view, last);
     }
+    if (watching && !away)
+        show_end(run, watch);
 }
 
 static void tell_agent_failure(const struct one_liner *run)

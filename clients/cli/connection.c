@@ -65,7 +65,9 @@ int connection_fail(const besom_error *error, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return cli_fail((enum cli_exit)besom_status_exit_code(error->code), "%s: %s", what, error->text);
+    bool needs_hint = error->code == BESOM_UNAVAILABLE && strchr(error->text, '(') == NULL;
+    return cli_fail((enum cli_exit)besom_status_exit_code(error->code), "%s: %s%s", what, error->text,
+                    needs_hint ? " (is the controller running? besom up starts one here)" : "");
 }
 
 int id_argument(const char *text, const char *kind, const char **out)

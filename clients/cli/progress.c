@@ -23,11 +23,21 @@ void progress_format_bar(int64_t done, int64_t total, size_t width, struct buffe
     buffer_putc(out, ']');
 }
 
-int64_t progress_eta_ms(int64_t done, int64_t total, int64_t ended_last_minute)
+double progress_rate(int64_t ended_last_minute, int64_t age_us)
 {
-    if (total <= 0 || done >= total || ended_last_minute <= 0)
+    double age_s = (double)age_us / 1e6;
+    if (age_s > 60)
+        age_s = 60;
+    if (age_s < 1)
+        age_s = 1;
+    return (double)ended_last_minute * 60 / age_s;
+}
+
+int64_t progress_eta_ms(int64_t done, int64_t total, double per_minute)
+{
+    if (total <= 0 || done >= total || per_minute <= 0)
         return -1;
-    return (int64_t)((double)(total - done) / (double)ended_last_minute * 60000.0);
+    return (int64_t)((double)(total - done) / per_minute * 60000);
 }
 
 /* Most runs that the sweep will have; 0 = nobody knows. */
@@ -53,7 +63,7 @@ static void format_head(struct arena *arena, const Besom__V1__Sweep *sweep, cons
     buffer_putc(out, '\n');
 }
 
-static void format_rates(const Besom__V1__WatchSweepResponse *picture, struct buffer *out)
+static void format_rates(const Besom__V1__WatchSweepResponse *picture, int64_t now_us, struct buffer *out)
 {
     char text[FORMAT_SIZE];
     const Besom__V1__Sweep *sweep = picture->sweep;
@@ -68,9 +78,9 @@ static void format_rates(const Besom__V1__WatchSweepResponse *picture, struct bu
     if (entity_sweep_has_ended(sweep)) {
         buffer_printf(out, "  took %s", format_duration((sweep->ended_us - sweep->created_us) / 1000, text));
     } else {
-        int64_t eta_ms = progress_eta_ms(done, total, picture->ended_last_minute);
-        buffer_printf(out, "  %lld runs/min  %s points/s", (long long)picture->ended_last_minute,
-                      format_number((double)(int64_t)(picture->points_per_second + 0.5), text));
+        double per_minute = progress_rate(picture->ended_last_minute, now_us - sweep->started_us);
+        int64_t eta_ms = progress_eta_ms(done, total, per_minute);
+        buffer_printf(out, "  %.0f runs/min  %.0f points/s", per_minute, picture->points_per_second);
         if (eta_ms >= 0)
             buffer_printf(out, "  ETA %s", format_duration(eta_ms, text));
     }
@@ -168,7 +178,7 @@ void progress_format(struct arena *arena, const Besom__V1__WatchSweepResponse *p
     if (picture->sweep == NULL)
         return;
     format_head(arena, picture->sweep, screen, out);
-    format_rates(picture, out);
+    format_rates(picture, now_us, out);
     format_counts(picture, screen, out);
     format_best(arena, picture, out);
     format_running(arena, picture, screen, now_us, out);
@@ -219,19 +229,37 @@ static void erase(struct progress_view *view, struct buffer *out)
     view->drawn_lines = 0;
 }
 
-/* Lines are cut at the screen's width: a line that wraps would be drawn over only in part. */
-static void append_cut_lines(struct progress_view *view, const char *text, struct buffer *out)
+/* The line without its colour sequences. */
+static void strip_colour(const char *line, struct buffer *out)
+{
+    while (*line != '\0') {
+        size_t plain = strcspn(line, "\033");
+        buffer_append(out, line, plain);
+        line += plain;
+        line += strcspn(line, "m");
+        line += *line == 'm';
+    }
+}
+
+/* A line that wraps would be drawn over only in part: it is cut, and then without colour. */
+static void append_cut_line(const struct progress_view *view, const char *line, struct buffer *out)
+{
+    struct buffer plain CLEANUP(buffer_free) = BUFFER_INIT;
+    strip_colour(line, &plain);
+    if (text_width(buffer_text(&plain)) <= view->screen.width)
+        buffer_puts(out, line);
+    else
+        text_cut(buffer_text(&plain), view->screen.width, out);
+    buffer_putc(out, '\n');
+}
+
+static void append_cut_lines(struct progress_view *view, struct arena *arena, const char *text,
+                             struct buffer *out)
 {
     while (*text != '\0') {
         size_t length = strcspn(text, "\n");
-        char line[2048];
-        snprintf(line, sizeof line, "%.*s", (int)(length < sizeof line ? length : sizeof line - 1), text);
-        /* colour sequences take no columns; lines with them are short already or were cut by the table */
-        if (strchr(line, '\033') != NULL)
-            buffer_puts(out, line);
-        else
-            text_cut(line, view->screen.width, out);
-        buffer_putc(out, '\n');
+        const char *line = arena_strndup(arena, text, length);
+        append_cut_line(view, line != NULL ? line : "", out);
         view->drawn_lines++;
         text += length + (text[length] == '\n');
     }
@@ -244,7 +272,7 @@ static void draw(struct progress_view *view, struct arena *arena,
     view->screen = screen_look(stdout);
     progress_format(arena, picture, &view->screen, clock_wall_us(&clock_system), &text);
     erase(view, &out);
-    append_cut_lines(view, buffer_text(&text), &out);
+    append_cut_lines(view, arena, buffer_text(&text), &out);
     fwrite(buffer_text(&out), 1, out.length, stdout);
     fflush(stdout);
 }

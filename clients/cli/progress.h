@@ -23,8 +23,10 @@ void progress_format_line(struct arena *arena, const Besom__V1__WatchSweepRespon
                           struct buffer *out);
 /* "[####------]" of `width` columns. */
 void progress_format_bar(int64_t done, int64_t total, size_t width, struct buffer *out);
+/* Runs that end per minute; a sweep younger than a minute is judged by its age. */
+double progress_rate(int64_t ended_last_minute, int64_t age_us);
 /* Milliseconds until `total` runs have ended at this rate; -1 = cannot tell. */
-int64_t progress_eta_ms(int64_t done, int64_t total, int64_t ended_last_minute);
+int64_t progress_eta_ms(int64_t done, int64_t total, double per_minute);
 /* The sweep with `best`, `running` and the rates beside its own keys. New reference. */
 json_t *progress_json(const Besom__V1__WatchSweepResponse *picture);
 

@@ -195,6 +195,9 @@ static void bar_and_eta(void **state)
     assert_int_equal(progress_eta_ms(10, 0, 60), -1);
     assert_int_equal(progress_eta_ms(40, 40, 60), -1);
     assert_int_equal(progress_eta_ms(10, 40, 0), -1);
+    assert_true(progress_rate(5, 10000000) == 30);
+    assert_true(progress_rate(5, 3600000000) == 5);
+    assert_true(progress_rate(5, -7) == 300);
 }
 
 static void restarts_wait_longer_each_time(void **state)
