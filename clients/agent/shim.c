@@ -343,6 +343,7 @@ static enum status watch_signals(struct shim *shim, struct err *err)
 
 static enum status set_up(struct shim *shim, struct err *err)
 {
+    prctl(PR_SET_NAME, "besom-shim"); /* for ps: it was started as /proc/self/exe */
     signal(SIGPIPE, SIG_IGN);
     fcntl(SHIM_LOCK_FD, F_SETFD, FD_CLOEXEC);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent as a process: adoption after kill -9, stops, signals, refusals, outages, and what it leaves behind."""
+import glob
+import os
+import signal
+
+import pytest
+
+from localstack import LocalStack, processes, read_bytes, wait_for
+
+# Each start and end of the command is a line of the trace; it ends by itself when the gate's file appears.
+TRACED = """
+method: grid
+metric: {{name: loss, goal: minimize}}
+command: [/bin/sh, -c, "echo START $BESOM_RUN_ID $BESOM_ATTEMPT >> {trace}; echo ready; \
+while [ ! -e {gate} ]; do sleep 0.02; done; echo END $BESOM_RUN_ID $BESOM_ATTEMPT >> {trace}"]
+parameters:
+  x: {{values: [1, 2, 3]}}
+"""
+PLAIN = """
+method: grid
+command: [/bin/sh, -c, "{script}"]
+parameters:
+  x: {{values: [1, 2, 3, 4, 5]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with LocalStack() as running:
+        yield running
+
+
+@pytest.fixture
+def traced(stack, request):
+    """A sweep of TRACED with its files: (sweep id, trace, function that opens the gate)."""
+    trace = os.path.join(stack.home, request.node.name + ".trace")
+    gate = os.path.join(stack.home, request.node.name + ".gate")
+    return stack.create(TRACED.format(trace=trace, gate=gate)), trace, lambda: open(gate, "w").close()
+
+
+def lines(trace, word):
+    return [line for line in read_bytes(trace).decode().splitlines() if line.startswith(word)]
+
+
+def states(stack, sweep):
+    return [run["state"] for run in stack.runs(sweep)]
+
+
+def shims(stack, number):
+    folder = os.path.join(stack.home, f"agent-{number}").encode()
+    return [pid for pid, (_, name) in processes().items()
+            if name == "besom-shim" and folder in read_bytes(f"/proc/{pid}/cmdline")]
+
+
+def state_files(stack, number):
+    return glob.glob(os.path.join(stack.home, f"agent-{number}", "**", "*"), recursive=True)
+
+
+def ended_with(agent, code, seconds=20):
+    assert agent.wait(seconds) == code
+
+
+def test_grid_leaves_nothing_behind(stack, traced):
+    sweep, trace, open_gate = traced
+    open_gate()
+    ended_with(stack.start_agent(sweep, sweep, "-j", "2"), 0)
+    assert sorted(states(stack, sweep)) == ["finished"] * 3
+    assert len(lines(trace, "END")) == 3
+    assert f"agent done: sweep {sweep} is finished" in stack.agent_text(sweep)
+    assert state_files(stack, sweep) == []
+    assert shims(stack, sweep) == []
+
+
+def test_killed_agent_adopts_its_runs(stack, traced):
+    sweep, trace, open_gate = traced
+    agent = stack.start_agent(sweep, sweep, "-j", "2")
+    wait_for(lambda: len(lines(trace, "START")) == 2, 10, "two commands have started")
+    for _ in range(3):
+        agent.kill()
+        agent.wait()
+        assert len(shims(stack, sweep)) == 2
+        agent = stack.start_agent(sweep, sweep, "-j", "2")
+    open_gate()
+    ended_with(agent, 0)
+    assert sorted(states(stack, sweep)) == ["finished"] * 3
+    assert len(set(lines(trace, "START"))) == len(lines(trace, "START")) == 3
+    assert [run["attempt"] for run in stack.runs(sweep)] == [1, 1, 1]
+
+
+def test_ended_run_is_reported_by_the_next_agent(stack, traced):
+    sweep, trace, open_gate = traced
+    agent = stack.start_agent(sweep, sweep)
+    wait_for(lambda: lines(trace, "START"), 10, "a command has started")
+    agent.kill()
+    agent.wait()
+    open_gate()
+    wait_for(lambda: not shims(stack, sweep), 10, "the shim has ended by itself")
+    ended_with(stack.start_agent(sweep, sweep), 0)
+    assert sorted(states(stack, sweep)) == ["finished"] * 3
+    assert len(lines(trace, "START")) == 3
+
+
+def test_killed_shim_is_a_lost_attempt(stack, traced):
+    sweep, trace, open_gate = traced
+    agent = stack.start_agent(sweep, sweep)
+    wait_for(lambda: lines(trace, "START"), 10, "a command has started")
+    os.kill(shims(stack, sweep)[0], signal.SIGKILL)
+    wait_for(lambda: len(lines(trace, "START")) == 2, 10, "the lost run, or the next, has started")
+    open_gate()
+    ended_with(agent, 0)
+    assert sorted(states(stack, sweep)) == ["finished"] * 3
+    assert len(set(lines(trace, "START"))) == len(lines(trace, "START")) == 4
+    assert sum(run["attempt"] == 2 for run in stack.runs(sweep)) == 1
+
+
+def test_stop_ends_the_whole_tree(stack):
+    sweep = stack.create(PLAIN.format(script="(setsid sleep 600 &); sleep 600 & wait"))
+    agent = stack.start_agent(sweep, sweep, "--count", "1")
+    run = wait_for(lambda: [r for r in stack.runs(sweep) if r["state"] == "running"], 10, "a run is running")[0]
+    stack.command("stop", run["run_id"])
+    ended_with(agent, 0)
+    assert [r["state"] for r in stack.runs(sweep) if r["run_id"] == run["run_id"]] == ["killed"]
+    wait_for(lambda: "sleep" not in stack.left_behind().values(), 5, "no sleep is left")
+
+
+def test_terminated_agent_gives_its_runs_back(stack, traced):
+    sweep, trace, open_gate = traced
+    agent = stack.start_agent(sweep, sweep, "-j", "2")
+    wait_for(lambda: len(lines(trace, "START")) == 2, 10, "two commands have started")
+    agent.terminate()
+    ended_with(agent, 0)
+    assert shims(stack, sweep) == [] and state_files(stack, sweep) == []
+    assert states(stack, sweep).count("pending") == 2
+    open_gate()
+    ended_with(stack.start_agent(sweep, sweep), 0)
+    assert sorted(states(stack, sweep)) == ["finished"] * 3
+
+
+def test_interrupts_wait_then_stop(stack, traced):
+    sweep, trace, open_gate = traced
+    agent = stack.start_agent(sweep, sweep)
+    wait_for(lambda: lines(trace, "START"), 10, "a command has started")
+    agent.send_signal(signal.SIGINT)
+    wait_for(lambda: "Waiting for runs to end" in stack.agent_text(sweep), 5, "the first interrupt was heard")
+    assert agent.poll() is None and states(stack, sweep).count("running") == 1
+    agent.send_signal(signal.SIGINT)
+    ended_with(agent, 0)
+    assert states(stack, sweep).count("killed") == 1
+    assert len(lines(trace, "START")) == 1
+
+
+def test_failures_end_the_agent_with_a_reason(stack):
+    sweep = stack.create(PLAIN.format(script="echo broken >&2; exit 3"))
+    ended_with(stack.start_agent(sweep, sweep), 1)
+    assert "3 runs failed in the first 60 seconds" in stack.agent_text(sweep)
+    assert states(stack, sweep).count("failed") == 3
+
+
+def test_count_bounds_the_runs(stack):
+    sweep = stack.create(PLAIN.format(script="exit 0"))
+    ended_with(stack.start_agent(sweep, sweep, "--count", "3", "-j", "2"), 0)
+    assert states(stack, sweep).count("finished") == 3
+    assert "--count" in stack.agent_text(sweep)
+
+
+def test_programs_can_be_refused(stack):
+    sweep = stack.create(PLAIN.format(script="exit 0"))
+    ended_with(stack.start_agent(sweep, sweep, "--allow-program", "*.py"), 1)
+    assert "refuses to start '/bin/sh'" in stack.agent_text(sweep)
+    assert states(stack, sweep).count("failed") == 3
+
+
+def test_unknown_sweep_is_not_found(stack):
+    ended_with(stack.start_agent("zzzzzzzz", "unknown"), 3)
+    assert state_files(stack, "unknown") == []
+
+
+def test_secrets_stay_with_the_agent(stack):
+    sweep = stack.create(PLAIN.format(script="env > {}/env".format(stack.home)))
+    stack.environment.update(BESOM_TOKEN=read_bytes(os.path.join(stack.environment["BESOM_HOME"], "token")).decode().strip(),
+                             BESOM_DATABASE_URL="postgresql:///secret")
+    try:
+        ended_with(stack.start_agent(sweep, sweep, "--count", "1"), 0)
+    finally:
+        del stack.environment["BESOM_TOKEN"], stack.environment["BESOM_DATABASE_URL"]
+    seen = read_bytes(stack.home + "/env").decode()
+    assert "BESOM_RUN_ID=" in seen and "WANDB_SWEEP_PARAM_PATH=" in seen
+    assert "BESOM_TOKEN" not in seen and "BESOM_DATABASE_URL" not in seen
