@@ -12,6 +12,9 @@
 #define PING_TIMEOUT_MS 10000
 #define RECONNECT_FIRST_MS 100
 #define RECONNECT_MOST_MS 500
+/* What one attempt may take, TLS handshake included: the core's "minimum backoff" is that, and delays no
+ * other. */
+#define CONNECT_TIMEOUT_MS 5000
 
 static grpc_arg integer_arg(const char *key, int64_t value)
 {
@@ -32,7 +35,7 @@ static grpc_channel *create_core(const struct rpc_channel_options *options, size
     grpc_arg list[] = {
         integer_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* a channel is a connection */
         integer_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
-        integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
+        integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS),
         integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MOST_MS),
         integer_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, RECONNECT_MOST_MS),
         integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, ping_interval(options)),

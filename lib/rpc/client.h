@@ -1,6 +1,9 @@
 /*
  * gRPC client over the C core. A channel connects by itself, again after a
- * failure (100-500 ms apart), and may be used by many threads at once.
+ * failure (100-500 ms apart), and may be used by many threads at once. All
+ * channels of a process share one event thread, which runs the callbacks:
+ * they must not wait for other callbacks (blocking calls are fine, but hold
+ * up the rest).
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_RPC_CLIENT_H
@@ -39,7 +42,7 @@ enum status rpc_channel_new(const struct rpc_channel_options *options, struct rp
 void rpc_channel_free(struct rpc_channel *channel);
 
 struct rpc_client_method {
-    const char *path;
+    const char *path; /* static: the core keeps the pointer while a call lives */
     const ProtobufCMessageDescriptor *request;
     const ProtobufCMessageDescriptor *response;
     bool idempotent; /* safe to send again when it is unknown whether the server acted */
@@ -61,7 +64,7 @@ enum status rpc_unary(struct rpc_channel *channel, const struct rpc_client_metho
                       ProtobufCMessage **response, struct err *err) MUST_USE;
 
 /*
- * Asynchronous unary call, one try. `done` runs once on the channel's event thread: response is NULL on error
+ * Asynchronous unary call, one try. `done` runs once on the event thread: response is NULL on error
  * and is freed after `done` returns. Returns a handle for rpc_async_cancel, valid until `done` has run; NULL
  * never.
  */
@@ -72,7 +75,7 @@ struct rpc_async_call *rpc_unary_async(struct rpc_channel *channel, const struct
                                        rpc_async_done *done, void *context);
 void rpc_async_cancel(struct rpc_async_call *call);
 
-/* Callbacks of one stream run on the channel's event thread, never two at a time; on_close is the last. */
+/* Callbacks of one stream run on the event thread, never two at a time; on_close is the last. */
 struct rpc_client_stream_handler {
     void (*on_message)(void *context, struct rpc_client_stream *stream, const ProtobufCMessage *message);
     void (*on_writable)(void *context,
@@ -86,13 +89,15 @@ enum status rpc_client_stream_open(struct rpc_channel *channel, const struct rpc
                                    int64_t timeout_ms, const struct rpc_client_stream_handler *handler,
                                    void *context, struct rpc_client_stream **out, struct err *err) MUST_USE;
 
-/* Queues a message: EXHAUSTED when 64 are queued, CANCELLED when closed. Any thread. */
+/* Queues a message: EXHAUSTED when 64 are queued, CANCELLED when closed (also by a message that is too
+ * large). Any thread. */
 enum status rpc_client_stream_send(struct rpc_client_stream *stream,
                                    const ProtobufCMessage *message) MUST_USE;
 /* No more messages from here. */
 void rpc_client_stream_half_close(struct rpc_client_stream *stream);
 void rpc_client_stream_cancel(struct rpc_client_stream *stream);
-/* Every opened stream is released once; allowed from on_close and before it (then it is cancelled). */
+/* Every opened stream is released once; allowed from on_close and before it: then it is cancelled, and the
+ * callbacks go on until on_close, so the context must last that long. */
 void rpc_client_stream_release(struct rpc_client_stream *stream);
 
 #endif

@@ -7,6 +7,10 @@
  * answers later from any thread ("parks" it); a parked call holds no thread.
  * The callbacks of one stream never run at the same time, and on_close is the
  * last. Handlers may use the database (workers = pool size + 2).
+ *
+ * Inbound messages are uncompressed and at most max_message_bytes; malformed
+ * ones, and texts that are not UTF-8 or hold a NUL, are refused with INVALID
+ * before a handler sees them.
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_RPC_SERVER_H

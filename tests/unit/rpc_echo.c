@@ -64,6 +64,17 @@ unsigned echo_read(struct echo *echo, const unsigned *counter)
     return value;
 }
 
+struct rpc_stream *echo_held(struct echo *echo)
+{
+    int64_t end = clock_monotonic_ms(&clock_system) + 10000;
+    pthread_mutex_lock(&echo->lock);
+    while (echo->held == NULL && clock_monotonic_ms(&clock_system) < end)
+        clock_cond_wait(&echo->changed, &echo->lock, 1000);
+    struct rpc_stream *held = echo->held != NULL ? rpc_stream_ref(echo->held) : NULL;
+    pthread_mutex_unlock(&echo->lock);
+    return held;
+}
+
 /* ---- parking ---- */
 
 static void fail(struct rpc_call *call, enum status code, const char *text)
@@ -242,6 +253,7 @@ static void hold(struct echo *echo, struct rpc_stream *stream)
     pthread_mutex_lock(&echo->lock);
     struct rpc_stream *before = echo->held;
     echo->held = rpc_stream_ref(stream);
+    pthread_cond_broadcast(&echo->changed);
     pthread_mutex_unlock(&echo->lock);
     if (before != NULL)
         rpc_stream_unref(before);

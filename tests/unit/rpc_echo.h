@@ -43,6 +43,9 @@ void echo_serve(struct echo *echo, struct rpc_server *server);
 bool echo_wait(struct echo *echo, const unsigned *counter, unsigned value);
 unsigned echo_read(struct echo *echo, const unsigned *counter);
 
+/* A reference to the stream of the last MODE_HOLD, once there is one; NULL after ten seconds. */
+struct rpc_stream *echo_held(struct echo *echo);
+
 /* Answers every parked call. */
 void echo_release(struct echo *echo);
 

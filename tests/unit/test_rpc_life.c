@@ -167,11 +167,20 @@ static void test_attempt_timeout(void **state)
     fixture_stop(&fixture, 1000);
 }
 
+/* A random source that counts its draws: one for the wait before each further try. */
+static void count_draw(void *context, void *bytes, size_t length)
+{
+    ++*(unsigned *)context;
+    memset(bytes, 0x55, length); /* not 0, which random_below rejects */
+}
+
 /* Nobody listens: the call did not leave, so even a method that is not idempotent is tried again. */
 static void test_nobody_there(void **state)
 {
     (void)state;
-    struct rpc_channel_options options = {.address = "unix:/nonexistent/socket"};
+    unsigned draws = 0;
+    struct random_source counting = {.fill = count_draw, .context = &draws};
+    struct rpc_channel_options options = {.address = "unix:/nonexistent/socket", .random = &counting};
     struct rpc_channel *channel;
     struct err err = ERR_INIT;
     assert_int_equal(rpc_channel_new(&options, &channel, &err), STATUS_OK);
@@ -181,6 +190,7 @@ static void test_nobody_there(void **state)
     assert_int_equal(rpc_unary(channel, &echo_unary, &request.base, &call, &message, &err),
                      STATUS_UNAVAILABLE);
     assert_true(strlen(err.text) > 0);
+    assert_int_equal(draws, 2);
     rpc_channel_free(channel);
 }
 

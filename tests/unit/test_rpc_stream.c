@@ -34,7 +34,9 @@ static enum status send_text(struct rpc_client_stream *stream, Besom__Test__V1__
 static void send_patiently(struct rpc_client_stream *stream, struct outcome *outcome, const char *text)
 {
     for (;;) {
+        pthread_mutex_lock(&outcome->lock);
         unsigned before = outcome->writable;
+        pthread_mutex_unlock(&outcome->lock);
         enum status status = send_text(stream, BESOM__TEST__V1__MODE__MODE_UNSPECIFIED, 0, text);
         if (status == STATUS_OK)
             return;
@@ -197,9 +199,8 @@ static void test_read_credit(void **state)
     for (int i = 0; i < 20; i++) /* the server has had time for more, had it wanted */
         assert_int_equal(fixture_echo(fixture.channel, &echo_unary, "x", &err), STATUS_OK);
     assert_int_equal(echo_read(&fixture.echo, &fixture.echo.messages), 1);
-    pthread_mutex_lock(&fixture.echo.lock);
-    struct rpc_stream *held = rpc_stream_ref(fixture.echo.held);
-    pthread_mutex_unlock(&fixture.echo.lock);
+    struct rpc_stream *held = echo_held(&fixture.echo);
+    assert_non_null(held);
     rpc_stream_add_credit(held, 4);
     assert_true(outcome_wait(&outcome, &outcome.messages, 4));
     for (int i = 0; i < 20; i++)
@@ -229,19 +230,19 @@ static void test_outbox_bound(void **state)
     fixture_start(&fixture, (struct rpc_server_options){.workers = 3, .stream_outbox_messages = 8});
     struct rpc_client_stream *stream = open_stream(&fixture, &echo_spread, 0, &outcome);
     assert_int_equal(send_text(stream, BESOM__TEST__V1__MODE__MODE_HOLD, 0, ""), STATUS_OK);
-    assert_true(echo_wait(&fixture.echo, &fixture.echo.opened, 1));
-    while (echo_read(&fixture.echo, &fixture.echo.opened) == 0 || fixture.echo.held == NULL)
-        continue;
+    struct rpc_stream *held = echo_held(&fixture.echo);
+    assert_non_null(held);
     pthread_mutex_lock(&outcome.lock); /* stops the client's event thread in on_message */
     static unsigned char blob[100000];
     echo_response response = BESOM__TEST__V1__ECHO_RESPONSE__INIT;
     response.blob = (ProtobufCBinaryData){sizeof blob, blob};
     unsigned accepted = 0;
-    while (rpc_stream_send(fixture.echo.held, &response.base) == STATUS_OK)
+    while (rpc_stream_send(held, &response.base) == STATUS_OK)
         assert_true(++accepted < 10000);
     assert_true(accepted >= 8);
     pthread_mutex_unlock(&outcome.lock);
     assert_true(outcome_wait(&outcome, &outcome.messages, accepted));
+    rpc_stream_unref(held);
     rpc_client_stream_release(stream);
     assert_true(outcome_wait(&outcome, &outcome.done, 1));
     fixture_stop(&fixture, 1000);
@@ -272,14 +273,8 @@ static void test_many_threads_send(void **state)
     fixture_start(&fixture, (struct rpc_server_options){.workers = 4});
     struct rpc_client_stream *stream = open_stream(&fixture, &echo_spread, 0, &outcome);
     assert_int_equal(send_text(stream, BESOM__TEST__V1__MODE__MODE_HOLD, 0, ""), STATUS_OK);
-    assert_true(echo_wait(&fixture.echo, &fixture.echo.opened, 1));
-    pthread_mutex_lock(&fixture.echo.lock);
-    while (fixture.echo.held == NULL) {
-        pthread_mutex_unlock(&fixture.echo.lock);
-        pthread_mutex_lock(&fixture.echo.lock);
-    }
-    struct rpc_stream *held = rpc_stream_ref(fixture.echo.held);
-    pthread_mutex_unlock(&fixture.echo.lock);
+    struct rpc_stream *held = echo_held(&fixture.echo);
+    assert_non_null(held);
     struct sender senders[4];
     pthread_t threads[4];
     unsigned sent = 0;
