@@ -144,7 +144,7 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
     if (response == NULL)
         return no_memory(err);
     if (message->sweep_id[0] != '\0')
-        TRY(store_get_sweep(tx, message->sweep_id, false, &sweep, err));
+        TRY(picture_get_sweep(tx, message->sweep_id, false, &sweep, err));
     TRY(store_list_agents(tx, message->sweep_id, &agents, &count, err));
     TRY(store_get_uptime(tx, &uptime_ms, &now_us, err));
     response->agents = arena_calloc(arena, count + 1, sizeof(*response->agents));

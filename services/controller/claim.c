@@ -113,7 +113,7 @@ static void note_reason(struct claims *claims, struct claim_turn *turn, const st
     if (claims->controller->refill != NULL)
         refill_get_note(claims->controller->refill, turn->sweep_id, note, sizeof note);
     claim_answer_reason(sweep, note, reason, sizeof reason);
-    claim_table_set_reason(claims->table, turn->sweep, reason);
+    claim_table_set_reason(claims->table, turn->sweep, reason, !claim_answer_hands_out(sweep->state));
 }
 
 /* The database's refusal: a conflict or an outage keeps callers parked, anything else is told. */
@@ -122,7 +122,7 @@ static void settle_failure(struct claims *claims, struct claim_turn *turn, struc
 {
     bool wait = status_info(err->code)->retry;
     if (wait)
-        claim_table_set_reason(claims->table, turn->sweep, "the database is unavailable");
+        claim_table_set_reason(claims->table, turn->sweep, "the database is unavailable", false);
     for (size_t i = 0; i < serving->count; i++)
         if (wait)
             unload(left, serving->waiters[i]);
@@ -181,7 +181,7 @@ static void look_for_waiting(struct claims *claims, struct claim_turn *turn, str
     struct err err = ERR_INIT;
     enum status status = store_read(claims->controller->store, &serving->arena, read_sweep, serving, &err);
     if (status != STATUS_OK && status_info(status)->retry)
-        claim_table_set_reason(claims->table, turn->sweep, "the database is unavailable");
+        claim_table_set_reason(claims->table, turn->sweep, "the database is unavailable", false);
     else if (status != STATUS_OK)
         fail_waiting(claims, turn, &err);
     if (status != STATUS_OK)

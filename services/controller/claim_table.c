@@ -9,11 +9,14 @@
 #include "base/clock.h"
 
 #define BUCKETS 4096
+#define NEWS_MS 60000
+#define NEWS_WAIT_MS 3000
 
 struct claim_sweep {
     struct claim_sweep *next;
     char sweep_id[ID_SIZE];
     char reason[CLAIM_REASON_MAX];
+    int64_t news_ms; /* when the sweep stopped handing out, 0 = it does */
     struct claim_list fresh, waiting;
     size_t serving;  /* callers that a thread has taken out */
     size_t expiring; /* callers that are about to be told the reason */
@@ -335,8 +338,12 @@ void claim_table_return(struct claim_table *table, struct claim_turn *turn, stru
 {
     pthread_mutex_lock(&table->lock);
     struct claim_waiter *waiter;
+    int64_t now_ms = clock_monotonic_ms(&clock_system), news_ms = turn->sweep->news_ms;
+    bool news = news_ms != 0 && now_ms - news_ms < NEWS_MS;
     while ((waiter = claim_list_pop(list)) != NULL) {
         waiter->fresh = false;
+        if (news && waiter->deadline_ms > now_ms + NEWS_WAIT_MS)
+            waiter->deadline_ms = now_ms + NEWS_WAIT_MS;
         turn->sweep->serving--;
         park(table, waiter);
     }
@@ -352,10 +359,25 @@ void claim_table_end(struct claim_table *table, struct claim_turn *turn)
     pthread_mutex_unlock(&table->lock);
 }
 
-void claim_table_set_reason(struct claim_table *table, struct claim_sweep *sweep, const char *reason)
+/* Those who wait hear at once that they wait in vain for now. */
+static void spread_news(struct claim_table *table, struct claim_sweep *sweep)
+{
+    sweep->news_ms = clock_monotonic_ms(&clock_system);
+    for (struct claim_waiter *waiter = sweep->waiting.first; waiter != NULL; waiter = waiter->next)
+        waiter->deadline_ms = sweep->news_ms;
+    table->next_expiry_ms = sweep->news_ms;
+}
+
+void claim_table_set_reason(struct claim_table *table, struct claim_sweep *sweep, const char *reason,
+                            bool closed)
 {
     pthread_mutex_lock(&table->lock);
+    bool changed = strcmp(sweep->reason, reason) != 0;
     (void)snprintf(sweep->reason, sizeof sweep->reason, "%s", reason);
+    if (closed && changed)
+        spread_news(table, sweep);
+    else if (!closed)
+        sweep->news_ms = 0;
     pthread_mutex_unlock(&table->lock);
 }
 

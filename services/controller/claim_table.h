@@ -73,8 +73,10 @@ struct claim_list claim_table_take(struct claim_table *table, struct claim_turn 
 void claim_table_return(struct claim_table *table, struct claim_turn *turn, struct claim_list *list);
 void claim_table_end(struct claim_table *table, struct claim_turn *turn);
 
-/* Why callers of the sweep wait. */
-void claim_table_set_reason(struct claim_table *table, struct claim_sweep *sweep, const char *reason);
+/* Why callers of the sweep wait. `closed`: nothing is handed out whatever happens (paused); those who wait
+ * are told so at once, and those who come within the next minute after some seconds. */
+void claim_table_set_reason(struct claim_table *table, struct claim_sweep *sweep, const char *reason,
+                            bool closed);
 /* Once for each expired caller, before it is freed: the reason at this moment. */
 void claim_table_leave(struct claim_table *table, const struct claim_waiter *waiter,
                        char out[CLAIM_REASON_MAX]);

@@ -72,7 +72,10 @@ uint64_t facts_hash(const char *sweep_id, const char *run_id)
 static enum status read_sweep(struct store_tx *tx, void *context, struct err *err)
 {
     struct load *load = context;
-    TRY(store_get_sweep(tx, load->sweep_id, false, &load->sweep, err));
+    enum status status = store_get_sweep(tx, load->sweep_id, false, &load->sweep, err);
+    if (status == STATUS_NOT_FOUND)
+        return err_set(err, status, "there is no sweep %s", load->sweep_id);
+    TRY(status);
     if (load->version == 0)
         load->version = load->sweep.spec_version;
     return store_get_spec(tx, load->sweep_id, load->version, &load->spec_json, err);

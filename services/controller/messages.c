@@ -219,5 +219,6 @@ Besom__V1__Attempt *message_of_attempt(struct arena *arena, const struct store_a
     message->started_us = attempt->started_us;
     message->ended_us = attempt->ended_us;
     message->end_reason = message_text(attempt->end_reason);
+    message->last_sequence = attempt->last_sequence;
     return message;
 }

@@ -23,12 +23,19 @@ static enum status add_bands(struct arena *arena, const char *spec_json, Besom__
     return stop_bands(&spec->early_terminate, message->bands, &message->n_bands, err);
 }
 
+enum status picture_get_sweep(struct store_tx *tx, const char *sweep_id, bool lock, struct store_sweep *out,
+                              struct err *err)
+{
+    enum status status = store_get_sweep(tx, sweep_id, lock, out, err);
+    return status == STATUS_NOT_FOUND ? err_set(err, status, "there is no sweep %s", sweep_id) : status;
+}
+
 enum status picture_sweep(struct store_tx *tx, const char *sweep_id, Besom__V1__Sweep **out, struct err *err)
 {
     struct store_sweep sweep;
     struct store_run_counts counts;
     const char *spec_json;
-    TRY(store_get_sweep(tx, sweep_id, false, &sweep, err));
+    TRY(picture_get_sweep(tx, sweep_id, false, &sweep, err));
     TRY(store_count_runs(tx, sweep_id, &counts, err));
     TRY(store_get_spec(tx, sweep_id, sweep.spec_version, &spec_json, err));
     *out = message_of_sweep(store_tx_arena(tx), &sweep, &counts);

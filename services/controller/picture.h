@@ -8,6 +8,10 @@
 
 #include "services/controller/messages.h"
 
+/* As store_get_sweep, with the id in a NOT_FOUND. */
+enum status picture_get_sweep(struct store_tx *tx, const char *sweep_id, bool lock, struct store_sweep *out,
+                              struct err *err) MUST_USE;
+
 /* NOT_FOUND. */
 enum status picture_sweep(struct store_tx *tx, const char *sweep_id, Besom__V1__Sweep **out,
                           struct err *err) MUST_USE;

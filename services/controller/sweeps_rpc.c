@@ -166,7 +166,7 @@ static enum status apply_order(struct store_tx *tx, const struct request *reques
     struct store_sweep sweep;
     enum sweep_state from, to;
     int64_t killed = 0;
-    TRY(store_get_sweep(tx, sweep_id, true, &sweep, err));
+    TRY(picture_get_sweep(tx, sweep_id, true, &sweep, err));
     if (!sweep_state_from_name(sweep.state, &from))
         return err_set(err, STATUS_INTERNAL, "sweep %s is in state %s", sweep_id, sweep.state);
     TRY(sweep_state_apply(from, order, &to, err));
@@ -228,7 +228,7 @@ static enum status run_delete(struct store_tx *tx, struct request *request, stru
                                                            besom__v1__delete_sweep_response__init);
     if (response == NULL)
         return no_memory(err);
-    TRY(store_get_sweep(tx, message->sweep_id, true, &sweep, err));
+    TRY(picture_get_sweep(tx, message->sweep_id, true, &sweep, err));
     TRY(store_count_runs(tx, message->sweep_id, &counts, err));
     if (counts.running > 0 && !message->force)
         return err_set(err, STATUS_PRECONDITION,
@@ -302,7 +302,7 @@ static enum status run_list_runs(struct store_tx *tx, struct request *request, s
     TRY(page_size(message->page_size, &limit, err));
     TRY(read_offset(message->page_token, &offset, err));
     TRY(join_states(message, &states, err));
-    TRY(store_get_sweep(tx, message->sweep_id, false, &sweep, err));
+    TRY(picture_get_sweep(tx, message->sweep_id, false, &sweep, err));
     TRY(store_list_runs(tx, message->sweep_id, buffer_text(&states), orders[message->order], offset,
                         limit + 1, &runs, &count, err));
     bool more = count > (size_t)limit;

@@ -108,7 +108,7 @@ static void a_caller_without_patience_expires_with_the_reason(void **state)
     char reason[CLAIM_REASON_MAX];
     assert_null(park(table, 0, 0, 0));
     assert_true(claim_table_begin(table, 10, POLL_MS, &turn, &expired));
-    claim_table_set_reason(table, turn.sweep, "sweep is paused");
+    claim_table_set_reason(table, turn.sweep, "sweep is paused", true);
     claim_table_return(table, &turn, &turn.fresh);
     claim_table_end(table, &turn);
     assert_true(claim_table_begin(table, 10, POLL_MS, &turn, &expired));
