@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,12 +105,28 @@ static int supervise(struct up *up, struct stack_report *report)
     return status_info(status)->exit_code;
 }
 
+static void close_between(int low, int high)
+{
+    if (high - low > 1)
+        close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+}
+
+/* Whoever waits for the end of a pipe that our caller had open must not wait for the stack. */
+static void close_inherited(int a, int b)
+{
+    int low = a < b ? a : b, high = a < b ? b : a;
+    close_between(2, low);
+    close_between(low, high);
+    close_range((unsigned)high + 1, ~0U, 0);
+}
+
 /* In the child: a session of its own, nothing of the terminal left. */
 static int become_daemon(struct up *up, int pipe_end)
 {
     struct stack_report report = {.fd = pipe_end};
     int fd = -1;
     struct err err = ERR_INIT;
+    close_inherited(up->lock, pipe_end);
     setsid();
     signal(SIGHUP, SIG_IGN);
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -173,6 +190,17 @@ static int choose_listen(struct up *up)
     return CLI_OK;
 }
 
+/* The supervisor works in another folder. */
+static const char *absolute(struct up *up, const char *path)
+{
+    if (path == NULL || *path == '/')
+        return path;
+    char *here = getcwd(NULL, 0);
+    const char *full = here != NULL ? arena_printf(&up->cli->arena, "%s/%s", here, path) : NULL;
+    free(here);
+    return full != NULL ? full : path;
+}
+
 static int check_options(struct up *up)
 {
     enum log_level level;
@@ -181,9 +209,9 @@ static int check_options(struct up *up)
         return cli_fail_err(&err, "up: --log-level");
     log_set_level(level);
     up->settings.log_level = up->options->log_level;
-    up->settings.postgres_bin = up->options->postgres_bin;
-    up->settings.tls_certificate_file = up->options->tls_certificate_file;
-    up->settings.tls_key_file = up->options->tls_key_file;
+    up->settings.postgres_bin = absolute(up, up->options->postgres_bin);
+    up->settings.tls_certificate_file = absolute(up, up->options->tls_certificate_file);
+    up->settings.tls_key_file = absolute(up, up->options->tls_key_file);
     return CLI_OK;
 }
 

@@ -181,6 +181,27 @@ def test_taken_port_is_replaced_aloud(idle):
     assert subprocess.run([besom, "ls", "--insecure"], env=remote, capture_output=True).returncode == 0
 
 
+def test_a_detached_stack_keeps_no_pipe_of_its_caller_open(idle):
+    reader, writer = os.pipe()
+    subprocess.run([os.path.join(BIN, "besom"), "up", "--detach"], env=idle.environment, stdin=subprocess.DEVNULL,
+                   capture_output=True, pass_fds=[writer], check=True)
+    os.close(writer)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_tls_files_are_found_from_the_callers_folder(idle):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], cwd=idle.home, check=True,
+                   capture_output=True)
+    subprocess.run([os.path.join(BIN, "besom"), "up", "--detach", "--listen", "0", "--tls-cert-file", "cert.pem",
+                    "--tls-key-file", "key.pem"], env=idle.environment, cwd=idle.home, check=True,
+                   stdin=subprocess.DEVNULL, capture_output=True)
+    remote = ["ls", "--address", read(idle, "listen"), "--token-file", home(idle, "token")]
+    assert idle.command(*remote, "--ca-file", os.path.join(idle.home, "cert.pem")).returncode == 0
+    assert idle.command(*remote, check=False).returncode == 5
+
+
 def test_a_start_that_fails_says_why(idle):
     done = idle.command("up", "--detach", "--postgres-bin", "/nonexistent", check=False)
     assert done.returncode == 1
