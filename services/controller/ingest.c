@@ -148,7 +148,9 @@ static void answer_renewal(void *context, struct group_item *base, const struct 
 {
     struct renewal *renewal = (struct renewal *)(void *)base;
     (void)context;
-    if (err->code != STATUS_OK)
+    if (err->code == STATUS_OK)
+        track_ack_alive(renewal->track);
+    else
         log_debug(CONTROLLER_LOG, "lease_not_renewed", LOG_TEXT("run", renewal->track->run_id), LOG_ERR(err));
     track_unref(renewal->track);
     free(renewal);

@@ -65,6 +65,13 @@ void track_ack(struct track *track, int64_t last_sequence)
     pthread_mutex_unlock(&track->lock);
 }
 
+void track_ack_alive(struct track *track)
+{
+    pthread_mutex_lock(&track->lock);
+    (void)!send_ack(track, track->acked); /* a full outbox tells as much */
+    pthread_mutex_unlock(&track->lock);
+}
+
 void track_refuse(struct track *track, int64_t sequence, const char *reason)
 {
     Besom__V1__TrackRunResponse response = BESOM__V1__TRACK_RUN_RESPONSE__INIT;
@@ -140,6 +147,7 @@ static enum status handle_open(struct track *track, const Besom__V1__TrackOpen *
     TRY(store_transaction(track->controller->store, &arena, open_run, &work, err));
     track->opened = true;
     track->current = work.attempt.current;
+    track->acked = work.attempt.last_sequence;
     TRY(send_opened(track, &work.attempt));
     tracks_add(track->controller->tracks, track);
     for (size_t i = 0; i < work.directive_count; i++)

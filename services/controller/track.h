@@ -60,6 +60,8 @@ struct track *track_ref(struct track *track);
 void track_unref(struct track *track);
 /* Any thread. Acknowledges; a full outbox is made up for later. */
 void track_ack(struct track *track, int64_t last_sequence);
+/* A sign of life was stored: says again what is durable, so that the agent knows that it has its lease. */
+void track_ack_alive(struct track *track);
 void track_refuse(struct track *track, int64_t sequence, const char *reason);
 /* A batch was answered: one more message may be read. */
 void track_answered(struct track *track);

@@ -187,3 +187,44 @@ def test_secrets_stay_with_the_agent(stack):
     seen = read_bytes(stack.home + "/env").decode()
     assert "BESOM_RUN_ID=" in seen and "WANDB_SWEEP_PARAM_PATH=" in seen
     assert "BESOM_TOKEN" not in seen and "BESOM_DATABASE_URL" not in seen
+
+
+@pytest.fixture(scope="module")
+def short_lease():
+    with LocalStack(BESOM_LEASE_TIME="2s", BESOM_RENEW_TIME="200ms", BESOM_LOST_AFTER="30s") as running:
+        yield running
+
+
+# Never logs, so that signs of life alone keep its lease.
+LEASED = """
+method: grid
+on_disconnect: stop
+command: [/bin/sh, -c, "while [ ! -e {gate} ]; do sleep 0.02; done"]
+parameters:
+  x: {{values: [1]}}
+"""
+
+
+def pids_named(stack, name):
+    return [pid for pid, other in stack.left_behind().items() if other == name[:15]]
+
+
+def test_run_with_a_lease_lives_while_connected_and_stops_without(short_lease):
+    stack, gate = short_lease, short_lease.home + "/gate"
+    log = os.path.join(stack.home, "events.log")
+    sweep = stack.create(LEASED.format(gate=gate))
+    agent = stack.start_agent(sweep, sweep, "--log-file", log, "--log-level", "debug")
+    # 20 answered signs of life are two leases
+    wait_for(lambda: read_bytes(log).count(b" acknowledged ") >= 20, 20, "signs of life are answered")
+    assert states(stack, sweep) == ["running"] and len(shims(stack, sweep)) == 1
+    controllers = pids_named(stack, "besom-controller")
+    for pid in controllers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: not shims(stack, sweep), 10, "the command is stopped when its lease has run out")
+    finally:
+        for pid in controllers:
+            os.kill(pid, signal.SIGCONT)
+    open(gate, "w").close()
+    ended_with(agent, 0, 40)
+    assert [(run["state"], run["attempt"]) for run in stack.runs(sweep)] == [("finished", 2)]
