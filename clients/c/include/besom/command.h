@@ -20,8 +20,10 @@ typedef struct besom_command_input {
     const char *params_file; /**< ${args_json_file}; the caller writes the file when *needs_file is set */
 } besom_command_input;
 
-/** A NULL-terminated argv, owned; free with besom_command_free. needs_file: the template has ${args_json_file}.
- * ${envvar:NAME} takes the environment of this process, never BESOM_TOKEN, BESOM_DATABASE_URL or key paths. */
+/** A NULL-terminated argv, owned; free with besom_command_free. needs_file: the template has
+ * ${args_json_file}.
+ * ${envvar:NAME} takes the environment of this process, never BESOM_TOKEN, BESOM_DATABASE_URL or key paths.
+ */
 BESOM_API besom_status besom_command_expand(const besom_command_input *input, char ***argv, int *needs_file,
                                             besom_error *error) BESOM_MUST_USE;
 BESOM_API void besom_command_free(char **argv);
