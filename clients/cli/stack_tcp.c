@@ -45,7 +45,7 @@ static bool split(const char *text, struct parts *out)
 
 static long bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
         return -1;

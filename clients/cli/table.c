@@ -131,7 +131,7 @@ void table_format(const struct table *table, const struct screen *screen, struct
     size_t count = table->column_count;
     size_t *widths = arena_calloc(table->arena, count + 1, sizeof *widths);
     struct table_cell *heads = arena_calloc(table->arena, count + 1, sizeof *heads);
-    if (widths == NULL || heads == NULL)
+    if (widths == NULL || heads == NULL || count == 0)
         return;
     for (size_t i = 0; i < count; i++) {
         heads[i] = (struct table_cell){.text = text_clean(table->arena, table->columns[i].name),

@@ -71,7 +71,7 @@ def main():
         time.sleep(3)  # let start-up work end: the figure is of an idle stack
         memory = resident_mb(home)
     finally:
-        besom(environment, "down")
+        besom(environment, "down", "--purge")
         shutil.rmtree(base, ignore_errors=True)
     total = sum(memory.values())
     print(f"besom up from nothing      {first:6.2f} s")
