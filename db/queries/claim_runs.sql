@@ -8,8 +8,12 @@ WITH key AS MATERIALIZED (
            EXISTS (SELECT FROM besom.agents g
                    WHERE g.sweep_id = $1 AND g.agent_id = k.agent_id AND g.retired_at IS NULL) AS registered
     FROM unnest($3::text[], $4::integer[], $5::bigint[]) WITH ORDINALITY AS k (agent_id, slot, counter, i)
-    LEFT JOIN besom.run_attempts a
-        ON a.sweep_id = $1 AND a.agent_id = k.agent_id AND a.slot = k.slot AND a.counter = k.counter
+    LEFT JOIN LATERAL (
+        SELECT run_id, attempt, ended_at, started_at
+        FROM besom.run_attempts
+        WHERE sweep_id = $1 AND agent_id = k.agent_id AND slot = k.slot AND counter = k.counter
+        LIMIT 1
+    ) a ON true
 ), fresh AS MATERIALIZED (
     SELECT agent_id, slot, counter, row_number() OVER (ORDER BY min(i)) AS n
     FROM key
@@ -48,7 +52,7 @@ WITH key AS MATERIALIZED (
 ), assigned AS (
     UPDATE besom.runs
     SET state = 'assigned', attempt = attempt + 1, end_reason = ''
-    WHERE sweep_id = $1 AND run_id = ANY (ARRAY(SELECT run_id FROM picked)) AND state = 'pending'
+    WHERE sweep_id = $1 AND run_id = ANY (ARRAY(SELECT run_id FROM picked))
     RETURNING run_id, attempt, params, spec_version, ordinal, run_seed
 ), given AS MATERIALIZED (
     SELECT f.agent_id, f.slot, f.counter, r.*

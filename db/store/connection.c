@@ -8,12 +8,14 @@
 
 /*
  * Startup options and not SET, so that they hold behind a pooler, too. Plans must stay right while tables
- * grow from nothing to millions of rows under one prepared statement: every hot query has its index, so
- * sequential scans are ruled out; compiling plans never pays for queries this short.
+ * grow from nothing to millions of rows under one prepared statement: every hot query has its index, so one
+ * generic plan serves, and scans and joins that read more than that index finds are ruled out. Compiling
+ * never pays for queries this short.
  */
 #define SESSION_OPTIONS                                                                                   \
     "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout=60s -c jit=off " \
-    "-c enable_seqscan=off -c client_min_messages=warning"
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off "               \
+    "-c enable_hashjoin=off -c enable_mergejoin=off -c client_min_messages=warning"
 
 enum status connection_check_url(const char *url, struct err *err)
 {
