@@ -38,7 +38,8 @@ class Stack(localstack.LocalStack):
             time.sleep(0.2)
 
     def add_agent(self, number):
-        self.start_agent(self.sweep, number, "-j", str(self.slots))
+        self.start_agent(self.sweep, number, "-j", str(self.slots), "--log-file",
+                         os.path.join(self.home, f"agent-{number}.events"))
 
     def restart_dead_agents(self):
         """As an init system would. An agent that left with exit 0 was told to."""
@@ -148,7 +149,7 @@ def check_metrics(stack, attempts, values):
     for (run, attempt), entry in attempts.items():
         if not entry["end"]:
             continue
-        stored = stack.query("metrics", run, "--sweep", stack.sweep, "--attempt", str(attempt))
+        stored = stack.query("metrics", run, "--attempt", str(attempt))
         series = {one["name"]: one for one in stored["series"]}
         got = series.get("value", {"values": []})["values"]
         assert got == [float(n) for n in range(values)], f"run {run} attempt {attempt}: {len(got)} values stored"
@@ -158,7 +159,7 @@ def check_acknowledged(stack, attempts):
     """Every batch that an agent's log calls acknowledged is within what the server says it stored."""
     acknowledged = {}
     for name in os.listdir(stack.home):
-        if not name.startswith("agent-") or not name.endswith(".log"):
+        if not name.endswith(".events"):
             continue
         with open(os.path.join(stack.home, name), errors="replace") as file:
             for line in file:
@@ -169,7 +170,7 @@ def check_acknowledged(stack, attempts):
                 acknowledged[key] = max(acknowledged.get(key, 0), int(fields["sequence"]))
     assert acknowledged, "no agent logged an acknowledgement"
     for (run, attempt), sequence in acknowledged.items():
-        why = stack.query("why", run, "--sweep", stack.sweep)
+        why = stack.query("why", run)
         rows = {row["attempt"]: row for row in why["attempts"]}
         assert rows[attempt]["last_sequence"] >= sequence, f"run {run} attempt {attempt}: lost acknowledged batches"
     return len(acknowledged)
