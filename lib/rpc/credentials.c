@@ -51,7 +51,8 @@ enum status credentials_channel(const struct rpc_channel_options *options, grpc_
     if (!is_pem(options->ca_pem))
         return err_set(err, STATUS_INVALID, "the server's authority must be in PEM format");
     if (!tls && options->token != NULL && !options->insecure && !credentials_is_unix(options->address))
-        return err_set(err, STATUS_DENIED, "a token is not sent over TCP without TLS (address %s)",
+        return err_set(err, STATUS_DENIED,
+                       "a token is not sent over TCP without TLS (use TLS for %s, or --insecure)",
                        options->address);
     if (!tls) {
         *out = grpc_insecure_credentials_create();
