@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "batcher.h"
 
+#include <assert.h>
 #include <besom/v1/run_service.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,7 @@ static void add_part(struct batcher *batcher, bool is_error, const char *bytes, 
         void *parts = batcher->parts;
         if (!grow(&parts, batcher->part_count, &batcher->part_capacity, sizeof(struct part)))
             return;
+        assert(parts != NULL);
         batcher->parts = parts;
         last = &batcher->parts[batcher->part_count++];
         *last = (struct part){.is_error = is_error, .text = BUFFER_INIT};

@@ -158,7 +158,7 @@ void python_float(struct buffer *out, double value)
         buffer_puts(out, "inf");
         return;
     }
-    char digits[32];
+    char digits[32] = "0";
     int exponent = 0;
     size_t count = shortest_digits(value, digits, &exponent);
     if (exponent >= -4 && exponent < 16) {

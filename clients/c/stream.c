@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -150,6 +151,7 @@ static besom_status open_reading(besom_client *client, const struct rpc_client_m
     besom_status status = open_stream(client, method, handler, context, out, error);
     if (status != BESOM_OK)
         return status;
+    assert(*out != NULL);
     /* A refusal means that the stream is closed already: on_close says why. */
     enum status sent = rpc_client_stream_send((*out)->rpc, request);
     if (sent == STATUS_OK)

@@ -12,10 +12,10 @@
  * generic plan serves, and scans and joins that read more than that index finds are ruled out. Compiling
  * never pays for queries this short.
  */
-#define SESSION_OPTIONS                                                                                   \
-    "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout=60s -c jit=off " \
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off "               \
-    "-c enable_hashjoin=off -c enable_mergejoin=off -c client_min_messages=warning"
+static const char SESSION_OPTIONS[] =
+    "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout=60s -c jit=off "
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off "
+    "-c enable_hashjoin=off -c enable_mergejoin=off -c client_min_messages=warning";
 
 enum status connection_check_url(const char *url, struct err *err)
 {

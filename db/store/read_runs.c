@@ -111,10 +111,14 @@ enum status store_list_attempts(struct store_tx *tx, const char *sweep_id, const
                                 struct store_attempt_row **out, size_t *count, struct err *err)
 {
     static const struct field FIELDS[] = {
-        FIELD(I32, struct store_attempt_row, attempt),     FIELD(TEXT, struct store_attempt_row, agent_id),
-        FIELD(TEXT, struct store_attempt_row, host),       FIELD(TEXT, struct store_attempt_row, end_reason),
-        FIELD(TIME, struct store_attempt_row, claimed_us), FIELD(TIME, struct store_attempt_row, started_us),
-        FIELD(TIME, struct store_attempt_row, ended_us),   FIELD(I64, struct store_attempt_row, last_sequence),
+        FIELD(I32, struct store_attempt_row, attempt),
+        FIELD(TEXT, struct store_attempt_row, agent_id),
+        FIELD(TEXT, struct store_attempt_row, host),
+        FIELD(TEXT, struct store_attempt_row, end_reason),
+        FIELD(TIME, struct store_attempt_row, claimed_us),
+        FIELD(TIME, struct store_attempt_row, started_us),
+        FIELD(TIME, struct store_attempt_row, ended_us),
+        FIELD(I64, struct store_attempt_row, last_sequence),
     };
     struct params params = run_params(tx, sweep_id, run_id);
     return query_rows(tx, QUERY_LIST_ATTEMPTS, &params, SHAPE(struct store_attempt_row, FIELDS), out, count,

@@ -17,7 +17,7 @@ UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(work|root|home)/\w|/tmp/build-")
 POOR_NAME = re.compile(r"(^|[/_])(utils?|misc|managers?)([/_.]|$)")
 PLACEHOLDER = re.compile(r"NNNN|NAME|MODULE|[<>{}$…]|\.\.\.")
-SUBJECT = re.compile(r"[a-z][\w./, -]*: [a-z0-9`\"'-].*[^.]$")
+SUBJECT = re.compile(r"[a-z][\w./, -]*: (?:[a-z0-9`\"'-]|[A-Z]{2}).*[^.]$")
 OWN = "tests/house/"  # holds the patterns it looks for
 
 
