@@ -118,7 +118,7 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
     const char *after_id, *project;
     int64_t after_us;
     size_t count;
-    int limit;
+    int limit = 0;
     Besom__V1__ListSweepsResponse *response =
         MESSAGE_NEW(store_tx_arena(tx), Besom__V1__ListSweepsResponse, besom__v1__list_sweeps_response__init);
     if (response == NULL)
@@ -294,7 +294,7 @@ static enum status run_list_runs(struct store_tx *tx, struct request *request, s
     struct store_run *runs;
     int64_t offset;
     size_t count;
-    int limit;
+    int limit = 0;
     Besom__V1__ListRunsResponse *response =
         MESSAGE_NEW(store_tx_arena(tx), Besom__V1__ListRunsResponse, besom__v1__list_runs_response__init);
     if (response == NULL)
