@@ -54,9 +54,10 @@ void claim_answer_exit_reason(const struct store_claim_sweep *sweep, char *out, 
 }
 
 static void send_run(const struct claim_answer *answer, const struct store_claim *claim,
-                     struct rpc_call *call, Besom__V1__AcquireRunResponse *response)
+                     struct rpc_call *call)
 {
     const struct spec *spec = answer->facts->spec;
+    Besom__V1__AcquireRunResponse response = BESOM__V1__ACQUIRE_RUN_RESPONSE__INIT;
     Besom__V1__RunAssignment run = BESOM__V1__RUN_ASSIGNMENT__INIT;
     bool own = spec->command != NULL;
     run.sweep_id = text(answer->facts->sweep_id);
@@ -77,32 +78,32 @@ static void send_run(const struct claim_answer *answer, const struct store_claim
     /* read only when somebody got nothing; ordinals are handed out in order */
     run.runs_handed_out = answer->sweep->handed_out > 0 ? answer->sweep->handed_out : claim->ordinal + 1;
     run.expected_runs = answer->facts->expected_runs;
-    response->verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_RUN;
-    response->run = &run;
-    rpc_call_reply(call, &response->base);
+    response.verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_RUN;
+    response.run = &run;
+    rpc_call_reply(call, &response.base);
 }
 
-static void send_ended(const struct store_claim *claim, struct rpc_call *call,
-                       Besom__V1__AcquireRunResponse *response)
+static void send_ended(const struct store_claim *claim, struct rpc_call *call)
 {
+    Besom__V1__AcquireRunResponse response = BESOM__V1__ACQUIRE_RUN_RESPONSE__INIT;
     Besom__V1__Ended ended = BESOM__V1__ENDED__INIT;
     ended.run_id = text(claim->run_id);
     ended.attempt = claim->attempt;
-    response->verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_ENDED;
-    response->ended = &ended;
-    rpc_call_reply(call, &response->base);
+    response.verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_ENDED;
+    response.ended = &ended;
+    rpc_call_reply(call, &response.base);
 }
 
-static void send_exit(const struct store_claim_sweep *sweep, struct rpc_call *call,
-                      Besom__V1__AcquireRunResponse *response)
+static void send_exit(const struct store_claim_sweep *sweep, struct rpc_call *call)
 {
+    Besom__V1__AcquireRunResponse response = BESOM__V1__ACQUIRE_RUN_RESPONSE__INIT;
     Besom__V1__Exit leave = BESOM__V1__EXIT__INIT;
     char reason[512];
     claim_answer_exit_reason(sweep, reason, sizeof reason);
     leave.reason = reason;
-    response->verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_EXIT;
-    response->exit = &leave;
-    rpc_call_reply(call, &response->base);
+    response.verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_EXIT;
+    response.exit = &leave;
+    rpc_call_reply(call, &response.base);
 }
 
 static void send_unknown(const char *agent_id, const char *sweep_id, struct rpc_call *call)
@@ -116,12 +117,11 @@ static void send_unknown(const char *agent_id, const char *sweep_id, struct rpc_
 void claim_answer_send(const struct claim_answer *answer, const struct store_claim *claim,
                        const char *agent_id, struct rpc_call *call)
 {
-    Besom__V1__AcquireRunResponse response = BESOM__V1__ACQUIRE_RUN_RESPONSE__INIT;
     switch (claim->verdict) {
-    case STORE_CLAIM_RUN: send_run(answer, claim, call, &response); break;
-    case STORE_CLAIM_ENDED: send_ended(claim, call, &response); break;
+    case STORE_CLAIM_RUN: send_run(answer, claim, call); break;
+    case STORE_CLAIM_ENDED: send_ended(claim, call); break;
     case STORE_CLAIM_UNKNOWN_AGENT: send_unknown(agent_id, answer->facts->sweep_id, call); break;
-    case STORE_CLAIM_NONE: send_exit(answer->sweep, call, &response); break;
+    case STORE_CLAIM_NONE: send_exit(answer->sweep, call); break;
     }
 }
 

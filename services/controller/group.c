@@ -120,7 +120,11 @@ enum status group_new(const struct group_options *options, struct group **out, s
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     group->options = *options;
     group->lanes = calloc(options->lanes, sizeof *group->lanes);
-    enum status status = group->lanes != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
+    if (group->lanes == NULL) {
+        free(group);
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    }
+    enum status status = STATUS_OK;
     for (size_t i = 0; i < options->lanes && status == STATUS_OK; i++)
         status = start_lane(group, i, err);
     if (status != STATUS_OK) {
