@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "search_path.h"
 
 extern char **environ;
 
@@ -75,6 +76,7 @@ static enum status set_environment(const struct attempt_spec *spec, const struct
     const char *wandb_dir = getenv("WANDB_DIR");
     if ((wandb_dir == NULL || *wandb_dir == '\0') && getcwd(folder, sizeof folder) != NULL)
         failed |= setenv("WANDB_DIR", folder, 1);
+    failed |= search_path_add_own_folder() != STATUS_OK;
     return failed == 0 ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
 }
 

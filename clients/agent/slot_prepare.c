@@ -10,6 +10,7 @@
 #include "agent.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "search_path.h"
 
 static bool refuse(struct slot *slot, const char *text)
 {
@@ -21,12 +22,12 @@ static bool refuse(struct slot *slot, const char *text)
 }
 
 /* What is run in the end: behind ${env} and ${interpreter}. */
-static const char *program_of(char **argv)
+static const char *program_of(char **argv, const char *interpreter)
 {
     size_t at = 0;
     if (argv[at] != NULL && strcmp(argv[at], "/usr/bin/env") == 0)
         at++;
-    if (argv[at] != NULL && strcmp(argv[at], "python") == 0)
+    if (argv[at] != NULL && strcmp(argv[at], interpreter) == 0)
         at++;
     return argv[at] != NULL ? argv[at] : "";
 }
@@ -43,6 +44,7 @@ static bool make_command(struct slot *slot, const Besom__V1__RunAssignment *run)
 {
     const besom_command_input input = {.items = (const char *const *)run->command,
                                        .item_count = run->n_command,
+                                       .interpreter = search_path_python(),
                                        .program = run->program,
                                        .params_json = run->params_json,
                                        .params_file = slot->paths.params};
@@ -50,7 +52,7 @@ static bool make_command(struct slot *slot, const Besom__V1__RunAssignment *run)
     int needs_file = 0;
     if (besom_command_expand(&input, &slot->spec.command, &needs_file, &error) != BESOM_OK)
         return refuse(slot, error.text);
-    const char *program = program_of(slot->spec.command);
+    const char *program = program_of(slot->spec.command, input.interpreter);
     if (program_is_allowed(slot->agent->options, program))
         return true;
     char text[512];

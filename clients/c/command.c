@@ -72,6 +72,13 @@ static void expand_text(struct expansion *expansion, const struct macro *macro)
     add_item(expansion, macro->text);
 }
 
+static void expand_interpreter(struct expansion *expansion, const struct macro *macro)
+{
+    (void)macro;
+    const char *interpreter = expansion->input->interpreter;
+    add_item(expansion, interpreter != NULL ? interpreter : "python");
+}
+
 static void expand_program(struct expansion *expansion, const struct macro *macro)
 {
     (void)macro;
@@ -126,7 +133,7 @@ static void expand_args_json_file(struct expansion *expansion, const struct macr
 
 static const struct macro macros[] = {
     {.name = "env", .expand = expand_text, .text = "/usr/bin/env"},
-    {.name = "interpreter", .expand = expand_text, .text = "python"},
+    {.name = "interpreter", .expand = expand_interpreter},
     {.name = "program", .expand = expand_program},
     {.name = "args", .expand = expand_args, .form = {"--", "=", false}},
     {.name = "args_no_equals", .expand = expand_args, .form = {"--", NULL, false}},

@@ -52,6 +52,19 @@ static void default_command(void **state)
     expect(NULL, "{\"lr\": 0.001, \"layers\": 3}", "/usr/bin/env|python|train.py|--lr=0.001|--layers=3");
 }
 
+static void the_interpreter_is_the_callers(void **state)
+{
+    (void)state;
+    const besom_command_input input = {.interpreter = "python3", .program = "train.py", .params_json = "{}"};
+    char **argv = NULL;
+    int needs_file = 0;
+    besom_error error;
+    assert_int_equal(besom_command_expand(&input, &argv, &needs_file, &error), BESOM_OK);
+    assert_string_equal(argv[1], "python3");
+    assert_string_equal(argv[2], "train.py");
+    besom_command_free(argv);
+}
+
 static void values_print_as_in_python(void **state)
 {
     (void)state;
@@ -153,11 +166,9 @@ static void mistakes_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_command),
-        cmocka_unit_test(values_print_as_in_python),
-        cmocka_unit_test(every_macro),
-        cmocka_unit_test(only_whole_macros_expand),
-        cmocka_unit_test(variables_expand_anywhere),
+        cmocka_unit_test(default_command),           cmocka_unit_test(the_interpreter_is_the_callers),
+        cmocka_unit_test(values_print_as_in_python), cmocka_unit_test(every_macro),
+        cmocka_unit_test(only_whole_macros_expand),  cmocka_unit_test(variables_expand_anywhere),
         cmocka_unit_test(mistakes_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

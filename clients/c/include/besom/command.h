@@ -15,6 +15,7 @@ extern "C" {
 typedef struct besom_command_input {
     const char *const *items; /**< template; count 0 = ${env} ${interpreter} ${program} ${args} */
     size_t item_count;
+    const char *interpreter; /**< ${interpreter}; NULL = python */
     const char *program;     /**< ${program}; NULL or "" vanishes */
     const char *params_json; /**< configuration, a JSON object; order of arguments = order of its keys */
     const char *params_file; /**< ${args_json_file}; the caller writes the file when *needs_file is set */

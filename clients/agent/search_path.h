@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// PATH, as the command of a run sees it.
+#ifndef AGENT_SEARCH_PATH_H
+#define AGENT_SEARCH_PATH_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+/* Whether execvp would find `name`, which has no slash. */
+bool search_path_has(const char *name);
+
+/* What ${interpreter} is on this machine: python, or python3 where that is the only one. */
+const char *search_path_python(void);
+
+/* Appends this program's own folder to PATH unless it is there, so that a command finds `besom log`. */
+MUST_USE enum status search_path_add_own_folder(void);
+
+#endif
