@@ -14,6 +14,6 @@ bool search_path_has(const char *name);
 const char *search_path_python(void);
 
 /* Appends this program's own folder to PATH unless it is there, so that a command finds `besom log`. */
-MUST_USE enum status search_path_add_own_folder(void);
+enum status search_path_add_own_folder(void) MUST_USE;
 
 #endif
