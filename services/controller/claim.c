@@ -19,6 +19,7 @@
 #define THREADS 2
 #define TURN_MAX 256
 #define WAIT_MAX_MS 60000
+#define RESTARTING "the controller is restarting"
 
 struct claims {
     struct controller *controller;
@@ -73,6 +74,22 @@ static void fail_waiter(struct claim_waiter *waiter, const struct err *err)
 {
     request_fail(waiter->call, err);
     free(waiter);
+}
+
+static void answer_wait(struct claim_list *list, const char *reason)
+{
+    struct claim_waiter *waiter;
+    while ((waiter = claim_list_pop(list)) != NULL) {
+        claim_answer_wait(waiter->call, reason);
+        free(waiter);
+    }
+}
+
+/* Who got nothing waits on, but for those whose time here is over. */
+static void park_again(struct claims *claims, struct claim_turn *turn, struct claim_list *list)
+{
+    claim_table_return(claims->table, turn, list);
+    answer_wait(list, RESTARTING);
 }
 
 /* The refill learns how fast the queue drains; returns whether somebody got nothing. */
@@ -148,7 +165,7 @@ static bool serve_list(struct claims *claims, struct claim_turn *turn, struct cl
     } else {
         settle_failure(claims, turn, serving, &err, &left);
     }
-    claim_table_return(claims->table, turn, &left);
+    park_again(claims, turn, &left);
     return status == STATUS_OK;
 }
 
@@ -212,7 +229,7 @@ static void take_turn(struct claims *claims, struct claim_turn *turn)
 {
     struct serving *serving = calloc(1, sizeof *serving);
     if (serving == NULL) {
-        claim_table_return(claims->table, turn, &turn->fresh);
+        park_again(claims, turn, &turn->fresh);
         claim_table_end(claims->table, turn);
         return;
     }
@@ -249,7 +266,7 @@ enum status claims_start(struct controller *controller, struct claims **out, str
     if (claims == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     claims->controller = controller;
-    enum status status = claim_table_new(&claims->table, err);
+    enum status status = claim_table_new(&clock_system, &claims->table, err);
     for (size_t i = 0; i < THREADS && status == STATUS_OK; i++) {
         int failure = pthread_create(&claims->threads[i], NULL, serve_turns, claims);
         if (failure != 0)
@@ -268,11 +285,7 @@ enum status claims_start(struct controller *controller, struct claims **out, str
 void claims_drain(struct claims *claims)
 {
     struct claim_list all = claim_table_close(claims->table);
-    struct claim_waiter *waiter;
-    while ((waiter = claim_list_pop(&all)) != NULL) {
-        claim_answer_wait(waiter->call, "the controller is restarting");
-        free(waiter);
-    }
+    answer_wait(&all, RESTARTING);
 }
 
 void claims_stop(struct claims *claims)
@@ -322,10 +335,16 @@ static int64_t park_deadline(struct rpc_call *call, int64_t wait_ms)
     return clock_monotonic_ms(&clock_system) + allowed_ms;
 }
 
+/* What the cancellation of a call finds; in the call's arena. */
+struct acquiring {
+    struct claims *claims;
+    bool gone; /* table's lock */
+};
+
 static void cancelled(void *context, struct rpc_call *call)
 {
-    struct claims *claims = context;
-    struct claim_waiter *waiter = claim_table_remove(claims->table, call);
+    struct acquiring *acquiring = context;
+    struct claim_waiter *waiter = claim_table_remove(acquiring->claims->table, call, &acquiring->gone);
     if (waiter == NULL)
         return;
     struct err err = ERR_INIT;
@@ -334,22 +353,34 @@ static void cancelled(void *context, struct rpc_call *call)
     free(waiter);
 }
 
+static enum status park(struct claims *claims, struct rpc_call *call,
+                        const Besom__V1__AcquireRunRequest *request, struct claim_waiter **replaced,
+                        struct err *err)
+{
+    struct acquiring *acquiring = arena_calloc(rpc_call_arena(call), 1, sizeof *acquiring);
+    if (acquiring == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    const struct claim_caller caller = {.sweep_id = request->sweep_id,
+                                        .agent_id = request->agent_id,
+                                        .slot = request->slot,
+                                        .counter = request->counter,
+                                        .call = call,
+                                        .gone = &acquiring->gone,
+                                        .deadline_ms = park_deadline(call, request->wait_ms)};
+    acquiring->claims = claims;
+    rpc_call_on_cancel(call, cancelled, acquiring);
+    return claim_table_park(claims->table, &caller, replaced, err);
+}
+
 void claims_serve_acquire(void *service, struct rpc_call *call, const ProtobufCMessage *message)
 {
     struct controller *controller = service;
-    struct claims *claims = controller->claims;
     const Besom__V1__AcquireRunRequest *request = (const void *)message;
     struct claim_waiter *replaced = NULL;
     struct err err = ERR_INIT;
     enum status status = check_acquire(controller, call, request, &err);
-    if (status == STATUS_OK) {
-        rpc_call_on_cancel(call, cancelled, claims);
-        status =
-            claim_table_park(claims->table, request->sweep_id, request->agent_id, request->slot,
-                             request->counter, call, park_deadline(call, request->wait_ms), &replaced, &err);
-        if (status == STATUS_CANCELLED)
-            err.code = STATUS_UNAVAILABLE;
-    }
+    if (status == STATUS_OK)
+        status = park(controller->claims, call, request, &replaced, &err);
     if (status != STATUS_OK)
         request_fail(call, &err);
     if (replaced != NULL) {

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-
 #define BUCKETS 4096
 #define NEWS_MS 60000
 #define NEWS_WAIT_MS 3000
@@ -25,6 +23,7 @@ struct claim_sweep {
 };
 
 struct claim_table {
+    const struct clock *clock;
     pthread_mutex_t lock; /* guards everything below and in the sweeps */
     pthread_cond_t changed;
     struct claim_sweep *sweeps;
@@ -99,11 +98,12 @@ static void unpark(struct claim_table *table, struct claim_waiter *waiter)
     list_unlink(waiter->fresh ? &waiter->sweep->fresh : &waiter->sweep->waiting, waiter);
 }
 
-enum status claim_table_new(struct claim_table **out, struct err *err)
+enum status claim_table_new(const struct clock *clock, struct claim_table **out, struct err *err)
 {
     *out = calloc(1, sizeof **out);
     if (*out == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    (*out)->clock = clock;
     (*out)->next_expiry_ms = INT64_MAX;
     pthread_mutex_init(&(*out)->lock, NULL);
     clock_cond_init(&(*out)->changed);
@@ -180,7 +180,9 @@ static enum status park_new(struct claim_table *table, const char *sweep_id, str
                             struct claim_waiter **replaced, struct err *err)
 {
     if (table->closed)
-        return err_set(err, STATUS_CANCELLED, "the controller is shutting down");
+        return err_set(err, STATUS_UNAVAILABLE, "the controller is shutting down");
+    if (*waiter->gone)
+        return err_set(err, STATUS_CANCELLED, "the caller gave up");
     waiter->sweep = obtain_sweep(table, sweep_id);
     if (waiter->sweep == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
@@ -192,28 +194,32 @@ static enum status park_new(struct claim_table *table, const char *sweep_id, str
     return STATUS_OK;
 }
 
-enum status claim_table_park(struct claim_table *table, const char *sweep_id, const char *agent_id,
-                             int32_t slot, int64_t counter, void *call, int64_t deadline_ms,
+enum status claim_table_park(struct claim_table *table, const struct claim_caller *caller,
                              struct claim_waiter **replaced, struct err *err)
 {
     *replaced = NULL;
     struct claim_waiter *waiter = calloc(1, sizeof *waiter);
     if (waiter == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    *waiter = (struct claim_waiter){
-        .call = call, .deadline_ms = deadline_ms, .counter = counter, .slot = slot, .fresh = true};
-    (void)snprintf(waiter->agent_id, sizeof waiter->agent_id, "%s", agent_id);
+    *waiter = (struct claim_waiter){.call = caller->call,
+                                    .gone = caller->gone,
+                                    .deadline_ms = caller->deadline_ms,
+                                    .counter = caller->counter,
+                                    .slot = caller->slot,
+                                    .fresh = true};
+    (void)snprintf(waiter->agent_id, sizeof waiter->agent_id, "%s", caller->agent_id);
     pthread_mutex_lock(&table->lock);
-    enum status status = park_new(table, sweep_id, waiter, replaced, err);
+    enum status status = park_new(table, caller->sweep_id, waiter, replaced, err);
     pthread_mutex_unlock(&table->lock);
     if (status != STATUS_OK)
         free(waiter);
     return status;
 }
 
-struct claim_waiter *claim_table_remove(struct claim_table *table, const void *call)
+struct claim_waiter *claim_table_remove(struct claim_table *table, const void *call, bool *gone)
 {
     pthread_mutex_lock(&table->lock);
+    *gone = true;
     struct claim_waiter *waiter = *bucket_of(table, call);
     while (waiter != NULL && waiter->call != call)
         waiter = waiter->bucket_next;
@@ -283,9 +289,23 @@ static void take(struct claim_table *table, struct claim_sweep *sweep, struct cl
     }
 }
 
+/* Behind all others, so that a busy sweep does not keep them waiting. */
+static void move_to_end(struct claim_table *table, struct claim_sweep *sweep)
+{
+    struct claim_sweep **link = &table->sweeps;
+    while (*link != sweep)
+        link = &(*link)->next;
+    *link = sweep->next;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = sweep;
+    sweep->next = NULL;
+}
+
 static void start_turn(struct claim_table *table, struct claim_sweep *sweep, size_t max,
                        struct claim_turn *turn)
 {
+    move_to_end(table, sweep);
     turn->sweep = sweep;
     memcpy(turn->sweep_id, sweep->sweep_id, sizeof turn->sweep_id);
     turn->look = sweep->look && sweep->waiting.count > 0;
@@ -301,7 +321,7 @@ bool claim_table_begin(struct claim_table *table, size_t max, int64_t poll_ms, s
     *expired = (struct claim_list){.first = NULL};
     pthread_mutex_lock(&table->lock);
     while (!table->closed) {
-        int64_t now_ms = clock_monotonic_ms(&clock_system);
+        int64_t now_ms = clock_monotonic_ms(table->clock);
         poll_when_due(table, now_ms, poll_ms);
         expire(table, now_ms, expired);
         if (expired->count > 0)
@@ -334,20 +354,34 @@ struct claim_list claim_table_take(struct claim_table *table, struct claim_turn 
     return taken;
 }
 
+/* While there is news, callers come to hear it soon; older news, which most have heard, less soon. */
+static int64_t last_deadline_ms(const struct claim_sweep *sweep, int64_t now_ms)
+{
+    int64_t age_ms = now_ms - sweep->news_ms;
+    if (sweep->news_ms == 0 || age_ms >= NEWS_MS)
+        return INT64_MAX;
+    return now_ms + (age_ms > NEWS_WAIT_MS ? age_ms : NEWS_WAIT_MS);
+}
+
 void claim_table_return(struct claim_table *table, struct claim_turn *turn, struct claim_list *list)
 {
-    pthread_mutex_lock(&table->lock);
+    struct claim_list left = {.first = NULL};
     struct claim_waiter *waiter;
-    int64_t now_ms = clock_monotonic_ms(&clock_system), news_ms = turn->sweep->news_ms;
-    bool news = news_ms != 0 && now_ms - news_ms < NEWS_MS;
+    pthread_mutex_lock(&table->lock);
+    int64_t last_ms = last_deadline_ms(turn->sweep, clock_monotonic_ms(table->clock));
     while ((waiter = claim_list_pop(list)) != NULL) {
-        waiter->fresh = false;
-        if (news && waiter->deadline_ms > now_ms + NEWS_WAIT_MS)
-            waiter->deadline_ms = now_ms + NEWS_WAIT_MS;
         turn->sweep->serving--;
+        if (table->closed || *waiter->gone) {
+            list_append(&left, waiter);
+            continue;
+        }
+        waiter->fresh = false;
+        if (waiter->deadline_ms > last_ms)
+            waiter->deadline_ms = last_ms;
         park(table, waiter);
     }
     pthread_mutex_unlock(&table->lock);
+    *list = left;
 }
 
 void claim_table_end(struct claim_table *table, struct claim_turn *turn)
@@ -362,7 +396,7 @@ void claim_table_end(struct claim_table *table, struct claim_turn *turn)
 /* Those who wait hear at once that they wait in vain for now. */
 static void spread_news(struct claim_table *table, struct claim_sweep *sweep)
 {
-    sweep->news_ms = clock_monotonic_ms(&clock_system);
+    sweep->news_ms = clock_monotonic_ms(table->clock);
     for (struct claim_waiter *waiter = sweep->waiting.first; waiter != NULL; waiter = waiter->next)
         waiter->deadline_ms = sweep->news_ms;
     table->next_expiry_ms = sweep->news_ms;

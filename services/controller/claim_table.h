@@ -1,8 +1,9 @@
 /*
  * Who waits for a run: parked AcquireRun callers by sweep, in order of
  * arrival. Fresh callers have not been looked up yet; the others wait for
- * something to change. One server thread at a time works on a sweep. Holds no
- * thread and knows neither gRPC nor the database; one lock guards everything.
+ * something to change. One server thread at a time works on a sweep, and
+ * sweeps take turns. Holds no thread and knows neither gRPC nor the database;
+ * one lock guards everything.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_CONTROLLER_CLAIM_TABLE_H
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
 
@@ -26,11 +28,22 @@ struct claim_waiter {
     struct claim_waiter *bucket_next;     /* parked ones by call */
     struct claim_sweep *sweep;
     void *call;
+    const bool *gone;    /* as in claim_caller */
     int64_t deadline_ms; /* monotonic */
     int64_t counter;
     int32_t slot;
     bool fresh;
     char agent_id[CLAIM_AGENT_MAX + 1];
+};
+
+/* Who calls, for what, and how long it waits. */
+struct claim_caller {
+    const char *sweep_id, *agent_id;
+    int32_t slot;
+    int64_t counter;
+    void *call;
+    bool *gone;          /* table's lock, lives as long as the call: the caller does not listen any more */
+    int64_t deadline_ms; /* monotonic */
 };
 
 struct claim_list {
@@ -40,17 +53,18 @@ struct claim_list {
 
 struct claim_table;
 
-enum status claim_table_new(struct claim_table **out, struct err *err) MUST_USE;
+/* NO_MEMORY. */
+enum status claim_table_new(const struct clock *clock, struct claim_table **out, struct err *err) MUST_USE;
 /* Nobody may be parked any more. */
 void claim_table_free(struct claim_table *table);
 
 /* Parks a caller. *replaced: an older parked caller with the same key, to be answered and freed, or NULL.
- * CANCELLED after claim_table_close, NO_MEMORY. */
-enum status claim_table_park(struct claim_table *table, const char *sweep_id, const char *agent_id,
-                             int32_t slot, int64_t counter, void *call, int64_t deadline_ms,
+ * UNAVAILABLE after claim_table_close, CANCELLED when the caller is gone, NO_MEMORY. */
+enum status claim_table_park(struct claim_table *table, const struct claim_caller *caller,
                              struct claim_waiter **replaced, struct err *err) MUST_USE;
-/* Takes a parked caller out: NULL when it is being served or was answered. Free it. */
-struct claim_waiter *claim_table_remove(struct claim_table *table, const void *call);
+/* The caller gave up, before it was parked or after: sets *gone. Takes it out when it is parked: free it.
+ * NULL when it is not, is being served (claim_table_return gives it back then) or was answered. */
+struct claim_waiter *claim_table_remove(struct claim_table *table, const void *call, bool *gone);
 
 /* The sweep's waiting callers are worth another look; NULL = all. */
 void claim_table_wake(struct claim_table *table, const char *sweep_id);
@@ -69,12 +83,13 @@ bool claim_table_begin(struct claim_table *table, size_t max, int64_t poll_ms, s
                        struct claim_list *expired);
 /* Takes up to `max` of the longest waiting callers of the turn's sweep. */
 struct claim_list claim_table_take(struct claim_table *table, struct claim_turn *turn, size_t max);
-/* Parks them again; those whose deadline has passed expire next. */
+/* Parks them again; those whose deadline has passed expire next. Left in the list, to be answered and freed:
+ * callers who are gone, and all after claim_table_close. */
 void claim_table_return(struct claim_table *table, struct claim_turn *turn, struct claim_list *list);
 void claim_table_end(struct claim_table *table, struct claim_turn *turn);
 
 /* Why callers of the sweep wait. `closed`: nothing is handed out whatever happens (paused); those who wait
- * are told so at once, and those who come within the next minute after some seconds. */
+ * are told so at once, and those who come within the next minute after some seconds, the later the longer. */
 void claim_table_set_reason(struct claim_table *table, struct claim_sweep *sweep, const char *reason,
                             bool closed);
 /* Once for each expired caller, before it is freed: the reason at this moment. */

@@ -22,20 +22,59 @@
 #define SERVERS 3
 
 static char calls[CALLERS];
+static bool gone[CALLERS];
+
+static int64_t now_us; /* of `stopped` */
+
+static int64_t read_stopped(void *context)
+{
+    (void)context;
+    return now_us;
+}
+
+static const struct clock stopped = {.wall_us = read_stopped, .monotonic_us = read_stopped};
 
 static int64_t in_ms(int64_t ms)
 {
     return clock_monotonic_ms(&clock_system) + ms;
 }
 
+static enum status try_to_park(struct claim_table *table, const char *sweep_id, size_t call, int64_t counter,
+                               int64_t deadline_ms, struct claim_waiter **replaced)
+{
+    const struct claim_caller caller = {.sweep_id = sweep_id,
+                                        .agent_id = AGENT,
+                                        .counter = counter,
+                                        .call = &calls[call],
+                                        .gone = &gone[call],
+                                        .deadline_ms = deadline_ms};
+    struct err err = ERR_INIT;
+    return claim_table_park(table, &caller, replaced, &err);
+}
+
 static struct claim_waiter *park(struct claim_table *table, size_t call, int64_t counter, int64_t wait_ms)
 {
     struct claim_waiter *replaced;
-    struct err err = ERR_INIT;
-    assert_int_equal(
-        claim_table_park(table, SWEEP, AGENT, 0, counter, &calls[call], in_ms(wait_ms), &replaced, &err),
-        STATUS_OK);
+    assert_int_equal(try_to_park(table, SWEEP, call, counter, in_ms(wait_ms), &replaced), STATUS_OK);
     return replaced;
+}
+
+static void park_for(struct claim_table *table, const char *sweep_id, size_t call)
+{
+    struct claim_waiter *replaced;
+    assert_int_equal(try_to_park(table, sweep_id, call, (int64_t)call, in_ms(60000), &replaced), STATUS_OK);
+    assert_null(replaced);
+}
+
+static void park_until(struct claim_table *table, size_t call, int64_t deadline_ms)
+{
+    struct claim_waiter *replaced;
+    assert_int_equal(try_to_park(table, SWEEP, call, 0, deadline_ms, &replaced), STATUS_OK);
+}
+
+static struct claim_waiter *cancel(struct claim_table *table, size_t call)
+{
+    return claim_table_remove(table, &calls[call], &gone[call]);
 }
 
 static size_t drop(struct claim_list *list)
@@ -51,7 +90,8 @@ static struct claim_table *make_table(void)
 {
     struct claim_table *table;
     struct err err = ERR_INIT;
-    assert_int_equal(claim_table_new(&table, &err), STATUS_OK);
+    memset(gone, 0, sizeof gone);
+    assert_int_equal(claim_table_new(&clock_system, &table, &err), STATUS_OK);
     return table;
 }
 
@@ -125,11 +165,105 @@ static void a_cancelled_caller_is_removed_once(void **state)
     (void)state;
     struct claim_table *table = make_table();
     assert_null(park(table, 0, 0, 60000));
-    struct claim_waiter *waiter = claim_table_remove(table, &calls[0]);
+    struct claim_waiter *waiter = cancel(table, 0);
     assert_non_null(waiter);
     free(waiter);
-    assert_null(claim_table_remove(table, &calls[0]));
+    assert_null(cancel(table, 0));
     close_table(table);
+}
+
+static void a_caller_that_gave_up_before_it_was_parked_is_refused(void **state)
+{
+    (void)state;
+    struct claim_table *table = make_table();
+    struct claim_waiter *replaced;
+    assert_null(cancel(table, 0));
+    assert_int_equal(try_to_park(table, SWEEP, 0, 0, in_ms(60000), &replaced), STATUS_CANCELLED);
+    assert_int_equal(claim_table_count(table, NULL), 0);
+    close_table(table);
+}
+
+static void a_caller_that_gave_up_while_served_is_not_parked_again(void **state)
+{
+    (void)state;
+    struct claim_table *table = make_table();
+    struct claim_turn turn;
+    struct claim_list expired;
+    assert_null(park(table, 0, 0, 60000));
+    assert_null(park(table, 1, 1, 60000));
+    assert_true(claim_table_begin(table, 10, POLL_MS, &turn, &expired));
+    assert_null(cancel(table, 0));
+    claim_table_return(table, &turn, &turn.fresh);
+    assert_int_equal(turn.fresh.count, 1);
+    assert_ptr_equal(turn.fresh.first->call, &calls[0]);
+    assert_int_equal(drop(&turn.fresh), 1);
+    claim_table_end(table, &turn);
+    assert_int_equal(claim_table_count(table, SWEEP), 1);
+    close_table(table);
+}
+
+static void who_is_served_while_the_table_closes_is_given_back(void **state)
+{
+    (void)state;
+    struct claim_table *table = make_table();
+    struct claim_turn turn;
+    struct claim_list expired;
+    assert_null(park(table, 0, 0, 60000));
+    assert_true(claim_table_begin(table, 10, POLL_MS, &turn, &expired));
+    struct claim_list left = claim_table_close(table);
+    assert_int_equal(left.count, 0);
+    claim_table_return(table, &turn, &turn.fresh);
+    assert_int_equal(drop(&turn.fresh), 1);
+    claim_table_end(table, &turn);
+    claim_table_free(table);
+}
+
+static void a_busy_sweep_keeps_no_other_waiting(void **state)
+{
+    (void)state;
+    static const char *const busy[] = {"bbbbbbbb", "cccccccc"};
+    struct claim_table *table = make_table();
+    struct claim_turn turn;
+    struct claim_list expired;
+    bool served = false;
+    size_t call = 0;
+    park_for(table, SWEEP, call++);
+    for (size_t i = 0; i < ARRAY_LEN(busy); i++)
+        park_for(table, busy[i], call++);
+    for (size_t turns = 0; turns < 3; turns++) {
+        assert_true(claim_table_begin(table, 10, POLL_MS, &turn, &expired));
+        served = served || strcmp(turn.sweep_id, SWEEP) == 0;
+        drop(&turn.fresh);
+        park_for(table, turn.sweep_id, call++); /* another one comes before the turn is over */
+        claim_table_end(table, &turn);
+    }
+    assert_true(served);
+    close_table(table);
+}
+
+static void old_news_is_told_less_often(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t age_ms, told_after_ms;
+    } rows[] = {{0, 3000}, {3000, 3000}, {20000, 20000}, {59000, 59000}, {60000, 90000}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct claim_table *table;
+        struct claim_turn turn;
+        struct claim_list expired;
+        struct err err = ERR_INIT;
+        now_us = 1000000;
+        assert_int_equal(claim_table_new(&stopped, &table, &err), STATUS_OK);
+        park_until(table, 0, 1000 + rows[i].age_ms + 90000);
+        assert_true(claim_table_begin(table, 10, POLL_MS, &turn, &expired));
+        claim_table_set_reason(table, turn.sweep, "sweep is paused", true);
+        now_us += rows[i].age_ms * 1000;
+        const struct claim_waiter *waiter = turn.fresh.first;
+        claim_table_return(table, &turn, &turn.fresh);
+        assert_int_equal(waiter->deadline_ms - now_us / 1000, rows[i].told_after_ms);
+        claim_table_end(table, &turn);
+        close_table(table);
+    }
 }
 
 static void a_closed_table_takes_nobody(void **state)
@@ -139,13 +273,11 @@ static void a_closed_table_takes_nobody(void **state)
     struct claim_waiter *replaced;
     struct claim_turn turn;
     struct claim_list expired;
-    struct err err = ERR_INIT;
     assert_null(park(table, 0, 0, 60000));
     struct claim_list left = claim_table_close(table);
     assert_int_equal(drop(&left), 1);
     assert_false(claim_table_begin(table, 10, POLL_MS, &turn, &expired));
-    assert_int_equal(claim_table_park(table, SWEEP, AGENT, 0, 1, &calls[1], in_ms(1000), &replaced, &err),
-                     STATUS_CANCELLED);
+    assert_int_equal(try_to_park(table, SWEEP, 1, 1, in_ms(1000), &replaced), STATUS_UNAVAILABLE);
     claim_table_free(table);
 }
 
@@ -188,6 +320,8 @@ static void *serve_crowd(void *argument)
             }
             back = (struct claim_list){waiter, waiter, 1};
             claim_table_return(crowd->table, &turn, &back);
+            while ((waiter = claim_list_pop(&back)) != NULL)
+                let_go(crowd, waiter);
         }
         if (turn.look) {
             struct claim_list taken = claim_table_take(crowd->table, &turn, 5);
@@ -203,7 +337,7 @@ static void *cancel_crowd(void *argument)
 {
     struct crowd *crowd = argument;
     for (size_t i = 0; i < CALLERS; i += 3) {
-        struct claim_waiter *waiter = claim_table_remove(crowd->table, &calls[i]);
+        struct claim_waiter *waiter = cancel(crowd->table, i);
         if (waiter != NULL)
             let_go(crowd, waiter);
     }
@@ -228,9 +362,7 @@ static void everybody_is_let_go_exactly_once(void **state)
         let_go(&crowd, waiter);
     for (size_t i = 0; i < SERVERS; i++)
         pthread_join(servers[i], NULL);
-    left = claim_table_close(crowd.table);
-    while ((waiter = claim_list_pop(&left)) != NULL)
-        let_go(&crowd, waiter);
+    assert_int_equal(claim_table_count(crowd.table, NULL), 0);
     assert_int_equal(crowd.total, CALLERS);
     for (size_t i = 0; i < CALLERS; i++)
         assert_int_equal(crowd.let_go[i], 1);
@@ -277,6 +409,11 @@ int main(void)
         cmocka_unit_test(the_older_of_two_calls_with_one_key_is_given_back),
         cmocka_unit_test(a_caller_without_patience_expires_with_the_reason),
         cmocka_unit_test(a_cancelled_caller_is_removed_once),
+        cmocka_unit_test(a_caller_that_gave_up_before_it_was_parked_is_refused),
+        cmocka_unit_test(a_caller_that_gave_up_while_served_is_not_parked_again),
+        cmocka_unit_test(who_is_served_while_the_table_closes_is_given_back),
+        cmocka_unit_test(a_busy_sweep_keeps_no_other_waiting),
+        cmocka_unit_test(old_news_is_told_less_often),
         cmocka_unit_test(a_closed_table_takes_nobody),
         cmocka_unit_test(everybody_is_let_go_exactly_once),
         cmocka_unit_test(reasons_are_in_words),
