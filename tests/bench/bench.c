@@ -100,6 +100,17 @@ void bench_cancel_sweep(besom_client *client, const char *sweep_id)
     besom_message_free(response);
 }
 
+void bench_delete_sweep(besom_client *client, const char *sweep_id)
+{
+    Besom__V1__DeleteSweepRequest request = BESOM__V1__DELETE_SWEEP_REQUEST__INIT;
+    Besom__V1__DeleteSweepResponse *response;
+    besom_error error;
+    request.sweep_id = (char *)(uintptr_t)sweep_id;
+    if (besom_sweep_delete(client, &request, &response, &error) != BESOM_OK)
+        bench_fail("DeleteSweep", error.text);
+    besom_message_free(response);
+}
+
 void bench_register_agent(besom_client *client, const char *sweep_id, int number,
                           char out[BENCH_AGENT_ID_SIZE])
 {

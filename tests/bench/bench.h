@@ -34,6 +34,8 @@ besom_client *bench_connect(void);
 /* From the text of a sweep file. */
 void bench_create_sweep(besom_client *client, const char *text, char out[ID_SIZE]);
 void bench_cancel_sweep(besom_client *client, const char *sweep_id);
+/* With all its runs and metrics; they must have ended. */
+void bench_delete_sweep(besom_client *client, const char *sweep_id);
 /* Writes the id of agent `number` and registers it with one slot. */
 void bench_register_agent(besom_client *client, const char *sweep_id, int number,
                           char out[BENCH_AGENT_ID_SIZE]);

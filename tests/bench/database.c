@@ -13,11 +13,18 @@ const char *database_url(void)
     return url;
 }
 
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
 PGconn *database_connect(void)
 {
     PGconn *connection = PQconnectdb(database_url());
     if (PQstatus(connection) != CONNECTION_OK)
         bench_fail("database", PQerrorMessage(connection));
+    PQsetNoticeProcessor(connection, ignore_notice, NULL);
     return connection;
 }
 
