@@ -1,7 +1,10 @@
+/*
+ * PATH, as the command of a run sees it. Reads and sets the environment, so
+ * it belongs to one thread.
+ */
 // SPDX-License-Identifier: Apache-2.0
-// PATH, as the command of a run sees it.
-#ifndef AGENT_SEARCH_PATH_H
-#define AGENT_SEARCH_PATH_H
+#ifndef BESOM_AGENT_SEARCH_PATH_H
+#define BESOM_AGENT_SEARCH_PATH_H
 
 #include <stdbool.h>
 

@@ -36,7 +36,7 @@ static void drop(const char *name)
 static int make_folder(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/besom-path-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/besom-path-XXXXXX");
     return mkdtemp(folder) == NULL || setenv("PATH", folder, 1) != 0;
 }
 
