@@ -267,6 +267,10 @@ enum status claims_start(struct controller *controller, struct claims **out, str
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     claims->controller = controller;
     enum status status = claim_table_new(&clock_system, &claims->table, err);
+    if (status != STATUS_OK) {
+        free(claims);
+        return status;
+    }
     for (size_t i = 0; i < THREADS && status == STATUS_OK; i++) {
         int failure = pthread_create(&claims->threads[i], NULL, serve_turns, claims);
         if (failure != 0)
@@ -275,7 +279,8 @@ enum status claims_start(struct controller *controller, struct claims **out, str
             (void)pthread_setname_np(claims->threads[claims->started++], "claim");
     }
     if (status != STATUS_OK) {
-        claims_stop(claims);
+        claims_end(claims);
+        claims_free(claims);
         return status;
     }
     *out = claims;
@@ -288,16 +293,19 @@ void claims_drain(struct claims *claims)
     answer_wait(&all, RESTARTING);
 }
 
-void claims_stop(struct claims *claims)
+void claims_end(struct claims *claims)
 {
     if (claims == NULL)
         return;
-    if (claims->table != NULL)
-        claims_drain(claims);
+    claims_drain(claims);
     for (size_t i = 0; i < claims->started; i++)
         pthread_join(claims->threads[i], NULL);
-    if (claims->table != NULL)
-        claims_drain(claims);
+}
+
+void claims_free(struct claims *claims)
+{
+    if (claims == NULL)
+        return;
     claim_table_free(claims->table);
     free(claims);
 }

@@ -17,8 +17,10 @@ struct claims;
 enum status claims_start(struct controller *controller, struct claims **out, struct err *err) MUST_USE;
 /* Answers everybody who is parked; later callers are told UNAVAILABLE. */
 void claims_drain(struct claims *claims);
-/* After claims_drain: ends the threads. NULL is fine. */
-void claims_stop(struct claims *claims);
+/* Drains and ends the threads; waking and counting are still allowed. NULL is fine. */
+void claims_end(struct claims *claims);
+/* After claims_end. NULL is fine. */
+void claims_free(struct claims *claims);
 
 /* Something changed in the sweep (NULL = any): look whether parked callers can be served. Never blocks. */
 void claims_wake(struct claims *claims, const char *sweep_id);

@@ -85,16 +85,18 @@ void controller_drain(void *context)
     log_follow_drain(controller->log_follow);
 }
 
+/* A part ends after all that tell it something; claims and refill tell each other. */
 void controller_stop(struct controller *controller)
 {
+    claims_end(controller->claims);
+    finish_stop(controller->finish);
+    ingest_stop(controller->ingest);
+    stops_stop(controller->stops);
     reaper_stop(controller->reaper);
     refill_stop(controller->refill);
     compact_stop(controller->compact);
-    stops_stop(controller->stops);
-    claims_stop(controller->claims);
-    finish_stop(controller->finish);
-    ingest_stop(controller->ingest);
     wake_stop(controller->wake);
+    claims_free(controller->claims);
     log_follow_stop(controller->log_follow);
     watch_stop(controller->watch);
     tracks_stop(controller->tracks);

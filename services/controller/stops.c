@@ -41,8 +41,11 @@ static bool call(struct asking *asking)
     Besom__V1__DecideStopsRequest request = BESOM__V1__DECIDE_STOPS_REQUEST__INIT;
     request.sweep_id = asking->sweep_id;
     asking->again = false;
-    return besom_stops_decide_async(asking->stops->controller->scheduler, &request, CALL_TIMEOUT_MS, decided,
-                                    asking) != NULL;
+    besom_call *under_way = besom_stops_decide_async(asking->stops->controller->scheduler, &request,
+                                                     CALL_TIMEOUT_MS, decided, asking);
+    bool made = under_way != NULL;
+    besom_call_free(under_way);
+    return made;
 }
 
 static void forget(struct stops *stops, struct asking *asking)
