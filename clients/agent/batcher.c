@@ -12,8 +12,13 @@
 #define POINTS_PER_BATCH 100
 #define OUTPUT_PER_BATCH (256 << 10)
 #define POINTS_WAITING_MAX 50000
-#define METRICS_RESERVE (64 << 20) /* of the spool, beyond the bound that ends output */
+#define SERIES_BYTES_PER_BATCH (1 << 20) /* and one series more; the controller takes 4 MiB in all */
+#define SERIES_HEAD_BYTES 32
+#define POINT_BYTES 28                     /* step, value and time at their longest */
+#define OUTPUT_BYTES_PER_BATCH (768 << 10) /* the controller takes 1 MiB */
+#define METRICS_RESERVE (64 << 20)         /* of the spool, beyond the bound that ends output */
 #define NAMES_PER_BATCH 10000
+#define RETRY_MS 1000
 
 struct column {
     char *name; /* owned */
@@ -39,6 +44,7 @@ struct batcher {
     size_t output_bytes;
     int64_t output_offset;
     int64_t dropped_lines, dropped_total;
+    bool dropping_line[2]; /* the begin of this stream's line was dropped, its end is still to come */
     bool preempting;
     int64_t first_ms; /* when the oldest waiting item came; 0 = nothing waits */
     int64_t retry_ms; /* after a failed write; 0 = none */
@@ -142,9 +148,20 @@ static bool grow_column(struct column *column)
     return true;
 }
 
+/* Columns are searched one by one, so that too many of them are got rid of before more come. */
+static void bound_columns(struct batcher *batcher)
+{
+    struct err err = ERR_INIT;
+    if (batcher->column_count < NAMES_PER_BATCH || batcher->retry_ms > loop_now_ms())
+        return;
+    enum status status = batcher_flush(batcher, false, &err);
+    (void)status; /* what could not be written waits and is tried again */
+}
+
 void batcher_add_metric(struct batcher *batcher, const char *name, int64_t step, double value,
                         int64_t time_us)
 {
+    bound_columns(batcher);
     struct column *column = find_column(batcher, name);
     if (column == NULL || !grow_column(column))
         abort(); /* metrics are never silently dropped */
@@ -163,13 +180,13 @@ static int64_t count_lines(const char *bytes, size_t length)
     return lines;
 }
 
-/* Appends to the last part when it is of the same stream. */
+/* Appends to the last part when it is of the same stream and has room. */
 static void add_part(struct batcher *batcher, bool is_error, const char *bytes, size_t length)
 {
     if (length == 0)
         return;
     struct part *last = batcher->part_count > 0 ? &batcher->parts[batcher->part_count - 1] : NULL;
-    if (last == NULL || last->is_error != is_error) {
+    if (last == NULL || last->is_error != is_error || last->text.length >= OUTPUT_PER_BATCH) {
         void *parts = batcher->parts;
         if (!grow(&parts, batcher->part_count, &batcher->part_capacity, sizeof(struct part)))
             return;
@@ -181,6 +198,12 @@ static void add_part(struct batcher *batcher, bool is_error, const char *bytes, 
     buffer_append(&last->text, bytes, length);
 }
 
+static void count_dropped(struct batcher *batcher, int64_t lines)
+{
+    batcher->dropped_lines += lines;
+    batcher->dropped_total += lines;
+}
+
 void batcher_add_output(struct batcher *batcher, bool is_error, const char *bytes, size_t length)
 {
     if (length == 0)
@@ -189,11 +212,13 @@ void batcher_add_output(struct batcher *batcher, bool is_error, const char *byte
     bool no_room = batcher->output_bytes > 4 * OUTPUT_PER_BATCH ||
                    spool_bytes(batcher->spool) + (int64_t)batcher->output_bytes > batcher->limit_bytes;
     if (no_room) {
-        int64_t lines = count_lines(bytes, length);
-        batcher->dropped_lines += lines;
-        batcher->dropped_total += lines;
+        count_dropped(batcher, count_lines(bytes, length));
+        batcher->dropping_line[is_error] = bytes[length - 1] != '\n';
         return;
     }
+    if (batcher->dropping_line[is_error])
+        count_dropped(batcher, 1);
+    batcher->dropping_line[is_error] = false;
     struct buffer *tail = &batcher->tails[is_error];
     const char *newline = memrchr(bytes, '\n', length);
     size_t whole = newline != NULL ? (size_t)(newline - bytes) + 1 : 0;
@@ -226,13 +251,15 @@ int64_t batcher_due_ms(const struct batcher *batcher)
     return left_ms > 0 ? left_ms : 0;
 }
 
-/* The batch as protobuf's structs; they point into the batcher but for the arrays of pointers. */
+/* The batch as protobuf's structs; they point into the batcher but for the arrays of pointers. It holds the
+ * first columns and parts of what waits, as many as one message may carry. */
 struct draft {
     Besom__V1__TrackBatch batch;
     Besom__V1__Series *series;
     Besom__V1__Series **series_list;
     Besom__V1__LogPart *logs;
     Besom__V1__LogPart **logs_list;
+    size_t columns_end;
 };
 
 static void draft_free(struct draft *draft)
@@ -245,10 +272,14 @@ static void draft_free(struct draft *draft)
 
 static void draft_series(const struct batcher *batcher, struct draft *draft)
 {
-    for (size_t i = 0; i < batcher->column_count; i++) {
-        const struct column *column = &batcher->columns[i];
+    size_t bytes = 0;
+    for (; draft->columns_end < batcher->column_count; draft->columns_end++) {
+        const struct column *column = &batcher->columns[draft->columns_end];
         if (column->count == 0)
             continue;
+        bytes += SERIES_HEAD_BYTES + strlen(column->name) + column->count * POINT_BYTES;
+        if (draft->batch.n_series > 0 && bytes > SERIES_BYTES_PER_BATCH)
+            return;
         Besom__V1__Series *series = &draft->series[draft->batch.n_series];
         besom__v1__series__init(series);
         series->name = column->name;
@@ -262,15 +293,17 @@ static void draft_series(const struct batcher *batcher, struct draft *draft)
 
 static void draft_logs(const struct batcher *batcher, struct draft *draft)
 {
-    int64_t offset = batcher->output_offset;
+    size_t bytes = 0;
     for (size_t i = 0; i < batcher->part_count; i++) {
         const struct part *part = &batcher->parts[i];
+        if (i > 0 && bytes + part->text.length > OUTPUT_BYTES_PER_BATCH)
+            return;
         Besom__V1__LogPart *log = &draft->logs[i];
         besom__v1__log_part__init(log);
         log->stderr = part->is_error;
-        log->offset = offset;
+        log->offset = batcher->output_offset + (int64_t)bytes;
         log->text = (ProtobufCBinaryData){.len = part->text.length, .data = (uint8_t *)part->text.data};
-        offset += (int64_t)part->text.length;
+        bytes += part->text.length;
         draft->logs_list[draft->batch.n_logs++] = log;
     }
 }
@@ -295,25 +328,42 @@ static bool draft_make(const struct batcher *batcher, struct draft *draft)
     return true;
 }
 
-/* After the batch is in the spool. Columns keep their memory unless there are absurdly many. */
-static void forget_waiting(struct batcher *batcher)
+/* What the draft held is in the spool. */
+static void forget_written(struct batcher *batcher, const struct draft *draft)
 {
-    for (size_t i = 0; i < batcher->column_count; i++)
+    for (size_t i = 0; i < draft->columns_end; i++) {
+        batcher->points -= batcher->columns[i].count;
         batcher->columns[i].count = 0;
-    if (batcher->column_count > NAMES_PER_BATCH) {
+    }
+    size_t parts = draft->batch.n_logs;
+    for (size_t i = 0; i < parts; i++) {
+        batcher->output_offset += (int64_t)batcher->parts[i].text.length;
+        buffer_free(&batcher->parts[i].text);
+    }
+    batcher->part_count -= parts;
+    if (parts > 0)
+        memmove(batcher->parts, batcher->parts + parts, batcher->part_count * sizeof *batcher->parts);
+    batcher->dropped_lines = 0;
+    batcher->preempting = false;
+    batcher->sequence++;
+}
+
+static bool something_waits(const struct batcher *batcher)
+{
+    return batcher->points > 0 || batcher->part_count > 0 || batcher->dropped_lines > 0 ||
+           batcher->preempting;
+}
+
+/* Everything is in the spool but incomplete lines. Columns keep their memory unless there are absurdly many.
+ */
+static void start_afresh(struct batcher *batcher)
+{
+    if (batcher->column_count >= NAMES_PER_BATCH) {
         for (size_t i = 0; i < batcher->column_count; i++)
             column_free(&batcher->columns[i]);
         batcher->column_count = 0;
     }
     batcher->column_hint = 0;
-    batcher->points = 0;
-    for (size_t i = 0; i < batcher->part_count; i++) {
-        batcher->output_offset += (int64_t)batcher->parts[i].text.length;
-        buffer_free(&batcher->parts[i].text);
-    }
-    batcher->part_count = 0;
-    batcher->dropped_lines = 0;
-    batcher->preempting = false;
     batcher->output_bytes = batcher->tails[0].length + batcher->tails[1].length;
     batcher->first_ms = batcher->output_bytes > 0 ? loop_now_ms() : 0;
     batcher->retry_ms = 0;
@@ -330,9 +380,13 @@ static void release_tails(struct batcher *batcher, bool final)
         add_part(batcher, stream == 1, buffer_text(tail), tail->length);
         buffer_clear(tail);
     }
+    for (int stream = 0; final && stream < 2; stream++) {
+        count_dropped(batcher, batcher->dropping_line[stream]);
+        batcher->dropping_line[stream] = false;
+    }
 }
 
-static enum status write_batch(struct batcher *batcher, const struct draft *draft, struct err *err)
+static enum status write_draft(struct batcher *batcher, const struct draft *draft, struct err *err)
 {
     size_t length = besom__v1__track_batch__get_packed_size(&draft->batch);
     uint8_t *packed = malloc(length + 1);
@@ -341,30 +395,30 @@ static enum status write_batch(struct batcher *batcher, const struct draft *draf
     besom__v1__track_batch__pack(&draft->batch, packed);
     enum status status = spool_append(batcher->spool, draft->batch.sequence, packed, length, err);
     free(packed);
+    if (status == STATUS_OK)
+        forget_written(batcher, draft);
     return status;
+}
+
+static enum status write_batch(struct batcher *batcher, struct err *err)
+{
+    struct draft draft CLEANUP(draft_free);
+    if (!draft_make(batcher, &draft))
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    return write_draft(batcher, &draft, err);
 }
 
 enum status batcher_flush(struct batcher *batcher, bool final, struct err *err)
 {
     release_tails(batcher, final);
-    if (batcher->points == 0 && batcher->part_count == 0 && batcher->dropped_lines == 0 &&
-        !batcher->preempting) {
-        batcher->first_ms = 0;
-        return STATUS_OK;
-    }
-    struct draft draft;
-    enum status status = STATUS_OK;
-    if (!draft_make(batcher, &draft))
-        status = err_set(err, STATUS_NO_MEMORY, "out of memory");
-    else
-        status = write_batch(batcher, &draft, err);
-    draft_free(&draft);
-    if (status != STATUS_OK) {
-        batcher->retry_ms = loop_now_ms() + 1000;
+    while (something_waits(batcher)) {
+        enum status status = write_batch(batcher, err);
+        if (status == STATUS_OK)
+            continue;
+        batcher->retry_ms = loop_now_ms() + RETRY_MS;
         return status;
     }
-    batcher->sequence++;
-    forget_waiting(batcher);
+    start_afresh(batcher);
     return STATUS_OK;
 }
 
