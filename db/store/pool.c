@@ -118,10 +118,12 @@ void pool_release(struct pool *pool, struct connection *connection)
 
 void pool_discard(struct pool *pool, struct connection *connection)
 {
+    bool was_open = connection->pg != NULL;
     connection_close(connection);
     pthread_mutex_lock(&pool->lock);
-    /* One loss of many at once (a restart) counts once. */
-    if (connection->generation == pool->generation)
+    /* One loss of many at once (a restart) counts once. A session that was refused says nothing of the
+     * others. */
+    if (was_open && connection->generation == pool->generation)
         pool->generation++;
     pthread_mutex_unlock(&pool->lock);
     pool_release(pool, connection);

@@ -26,6 +26,10 @@ static const struct {
     {"42P05", {FAILURE_STALE, STATUS_UNAVAILABLE}}, /* prepared statement is there already: likewise */
     {"0A000", {FAILURE_STALE, STATUS_UNAVAILABLE}}, /* cached plan must not change result type */
     {"53", {FAILURE_REFUSED, STATUS_UNAVAILABLE}},  /* disk full, out of memory */
+    {"58", {FAILURE_REFUSED, STATUS_UNAVAILABLE}},  /* I/O error, missing file */
+    {"XX",
+     {FAILURE_REFUSED,
+      STATUS_UNAVAILABLE}}, /* the server's own mistake: nothing says that the input is bad */
     {"28", {FAILURE_REFUSED, STATUS_UNAUTHENTICATED}}, /* password, pg_hba */
     {"3D000", {FAILURE_REFUSED, STATUS_NOT_FOUND}},    /* no such database */
     {"3F000", {FAILURE_REFUSED, STATUS_PRECONDITION}}, /* no such schema: not migrated */

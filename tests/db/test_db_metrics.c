@@ -119,6 +119,28 @@ static void logs_are_read_from_a_byte_and_trimmed(void **state)
     session_close(session);
 }
 
+static void the_first_output_at_an_offset_stands(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    started_sweep(database, session);
+    struct store_log_row rows[2], *read;
+    size_t count;
+    for (int i = 0; i < 2; i++)
+        rows[i] = (struct store_log_row){.sweep_id = SWEEP,
+                                         .run_id = "run00000",
+                                         .attempt = 1,
+                                         .first_byte = 0,
+                                         .text = i == 0 ? "first" : "later",
+                                         .length = 5};
+    assert_ok(store_append_logs(session_tx(session), rows, 2, &test_err));
+    assert_ok(store_append_logs(session_tx(session), rows + 1, 1, &test_err));
+    assert_ok(store_read_logs(session_tx(session), SWEEP, "run00000", 1, 0, 10, &read, &count, &test_err));
+    assert_int_equal(count, 1);
+    assert_memory_equal(read[0].text, "first", 5);
+    session_close(session);
+}
+
 static void the_inbox_is_taken_in_order(void **state)
 {
     struct database *database = *state;
@@ -341,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(summaries_merge),
         CASE(logs_are_read_from_a_byte_and_trimmed),
+        CASE(the_first_output_at_an_offset_stands),
         CASE(the_inbox_is_taken_in_order),
         CASE(chunks_are_replaced_and_read_in_pages),
         CASE(readers_never_see_half_a_compaction),

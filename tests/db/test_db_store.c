@@ -13,7 +13,8 @@
 static struct store *open_store(struct database *database, struct store_options options)
 {
     struct store *store;
-    options.url = database->url;
+    if (options.url == NULL)
+        options.url = database->url;
     assert_ok(store_open(&options, &store, &test_err));
     return store;
 }
@@ -119,6 +120,34 @@ static void waiters_are_served_within_the_pool(void **state)
                 2);
     assert_int_equal(store_stats(other.store).transactions, CROWD);
     store_close(other.store);
+}
+
+static void a_refused_session_leaves_the_others(void **state)
+{
+    struct database *database = *state;
+    struct database few = *database;
+    sem_t started, go;
+    struct step holder = {.database = &few, .started = &started, .go = &go}, next = {0};
+    struct arena arena = arena_make(0);
+    pthread_t thread;
+    char url[sizeof database->url + 16];
+    static const char session[] = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE usename = 'few'";
+    sem_init(&started, 0, 0);
+    sem_init(&go, 0, 0);
+    database_execute(database->url, "CREATE ROLE few LOGIN CONNECTION LIMIT 1");
+    snprintf(url, sizeof url, "%s user=few", database->url);
+    few.store = open_store(database, (struct store_options){.url = url, .pool_size = 2, .retry_ms = 50});
+    pthread_create(&thread, NULL, hold, &holder);
+    sem_wait(&started);
+    int64_t pid = database_number(database->url, session);
+    assert_status(STATUS_UNAVAILABLE, store_transaction(few.store, &arena, look, &next, &test_err));
+    sem_post(&go);
+    pthread_join(thread, NULL);
+    assert_ok(store_transaction(few.store, &arena, look, &next, &test_err));
+    assert_int_equal(database_number(database->url, session), pid);
+    arena_free(&arena);
+    store_close(few.store);
+    database_execute(database->url, "DROP ROLE few");
 }
 
 static void a_killed_session_is_replaced_at_once(void **state)
@@ -401,6 +430,7 @@ int main(void)
         cmocka_unit_test(codes_mean_what_they_say),
         CASE(a_full_pool_refuses_after_the_wait),
         CASE(waiters_are_served_within_the_pool),
+        CASE(a_refused_session_leaves_the_others),
         CASE(a_killed_session_is_replaced_at_once),
         CASE(a_transaction_is_run_again_when_its_session_dies),
         CASE(a_restart_is_survived),
