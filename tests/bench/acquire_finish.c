@@ -19,6 +19,7 @@
 #include "db/store/sweeps.h"
 #include "tests/bench/acquire_finish.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/calls.h"
 #include "tests/bench/database.h"
 
 #define AGENTS 64
@@ -35,7 +36,7 @@ static const char sweep_file[] = "method: random\nprogram: x\nmetric: {name: los
 struct agent {
     besom_client *client;
     const char *sweep_id;
-    char agent_id[BENCH_AGENT_ID_SIZE], run_id[ID_SIZE];
+    char agent_id[CALLS_AGENT_ID_SIZE], run_id[ID_SIZE];
     int64_t counter;
     int32_t attempt;
 };
@@ -151,15 +152,15 @@ static double served_cycles(int sweeps, int64_t ms)
 {
     static char sweep_ids[SWEEPS_MAX][ID_SIZE];
     for (int i = 0; i < sweeps; i++)
-        bench_create_sweep(agents[0].client, sweep_file, sweep_ids[i]);
+        calls_create_sweep(agents[0].client, sweep_file, sweep_ids[i]);
     for (int i = 0; i < AGENTS; i++) {
         agents[i].sweep_id = sweep_ids[i % sweeps];
         agents[i].counter = 0;
-        bench_register_agent(agents[i].client, agents[i].sweep_id, i, agents[i].agent_id);
+        calls_register_agent(agents[i].client, agents[i].sweep_id, i, agents[i].agent_id);
     }
     double rate = count_cycles(ms);
     for (int i = 0; i < sweeps; i++)
-        bench_cancel_sweep(agents[0].client, sweep_ids[i]);
+        calls_cancel_sweep(agents[0].client, sweep_ids[i]);
     return rate;
 }
 
@@ -177,11 +178,11 @@ static char *make_spec(struct store *store)
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct err err = ERR_INIT;
     char sweep_id[ID_SIZE];
-    bench_create_sweep(agents[0].client, sweep_file, sweep_id);
+    calls_create_sweep(agents[0].client, sweep_file, sweep_id);
     const char *sweep_then_spec[2] = {sweep_id, NULL};
     if (store_read(store, &arena, read_spec, (void *)sweep_then_spec, &err) != STATUS_OK)
         bench_fail("database", err.text);
-    bench_cancel_sweep(agents[0].client, sweep_id);
+    calls_cancel_sweep(agents[0].client, sweep_id);
     return strdup(sweep_then_spec[1]);
 }
 
@@ -222,7 +223,7 @@ int main(int argc, char *argv[])
     if (store_open(&options, &store, &err) != STATUS_OK)
         bench_fail("database", err.text);
     for (int i = 0; i < AGENTS; i++)
-        agents[i].client = bench_connect();
+        agents[i].client = calls_connect();
     (void)printf("%d agents, %d connections, %d sweep%s\n", AGENTS, connections, sweeps,
                  sweeps > 1 ? "s" : "");
     double ratio = compare(store, watcher, connections, sweeps, ms, rounds);

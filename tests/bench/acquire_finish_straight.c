@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "db/store/runs.h"
 #include "db/store/sweeps.h"
 #include "tests/bench/acquire_finish.h"
 #include "tests/bench/bench.h"
 
+#define AGENT_ID_SIZE 17
 #define LEASE_MS 60000
 #define RUNS_PER_INSERT 1000
 #define RUNS_PER_SECOND 8000 /* prepared; more than the database hands out */
@@ -26,7 +28,7 @@ struct worker {
     pthread_t thread;
     struct store *store;
     const char *sweep_id;
-    char agent_id[BENCH_AGENT_ID_SIZE];
+    char agent_id[AGENT_ID_SIZE];
     atomic_bool *running;
     struct store_claim_key key;
     struct store_claim claim;
@@ -43,15 +45,15 @@ static void transact(struct store *store, struct arena *arena, store_work *work,
 
 /* ---- sweeps with full queues ---- */
 
-static void name_agent(int number, char out[BENCH_AGENT_ID_SIZE])
+static void name_agent(int number, char out[AGENT_ID_SIZE])
 {
-    (void)snprintf(out, BENCH_AGENT_ID_SIZE, "direct%010u", (unsigned)number);
+    (void)snprintf(out, AGENT_ID_SIZE, "direct%010u", (unsigned)number);
 }
 
 static enum status add_agents(struct store_tx *tx, const struct filling *filling, struct err *err)
 {
     for (int i = 0; i < filling->agents; i++) {
-        char agent_id[BENCH_AGENT_ID_SIZE];
+        char agent_id[AGENT_ID_SIZE];
         name_agent(i, agent_id);
         const struct store_agent agent = {.sweep_id = filling->sweep_id,
                                           .agent_id = agent_id,

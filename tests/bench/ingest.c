@@ -7,8 +7,9 @@
  *     bench_ingest [SECONDS [ROUNDS [AGENTS]]]
  *
  * Sides alternate; the medians' ratio counts. Agents send as besom-agent does when its run logs faster than
- * is stored: batches of 100 points without a pause, but at most 64 without acknowledgement. Packing of stored batches goes on meanwhile.
- * At the end of a round the database holds exactly the acknowledged points, or the benchmark fails.
+ * is stored: batches of 100 points without a pause, but at most 64 without acknowledgement. Packing of stored
+ * batches goes on meanwhile. At the end of a round the database holds exactly the acknowledged points, or the
+ * benchmark fails.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #include "base/clock.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/calls.h"
 #include "tests/bench/database.h"
 #include "tests/bench/ingest.h"
 
@@ -35,7 +37,7 @@ struct agent {
     besom_client *client;
     besom_stream *stream;
     const char *sweep_id;
-    char agent_id[BENCH_AGENT_ID_SIZE], run_id[ID_SIZE];
+    char agent_id[CALLS_AGENT_ID_SIZE], run_id[ID_SIZE];
     int number;
     int32_t attempt;
     bool full; /* the stream takes nothing now; callbacks only, as all below but the counts */
@@ -259,10 +261,10 @@ static void check_stored(PGconn *watcher, const char *sweep_id, struct agent *ag
 static double served_points(PGconn *watcher, struct agent *agents, int count, int64_t ms)
 {
     char sweep_id[ID_SIZE];
-    bench_create_sweep(agents[0].client, sweep_file, sweep_id);
+    calls_create_sweep(agents[0].client, sweep_file, sweep_id);
     for (int i = 0; i < count; i++) {
         agents[i] = (struct agent){.client = agents[i].client, .sweep_id = sweep_id, .number = i};
-        bench_register_agent(agents[i].client, sweep_id, i, agents[i].agent_id);
+        calls_register_agent(agents[i].client, sweep_id, i, agents[i].agent_id);
         acquire(&agents[i]);
     }
     database_run(watcher, "CHECKPOINT");
@@ -272,8 +274,8 @@ static double served_points(PGconn *watcher, struct agent *agents, int count, in
         close_stream(&agents[i]);
         finish(&agents[i]);
     }
-    bench_cancel_sweep(agents[0].client, sweep_id);
-    bench_delete_sweep(agents[0].client, sweep_id);
+    calls_cancel_sweep(agents[0].client, sweep_id);
+    calls_delete_sweep(agents[0].client, sweep_id);
     return rate;
 }
 
@@ -290,7 +292,7 @@ int main(int argc, char *argv[])
         bench_fail("memory", "out of it");
     database_check_durable(watcher);
     for (int i = 0; i < count; i++)
-        agents[i].client = bench_connect();
+        agents[i].client = calls_connect();
     for (int i = 0; i < rounds; i++) {
         copied[i] = copy_points(CONNECTIONS, count, ms);
         served[i] = served_points(watcher, agents, count, ms);

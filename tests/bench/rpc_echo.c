@@ -4,7 +4,7 @@
  * messages, no checks) and of lib/rpc (unpacked, checked, authorised, packed), both with one completion queue
  * and two workers, client and server in this process. Rounds alternate; the medians' ratio is what counts.
  *
- *     bench_rpc_echo [seconds per round [rounds]]
+ *     bench_rpc_echo [SECONDS [ROUNDS]]
  */
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -17,10 +17,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "rpc/runtime.h"
+#include "tests/bench/bench.h"
 #include "tests/unit/rpc_echo.h"
 
 #define METHOD "/besom.test.v1.Echo/Unary"
-#define ROUNDS_MAX 32
+#define GOAL 0.8
 #define ARMED 8
 #define WORKERS 2
 
@@ -275,34 +276,25 @@ static enum status check_token(void *context, const char *token, const char *pee
     return STATUS_OK;
 }
 
-static int compare(const void *left, const void *right)
+static int compare_at(unsigned flying, int64_t ms, int rounds, grpc_channel *channel, void *method,
+                      struct rpc_channel *ours)
 {
-    const double *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, compare);
-    return values[count / 2];
-}
-
-static void compare_at(unsigned flying, int64_t ms, int rounds, grpc_channel *channel, void *method,
-                       struct rpc_channel *ours)
-{
-    double theirs_qps[ROUNDS_MAX], ours_qps[ROUNDS_MAX];
+    double theirs_qps[BENCH_ROUNDS_MAX], ours_qps[BENCH_ROUNDS_MAX];
     bare_measure(channel, method, flying, 200);
     rpc_measure(ours, flying, 200);
     for (int i = 0; i < rounds; i++) {
         theirs_qps[i] = bare_measure(channel, method, flying, ms);
         ours_qps[i] = rpc_measure(ours, flying, ms);
     }
-    double theirs = median(theirs_qps, rounds), mine = median(ours_qps, rounds);
-    printf("in flight %2u: bare core %6.0f/s  lib/rpc %6.0f/s  ratio %.2f\n", flying, theirs, mine,
-           mine / theirs);
+    double theirs = bench_median(theirs_qps, rounds), mine = bench_median(ours_qps, rounds);
+    printf("%u in flight: %.0f calls/s through lib/rpc, %.0f through the bare core\n", flying, mine, theirs);
+    static char name[32];
+    snprintf(name, sizeof name, "rpc_echo/%u", flying);
+    bench_begin(name);
+    return bench_at_least(mine / theirs, "of the limit", GOAL);
 }
 
-static void compare_all(int64_t ms, int rounds, int port)
+static int compare_all(int64_t ms, int rounds, int port)
 {
     char address[32];
     struct err err = ERR_INIT;
@@ -317,16 +309,19 @@ static void compare_all(int64_t ms, int rounds, int port)
     grpc_channel_credentials_release(plain);
     void *method = grpc_channel_register_call(channel, METHOD, NULL, NULL);
     static const unsigned loads[] = {1, 8, 64};
+    int code = 0;
     for (size_t i = 0; i < ARRAY_LEN(loads); i++)
-        compare_at(loads[i], ms, rounds, channel, method, ours);
+        code |= compare_at(loads[i], ms, rounds, channel, method, ours);
     grpc_channel_destroy(channel);
     rpc_channel_free(ours);
+    return code;
 }
 
 int main(int argc, char **argv)
 {
-    double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
-    long rounds = argc > 2 ? strtol(argv[2], NULL, 10) : 5;
+    bench_begin("rpc_echo");
+    int64_t ms = (int64_t)(1000 * bench_argument(argc, argv, 1, 1, 0.01, 600));
+    int rounds = (int)bench_argument(argc, argv, 2, 5, 1, BENCH_ROUNDS_MAX);
     static const char *const addresses[] = {"127.0.0.1:0"};
     struct rpc_server_options options = {
         .addresses = addresses, .address_count = 1, .workers = WORKERS, .check = check_token};
@@ -342,11 +337,10 @@ int main(int argc, char **argv)
     echo_serve(&echo, server);
     if (rpc_server_start(server, &err) != STATUS_OK)
         return 1;
-    compare_all((int64_t)(seconds * 1000), rounds < 1 || rounds > ROUNDS_MAX ? 5 : (int)rounds,
-                rpc_server_port(server, 0));
+    int code = compare_all(ms, rounds, rpc_server_port(server, 0));
     rpc_server_shutdown(server, 1000);
     rpc_server_free(server);
     bare_stop();
     echo_destroy(&echo);
-    return 0;
+    return code;
 }

@@ -23,7 +23,7 @@ MEMORY_GOAL_MB = 80.0
 
 def besom(environment, *arguments):
     subprocess.run([os.path.join(BIN, "besom"), *arguments], env=environment, check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL)
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def timed_up(environment):
@@ -73,14 +73,19 @@ def main():
     finally:
         besom(environment, "down", "--purge")
         shutil.rmtree(base, ignore_errors=True)
-    total = sum(memory.values())
-    print(f"besom up from nothing      {first:6.2f} s")
-    print(f"besom up warm, median      {statistics.median(warm):6.2f} s   goal {UP_GOAL_S:.0f} s   "
-          f"ratio {statistics.median(warm) / UP_GOAL_S:.2f}")
+    assert memory, "no process of the stack was found"
+    total, warm_s = sum(memory.values()), statistics.median(warm)
+    print(f"besom up from nothing: {first:.2f} s; warm: {', '.join(f'{seconds:.2f}' for seconds in warm)} s")
     for name, megabytes in sorted(memory.items()):
-        print(f"  resident {name:32} {megabytes:6.1f} MB")
-    print(f"idle stack, PostgreSQL apart {total:5.1f} MB  goal {MEMORY_GOAL_MB:.0f} MB  ratio {total / MEMORY_GOAL_MB:.2f}")
-    return 0 if memory else 1
+        print(f"{name}: {megabytes:.1f} MB resident")
+    started = tell("stack/up", warm_s, "s", UP_GOAL_S)
+    return started | tell("stack/memory", total, "MB", MEMORY_GOAL_MB)
+
+
+def tell(name, value, unit, goal):
+    met = value <= goal
+    print(f"{name} {value:.2f} {unit} (goal at most {goal:.2f}) {'ok' if met else 'missed'}")
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
