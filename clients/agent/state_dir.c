@@ -17,6 +17,8 @@
 #include "base/random.h"
 
 #define AGENTS_MAX 4096
+#define OPEN_TRIES 20
+#define GONE ".gone-"
 
 static enum status join(char out[PATH_MAX], struct err *err, const char *folder, const char *name)
 {
@@ -61,6 +63,8 @@ static bool try_folder(const char *parent, int number, bool make, struct state_d
     if (make ? mkdir(out->path, 0700) != 0 : access(out->path, F_OK) != 0)
         return false;
     out->lock_fd = lock_folder(out->path);
+    if (out->lock_fd < 0 && make)
+        rmdir(out->path); /* stays when somebody else was faster */
     return out->lock_fd >= 0;
 }
 
@@ -97,6 +101,16 @@ static enum status load_agent_id(struct state_dir *dir, struct err *err)
     return file_write_atomic(path, dir->agent_id, AGENT_ID_LENGTH, 0600, err);
 }
 
+static enum status open_below(const char *parent, struct state_dir *out, struct err *err)
+{
+    char absolute[PATH_MAX];
+    TRY(file_make_dirs(parent, 0700, err));
+    if (realpath(parent, absolute) == NULL)
+        return err_set_errno(err, STATUS_IO, errno, "cannot use %s", parent);
+    TRY(take_folder(absolute, out, err));
+    return load_agent_id(out, err);
+}
+
 enum status state_dir_open(const char *root, const char *host, const char *sweep_id, struct state_dir *out,
                            struct err *err)
 {
@@ -108,12 +122,13 @@ enum status state_dir_open(const char *root, const char *host, const char *sweep
         TRY(default_root(base, err));
     TRY(join(host_folder, err, base, host));
     TRY(join(parent, err, host_folder, sweep_id));
-    TRY(file_make_dirs(parent, 0700, err));
-    char absolute[PATH_MAX];
-    if (realpath(parent, absolute) == NULL)
-        return err_set_errno(err, STATUS_IO, errno, "cannot use %s", parent);
-    TRY(take_folder(absolute, out, err));
-    return load_agent_id(out, err);
+    /* Another agent that ends deletes empty parents, maybe between two steps of this one. */
+    enum status status = STATUS_IO;
+    for (int i = 0; i < OPEN_TRIES && status != STATUS_OK; i++)
+        status = open_below(parent, out, err);
+    if (status != STATUS_OK)
+        file_close(&out->lock_fd);
+    return status;
 }
 
 static enum status counter_path(const struct state_dir *dir, int slot, char out[PATH_MAX], struct err *err)
@@ -173,15 +188,52 @@ static void count_attempt(void *context, const char *path)
     ++*(int *)context;
 }
 
-static void remove_files(const struct state_dir *dir)
+static void remove_folder(const char *path)
 {
-    DIR *listing = opendir(dir->path);
+    DIR *listing = opendir(path);
     if (listing == NULL)
         return;
     for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing))
         if (entry->d_name[0] != '.')
             unlinkat(dirfd(listing), entry->d_name, 0);
     closedir(listing);
+    rmdir(path);
+}
+
+/* Those of others too, whose deletion was cut off. */
+static void remove_gone(const char *parent)
+{
+    DIR *listing = opendir(parent);
+    if (listing == NULL)
+        return;
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
+        char path[PATH_MAX];
+        if (strncmp(entry->d_name, GONE, strlen(GONE)) == 0 &&
+            join(path, NULL, parent, entry->d_name) == STATUS_OK)
+            remove_folder(path);
+    }
+    closedir(listing);
+}
+
+/* Out of the way in one step: who takes the name from now on makes a folder of its own. */
+static void give_up_folder(struct state_dir *dir)
+{
+    char parent[PATH_MAX], name[64], gone[PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", dir->path);
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL)
+        return;
+    *slash = '\0';
+    snprintf(name, sizeof name, GONE "%s", dir->agent_id);
+    if (join(gone, NULL, parent, name) != STATUS_OK || rename(dir->path, gone) != 0)
+        return;
+    remove_gone(parent);
+    for (int level = 0; level < 2 && rmdir(parent) == 0; level++) {
+        slash = strrchr(parent, '/'); /* refused while other agents or sweeps are in there */
+        if (slash == NULL)
+            return;
+        *slash = '\0';
+    }
 }
 
 void state_dir_close(struct state_dir *dir)
@@ -190,15 +242,7 @@ void state_dir_close(struct state_dir *dir)
     if (dir->lock_fd < 0)
         return;
     state_dir_each_attempt(dir, count_attempt, &attempts);
-    if (attempts == 0) {
-        remove_files(dir);
-        rmdir(dir->path);
-        char *slash = strrchr(dir->path, '/');
-        for (int level = 0; level < 2 && slash != NULL; level++) {
-            *slash = '\0';
-            rmdir(dir->path); /* refused while other agents or sweeps are in there */
-            slash = strrchr(dir->path, '/');
-        }
-    }
+    if (attempts == 0)
+        give_up_folder(dir);
     file_close(&dir->lock_fd);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -79,6 +80,47 @@ static void counters_are_kept(void **state)
     assert_int_equal(state_dir_counter(&dir, 3, &counter, &err), STATUS_OK);
     assert_int_equal(counter, 41);
     state_dir_close(&dir);
+}
+
+#define CONTENDERS 4
+#define ROUNDS 400
+
+/* Opens, marks and leaves the folder again and again. Returns how often somebody else was in it as well. */
+static int contend(void)
+{
+    int collisions = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct state_dir dir;
+        struct err err = ERR_INIT;
+        char mark[PATH_MAX + 32], id[PATH_MAX + 32];
+        if (state_dir_open(root, "host", "sweep001", &dir, &err) != STATUS_OK)
+            return 100;
+        snprintf(mark, sizeof mark, "%s/mark", dir.path);
+        snprintf(id, sizeof id, "%s/agent_id", dir.path);
+        collisions += mkdir(mark, 0700) != 0;
+        collisions += access(id, F_OK) != 0;
+        collisions += rmdir(mark) != 0;
+        state_dir_close(&dir);
+    }
+    return collisions;
+}
+
+/* One agent ends while another starts: never are two in one folder. */
+static void a_folder_has_one_holder(void **state)
+{
+    (void)state;
+    pid_t contenders[CONTENDERS];
+    int status = 0;
+    for (int i = 0; i < CONTENDERS; i++) {
+        contenders[i] = fork();
+        assert_true(contenders[i] >= 0);
+        if (contenders[i] == 0)
+            _exit(contend() > 0);
+    }
+    for (int i = 0; i < CONTENDERS; i++) {
+        assert_int_equal(waitpid(contenders[i], &status, 0), contenders[i]);
+        assert_int_equal(status, 0);
+    }
 }
 
 static struct attempt_spec sample_spec(void)
@@ -187,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(identity_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_has_one_holder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(attempts_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ends_are_kept, set_up, tear_down),
     };
