@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/controller/ingest.h"
 
+#include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ struct ingest {
     struct controller *controller;
     struct group *batches;  /* owned */
     struct group *renewals; /* owned */
+    atomic_size_t waiting;  /* bytes of batches that are not answered yet */
 };
 
 struct renewal {
@@ -29,6 +32,7 @@ struct renewal {
 
 static void item_free(struct ingest_item *item)
 {
+    atomic_fetch_sub(&item->track->controller->ingest->waiting, item->bytes);
     track_unref(item->track);
     arena_free(&item->arena);
     free(item);
@@ -41,19 +45,18 @@ static uint64_t lane_of(const struct track *track)
 
 /* ---- answers ---- */
 
-/* A batch that the database will never take counts as an empty one. */
-static bool refuse_later(struct controller *controller, struct ingest_item *item, const struct err *err)
+/* A batch that the database will never take counts as an empty one, at once: the next ones follow its number.
+ */
+static enum status store_empty(struct controller *controller, struct ingest_item *item, struct err *err)
 {
-    if (item->refusal != NULL || status_info(err->code)->retry)
-        return false;
+    struct group_item *base = &item->base;
     log_warn(CONTROLLER_LOG, "batch_refused", LOG_TEXT("sweep", item->track->sweep_id),
              LOG_TEXT("run", item->track->run_id), LOG_INT("sequence", item->batch.sequence), LOG_ERR(err));
     item->refusal = arena_strdup(&item->arena, err->text);
     if (item->refusal == NULL)
         item->refusal = "it cannot be stored";
     item->batch = batch_empty(item->batch.sequence);
-    group_submit(controller->ingest->batches, lane_of(item->track), &item->base);
-    return true;
+    return ingest_commit(controller, &base, 1, err);
 }
 
 static void answer_stored(struct controller *controller, struct ingest_item *item)
@@ -73,7 +76,11 @@ static void answer_stored(struct controller *controller, struct ingest_item *ite
         meter_add(controller->meter, track->sweep_id, item->batch.points, clock_monotonic_ms(&clock_system));
     if (item->reached_rung && controller->stops != NULL)
         stops_nudge(controller->stops, track->sweep_id);
-    if (item->stale && track->current) {
+    if (item->batch.sequence > item->last_sequence + 1) {
+        err_set(&err, STATUS_UNAVAILABLE, "a batch before %" PRId64 " is missing: open the attempt again",
+                item->batch.sequence);
+        track_fail(track, &err);
+    } else if (item->stale && track->current) {
         err_set(&err, STATUS_UNAVAILABLE, "attempt %d of run %s is no longer the current one: open it again",
                 track->attempt, track->run_id);
         track_fail(track, &err);
@@ -84,12 +91,14 @@ static void answer_batch(void *context, struct group_item *base, const struct er
 {
     struct controller *controller = context;
     struct ingest_item *item = (struct ingest_item *)(void *)base;
-    if (err->code == STATUS_OK)
+    struct err last = *err;
+    enum status status = err->code;
+    if (status != STATUS_OK && item->refusal == NULL && !status_info(status)->retry)
+        status = store_empty(controller, item, &last);
+    if (status == STATUS_OK)
         answer_stored(controller, item);
-    else if (refuse_later(controller, item, err))
-        return;
     else
-        track_fail(item->track, err);
+        track_fail(item->track, &last);
     track_answered(item->track);
     item_free(item);
 }
@@ -144,10 +153,21 @@ static enum status commit_renewals(void *context, struct group_item *const *item
     return status;
 }
 
+/* Returns what it was. */
+static bool set_renewing(struct track *track, bool renewing)
+{
+    pthread_mutex_lock(&track->lock);
+    bool was = track->renewing;
+    track->renewing = renewing;
+    pthread_mutex_unlock(&track->lock);
+    return was;
+}
+
 static void answer_renewal(void *context, struct group_item *base, const struct err *err)
 {
     struct renewal *renewal = (struct renewal *)(void *)base;
     (void)context;
+    set_renewing(renewal->track, false);
     if (err->code == STATUS_OK)
         track_ack_alive(renewal->track);
     else
@@ -158,9 +178,13 @@ static void answer_renewal(void *context, struct group_item *base, const struct 
 
 void ingest_renew(struct ingest *ingest, struct track *track)
 {
+    if (set_renewing(track, true))
+        return; /* the one under way serves both */
     struct renewal *renewal = calloc(1, sizeof *renewal);
-    if (renewal == NULL)
+    if (renewal == NULL) {
+        (void)set_renewing(track, false);
         return;
+    }
     renewal->track = track_ref(track);
     group_submit(ingest->renewals, 0, &renewal->base);
 }
@@ -176,6 +200,21 @@ static enum status fill_item(struct ingest_item *item, const Besom__V1__TrackBat
     return STATUS_OK;
 }
 
+/* False, and nothing counted, when too much waits already; one batch always has room. */
+static bool count_in(struct ingest *ingest, struct ingest_item *item)
+{
+    const struct batch *batch = &item->batch;
+    size_t bytes = sizeof *item + batch->payload_length + (size_t)batch->log_bytes +
+                   batch->value_count * sizeof *batch->values + batch->figure_count * sizeof *batch->figures;
+    size_t before = atomic_fetch_add(&ingest->waiting, bytes);
+    if (before > 0 && before + bytes > (size_t)ingest->controller->options->ingest_memory_bytes) {
+        atomic_fetch_sub(&ingest->waiting, bytes);
+        return false;
+    }
+    item->bytes = bytes;
+    return true;
+}
+
 enum status ingest_submit(struct ingest *ingest, struct track *track, const Besom__V1__TrackBatch *message,
                           struct err *err)
 {
@@ -185,6 +224,8 @@ enum status ingest_submit(struct ingest *ingest, struct track *track, const Beso
     item->track = track_ref(track);
     item->arena = arena_make(0);
     enum status status = fill_item(item, message, err);
+    if (status == STATUS_OK && !count_in(ingest, item))
+        status = err_set(err, STATUS_UNAVAILABLE, "too much waits to be stored (send it again later)");
     if (status != STATUS_OK) {
         item_free(item);
         return status;

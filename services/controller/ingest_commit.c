@@ -159,7 +159,8 @@ static void store_item(struct plan *plan, struct store_attempt *attempt, struct 
         advance(plan, attempt, item);
 }
 
-/* The verdicts: stored already, next in line, or after a gap (the agent sends again what is missing). */
+/* The verdicts: stored already, next in line, or after a gap (the stream ends, and the agent
+ * sends again what is missing). */
 static void judge_items(const struct commit *commit, struct plan *plan)
 {
     size_t at = 0;

@@ -16,6 +16,7 @@ struct ingest_item {
     struct track *track; /* a reference */
     struct arena arena;  /* owned; holds the batch */
     struct batch batch;
+    size_t bytes;        /* counted against what may wait */
     const char *refusal; /* in the arena; the batch was replaced by an empty one, NULL = it was not */
     /* the verdict */
     int64_t last_sequence;

@@ -37,6 +37,9 @@ static const struct config_key controller_keys[] = {
     KEY(ingest_workers, .name = "ingest-workers", .type = CONFIG_INT, .initial = "2",
         .environment = "BESOM_INGEST_WORKERS", .value_name = "N", .min = 1, .max = 64,
         .help = "Threads that commit batches of metrics"),
+    KEY(ingest_memory_bytes, .name = "ingest-memory", .type = CONFIG_SIZE, .initial = "256M",
+        .environment = "BESOM_INGEST_MEMORY", .value_name = "SIZE", .min = 1 << 20, .max = -1,
+        .help = "Most metrics and output that wait to be stored; beyond it agents keep them"),
 };
 
 const struct config_command controller_command = {

@@ -13,7 +13,8 @@ struct controller_options {
     struct service_options service;
     struct config_list token_files;
     const char *suggestion_address, *scheduler_address, *peer_ca_file;
-    int64_t lease_ms, renew_ms, lost_after_ms, claim_poll_ms, log_keep_bytes, ingest_workers;
+    int64_t lease_ms, renew_ms, lost_after_ms, claim_poll_ms, log_keep_bytes, ingest_workers,
+        ingest_memory_bytes;
 };
 
 /* `besom-controller [options]` */

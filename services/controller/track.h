@@ -37,6 +37,7 @@ struct track {
     int64_t sent_generation;    /* newest directive told on this stream */
     unsigned under_way;         /* batches not answered yet */
     bool half_closed;           /* the agent sends no more: end after the last answer */
+    bool renewing;              /* a sign of life is on its way to the database */
 };
 
 struct tracks;

@@ -60,6 +60,8 @@ static void fill_options(struct controller_options *options, const char *url)
     options->lost_after_ms = options->lost_after_ms != 0 ? options->lost_after_ms : 300000;
     options->claim_poll_ms = options->claim_poll_ms != 0 ? options->claim_poll_ms : 500;
     options->log_keep_bytes = 1 << 20;
+    options->ingest_memory_bytes =
+        options->ingest_memory_bytes != 0 ? options->ingest_memory_bytes : 64 << 20;
     options->ingest_workers = options->ingest_workers != 0 ? options->ingest_workers : 1;
 }
 
@@ -239,6 +241,24 @@ void line_send_value(struct line *line, int64_t sequence, double value)
     message.message_case = BESOM__V1__TRACK_RUN_REQUEST__MESSAGE_BATCH;
     message.batch = &batch;
     send_message(line, &message);
+}
+
+void line_send_output(struct line *line, int64_t sequence, size_t length)
+{
+    Besom__V1__TrackRunRequest message = BESOM__V1__TRACK_RUN_REQUEST__INIT;
+    Besom__V1__TrackBatch batch = BESOM__V1__TRACK_BATCH__INIT;
+    Besom__V1__LogPart part = BESOM__V1__LOG_PART__INIT, *all[] = {&part};
+    part.offset = (sequence - 1) * (int64_t)length;
+    part.text.data = calloc(1, length);
+    part.text.len = length;
+    assert_non_null(part.text.data);
+    batch.sequence = sequence;
+    batch.n_logs = 1;
+    batch.logs = all;
+    message.message_case = BESOM__V1__TRACK_RUN_REQUEST__MESSAGE_BATCH;
+    message.batch = &batch;
+    send_message(line, &message);
+    free(part.text.data);
 }
 
 void line_send_alive(struct line *line)

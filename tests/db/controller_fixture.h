@@ -57,6 +57,8 @@ void line_open(struct line *line, struct served *served, const char *run_id);
 void line_free(struct line *line);
 /* One row of "loss" and nothing else. */
 void line_send_value(struct line *line, int64_t sequence, double value);
+/* `length` bytes of output. */
+void line_send_output(struct line *line, int64_t sequence, size_t length);
 void line_send_alive(struct line *line);
 /* Waits until *counter, a field of the line, is at least `value`. */
 void line_await(struct line *line, const int64_t *counter, int64_t value);
