@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MIN 4032u
+#define BLOCK_FIRST 480u /* thousands of parked calls hold one */
+#define BLOCK_SECOND 4032u
+#define BLOCK_LARGEST (1u << 20)
 #define ALIGNMENT 16u
 
 struct arena_block {
@@ -23,11 +25,17 @@ struct arena arena_make(size_t limit)
     return (struct arena){.blocks = NULL, .used = 0, .limit = limit};
 }
 
+static size_t next_size(const struct arena_block *newest)
+{
+    if (newest == NULL)
+        return BLOCK_FIRST;
+    size_t doubled = newest->size * 2;
+    return doubled < BLOCK_SECOND ? BLOCK_SECOND : doubled > BLOCK_LARGEST ? BLOCK_LARGEST : doubled;
+}
+
 static struct arena_block *add_block(struct arena *arena, size_t size)
 {
-    size_t grown = arena->blocks != NULL ? arena->blocks->size * 2 : BLOCK_MIN;
-    if (grown > (1u << 20))
-        grown = 1u << 20;
+    size_t grown = next_size(arena->blocks);
     size_t wanted = size > grown ? size : grown;
     struct arena_block *block = malloc(sizeof *block + wanted);
     if (block == NULL)
