@@ -12,6 +12,7 @@
 #include "services/controller/claim_answer.h"
 #include "services/controller/claim_table.h"
 #include "services/controller/facts.h"
+#include "services/controller/gate.h"
 #include "services/controller/ids.h"
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
@@ -157,7 +158,7 @@ static bool serve_list(struct claims *claims, struct claim_turn *turn, struct cl
     load_list(serving, list);
     enum status status = facts_get(claims->controller->facts, turn->sweep_id, 0, &facts, &err);
     if (status == STATUS_OK)
-        status = store_transaction(claims->controller->store, &serving->arena, claim_runs, serving, &err);
+        status = gate_transaction(claims->controller->gate, &serving->arena, claim_runs, serving, &err);
     if (status == STATUS_OK) {
         if (note_taken(serving))
             note_reason(claims, turn, &serving->sweep);
@@ -196,7 +197,7 @@ static void fail_waiting(struct claims *claims, struct claim_turn *turn, const s
 static void look_for_waiting(struct claims *claims, struct claim_turn *turn, struct serving *serving)
 {
     struct err err = ERR_INIT;
-    enum status status = store_read(claims->controller->store, &serving->arena, read_sweep, serving, &err);
+    enum status status = gate_read(claims->controller->gate, &serving->arena, read_sweep, serving, &err);
     if (status != STATUS_OK && status_info(status)->retry)
         claim_table_set_reason(claims->table, turn->sweep, "the database is unavailable", false);
     else if (status != STATUS_OK)
@@ -236,9 +237,8 @@ static void take_turn(struct claims *claims, struct claim_turn *turn)
     serving->controller = claims->controller;
     serving->sweep_id = turn->sweep_id;
     serving->arena = arena_make(0);
-    if (turn->fresh.count > 0)
-        (void)serve_list(claims, turn, &turn->fresh, serving);
-    if (turn->look)
+    bool served = turn->fresh.count == 0 || serve_list(claims, turn, &turn->fresh, serving);
+    if (turn->look && served)
         look_for_waiting(claims, turn, serving);
     claim_table_end(claims->table, turn);
     arena_free(&serving->arena);

@@ -6,6 +6,7 @@
 #include "services/controller/compact.h"
 #include "services/controller/facts.h"
 #include "services/controller/finish.h"
+#include "services/controller/gate.h"
 #include "services/controller/ingest.h"
 #include "services/controller/log_follow.h"
 #include "services/controller/meter.h"
@@ -51,7 +52,8 @@ static enum status connect_peers(struct controller *controller, struct err *err)
 /* Who is told of something starts before who tells it. */
 static enum status start_parts(struct controller *controller, struct err *err)
 {
-    TRY(facts_cache_new(controller->store, &controller->facts, err));
+    TRY(gate_new(controller->store, &controller->gate, err));
+    TRY(facts_cache_new(controller->gate, &controller->facts, err));
     TRY(meter_new(&controller->meter, err));
     TRY(ingest_start(controller, &controller->ingest, err));
     TRY(finish_start(controller, &controller->finish, err));
@@ -102,6 +104,7 @@ void controller_stop(struct controller *controller)
     tracks_stop(controller->tracks);
     meter_free(controller->meter);
     facts_cache_free(controller->facts);
+    gate_free(controller->gate);
     besom_client_free(controller->scheduler);
     besom_client_free(controller->suggestion);
 }

@@ -22,6 +22,7 @@ struct controller {
     const char *owner;             /* unique to this process and start */
     besom_client *suggestion;      /* owned */
     besom_client *scheduler;       /* owned */
+    struct gate *gate;             /* owned; the store for who must not wait long for it */
     struct facts_cache *facts;     /* owned; what sweeps are */
     struct meter *meter;           /* owned; points a second by sweep */
     struct claims *claims;         /* owned; parked AcquireRun callers */

@@ -11,7 +11,7 @@
 #define SLOTS 512
 
 struct facts_cache {
-    struct store *store;
+    struct gate *gate;
     pthread_mutex_t lock;
     struct facts *slots[SLOTS]; /* lock; each holds a reference */
 };
@@ -23,12 +23,12 @@ struct load {
     const char *spec_json;
 };
 
-enum status facts_cache_new(struct store *store, struct facts_cache **out, struct err *err)
+enum status facts_cache_new(struct gate *gate, struct facts_cache **out, struct err *err)
 {
     *out = calloc(1, sizeof **out);
     if (*out == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    (*out)->store = store;
+    (*out)->gate = gate;
     pthread_mutex_init(&(*out)->lock, NULL);
     return STATUS_OK;
 }
@@ -108,7 +108,7 @@ static enum status load_facts(struct facts_cache *cache, const char *sweep_id, i
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct load load = {.sweep_id = sweep_id, .version = version};
-    TRY(store_read(cache->store, &arena, read_sweep, &load, err));
+    TRY(gate_read(cache->gate, &arena, read_sweep, &load, err));
     struct facts *facts = calloc(1, sizeof *facts);
     if (facts == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");

@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "db/store/store.h"
+#include "base/arena.h"
+#include "services/controller/gate.h"
 #include "spec/spec.h"
 
 /* Read-only for everybody but the cache. */
@@ -31,8 +32,8 @@ struct facts {
 
 struct facts_cache;
 
-/* NO_MEMORY. */
-enum status facts_cache_new(struct store *store, struct facts_cache **out, struct err *err) MUST_USE;
+/* The gate must outlive it. NO_MEMORY. */
+enum status facts_cache_new(struct gate *gate, struct facts_cache **out, struct err *err) MUST_USE;
 void facts_cache_free(struct facts_cache *cache);
 
 /* `version` 0 = whichever is known, else the newest. May read the database: not inside a transaction.

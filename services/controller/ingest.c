@@ -11,6 +11,7 @@
 #include "db/store/runs.h"
 #include "services/controller/ingest_commit.h"
 #include "services/controller/meter.h"
+#include "services/controller/reaper.h"
 #include "services/controller/stops.h"
 
 #define BATCHES_MAX 256
@@ -44,6 +45,12 @@ static uint64_t lane_of(const struct track *track)
 }
 
 /* ---- answers ---- */
+
+static void note_outage(struct controller *controller, enum status status)
+{
+    if (status == STATUS_UNAVAILABLE && controller->reaper != NULL)
+        reaper_note_outage(controller->reaper);
+}
 
 /* A batch that the database will never take counts as an empty one, at once: the next ones follow its number.
  */
@@ -99,6 +106,7 @@ static void answer_batch(void *context, struct group_item *base, const struct er
         answer_stored(controller, item);
     else
         track_fail(item->track, &last);
+    note_outage(controller, status);
     track_answered(item->track);
     item_free(item);
 }
@@ -166,8 +174,8 @@ static bool set_renewing(struct track *track, bool renewing)
 static void answer_renewal(void *context, struct group_item *base, const struct err *err)
 {
     struct renewal *renewal = (struct renewal *)(void *)base;
-    (void)context;
-    set_renewing(renewal->track, false);
+    (void)set_renewing(renewal->track, false);
+    note_outage(context, err->code);
     if (err->code == STATUS_OK)
         track_ack_alive(renewal->track);
     else

@@ -10,6 +10,7 @@
 #include "db/store/metrics.h"
 #include "db/store/runs.h"
 #include "services/common/ticker.h"
+#include "services/controller/gate.h"
 #include "services/controller/messages.h"
 #include "services/controller/request.h"
 
@@ -108,7 +109,7 @@ static enum status send_page(struct log_reader *reader, bool *more, struct err *
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct page page = {.reader = reader};
-    TRY(store_read(reader->controller->store, &arena, read_page, &page, err));
+    TRY(gate_read(reader->controller->gate, &arena, read_page, &page, err));
     for (size_t i = 0; i < page.count; i++) {
         enum status status = send_part(reader, &page.parts[i]);
         if (status != STATUS_OK)

@@ -9,6 +9,7 @@
 
 #include "db/store/metrics.h"
 #include "db/store/runs.h"
+#include "services/controller/gate.h"
 #include "services/controller/messages.h"
 #include "services/controller/metrics_rpc.h"
 #include "services/controller/request.h"
@@ -124,7 +125,7 @@ static enum status open_reader(struct reader *reader, const Besom__V1__ReadMetri
     TRY(request_check_id("sweep", request->sweep_id, err));
     TRY(request_check_id("run", request->run_id, err));
     TRY(request_allow(reader->controller, rpc_stream_identity(reader->stream), request->sweep_id, err));
-    TRY(store_read(reader->controller->store, &reader->arena, read_snapshot, &snapshot, err));
+    TRY(gate_read(reader->controller->gate, &reader->arena, read_snapshot, &snapshot, err));
     reader->key = (struct store_compaction){arena_strdup(&reader->arena, request->sweep_id),
                                             arena_strdup(&reader->arena, request->run_id), snapshot.attempt};
     if (reader->key.sweep_id == NULL || reader->key.run_id == NULL)
@@ -158,7 +159,7 @@ static enum status read_page(struct store_tx *tx, void *context, struct err *err
 static enum status load_page(struct reader *reader, struct err *err)
 {
     reader->page_at = reader->page_count = 0;
-    TRY(store_read(reader->controller->store, &reader->page_arena, read_page, reader, err));
+    TRY(gate_read(reader->controller->gate, &reader->page_arena, read_page, reader, err));
     return reader->page_count > 0
                ? STATUS_OK
                : err_set(err, STATUS_NOT_FOUND, "the run's metrics were deleted meanwhile");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/controller/reaper.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "db/store/runs.h"
 #include "db/store/sweeps.h"
@@ -21,7 +21,9 @@ struct reaper {
     struct controller *controller;
     struct ticker *silence; /* owned */
     struct ticker *idle;    /* owned */
-    int64_t started_ms;
+    int64_t seen_us,
+        since_us;       /* silence's thread, database's clock: last look, and the first without a gap */
+    atomic_bool missed; /* signs of life were lost since the last look */
 };
 
 struct silence {
@@ -84,7 +86,7 @@ static enum status reap(struct reaper *reaper, struct reaping *reaping, struct e
                              reaping, err);
 }
 
-/* `up_ms`: how long this process and the database have been up. */
+/* `up_ms`: for how long silence has meant something. */
 static void reap_when_due(struct reaper *reaper, const struct store_expired *expired, int64_t up_ms)
 {
     struct reaping reaping = {.expired = expired, .after_ms = reaper->controller->options->lost_after_ms};
@@ -110,6 +112,21 @@ static void reap_when_due(struct reaper *reaper, const struct store_expired *exp
     reaper_look_for_idle(reaper);
 }
 
+/*
+ * For how long agents could renew their leases. A gap between two looks (an outage, a paused process, a
+ * machine that slept) begins it anew when it is long enough to end a lease by itself.
+ */
+static int64_t watched_ms(struct reaper *reaper, int64_t now_us)
+{
+    int64_t gap_us = now_us - reaper->seen_us;
+    int64_t most_us = (reaper->controller->options->lease_ms + 2 * INTERVAL_MS) * 1000;
+    bool missed = atomic_exchange(&reaper->missed, false);
+    if (reaper->seen_us == 0 || missed || gap_us < 0 || gap_us > most_us)
+        reaper->since_us = now_us;
+    reaper->seen_us = now_us;
+    return (now_us - reaper->since_us) / 1000;
+}
+
 static void look_for_silence(void *context)
 {
     struct reaper *reaper = context;
@@ -120,7 +137,7 @@ static void look_for_silence(void *context)
         log_debug(CONTROLLER_LOG, "silence_not_read", LOG_ERR(&err));
         return;
     }
-    int64_t up_ms = clock_monotonic_ms(&clock_system) - reaper->started_ms;
+    int64_t up_ms = watched_ms(reaper, silence.now_us);
     up_ms = silence.uptime_ms < up_ms ? silence.uptime_ms : up_ms;
     for (size_t i = 0; i < silence.count; i++)
         reap_when_due(reaper, &silence.expired[i], up_ms);
@@ -167,7 +184,6 @@ enum status reaper_start(struct controller *controller, struct reaper **out, str
     if (reaper == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     reaper->controller = controller;
-    reaper->started_ms = clock_monotonic_ms(&clock_system);
     enum status status = ticker_start("idle-sweeps", INTERVAL_MS, look_for_idle, reaper, &reaper->idle, err);
     if (status == STATUS_OK)
         status = ticker_start("reaper", INTERVAL_MS, look_for_silence, reaper, &reaper->silence, err);
@@ -191,4 +207,9 @@ void reaper_stop(struct reaper *reaper)
 void reaper_look_for_idle(struct reaper *reaper)
 {
     ticker_wake(reaper->idle);
+}
+
+void reaper_note_outage(struct reaper *reaper)
+{
+    atomic_store(&reaper->missed, true);
 }

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "services/controller/facts.h"
+#include "services/controller/gate.h"
 #include "services/controller/wake.h"
 
 struct running {
@@ -26,8 +27,8 @@ static enum status carry_out(struct request *request, const struct request_plan 
     if (plan->check != NULL)
         TRY(plan->check(request, err));
     if (plan->read_only)
-        return store_read(request->controller->store, arena, run_plan, &running, err);
-    return store_transaction(request->controller->store, arena, run_plan, &running, err);
+        return gate_read(request->controller->gate, arena, run_plan, &running, err);
+    return gate_transaction(request->controller->gate, arena, run_plan, &running, err);
 }
 
 void request_fail(struct rpc_call *call, const struct err *err)

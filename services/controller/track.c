@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "db/store/runs.h"
+#include "services/controller/gate.h"
 #include "services/controller/ingest.h"
 #include "services/controller/request.h"
 #include "services/controller/tracks.h"
@@ -144,7 +145,7 @@ static enum status handle_open(struct track *track, const Besom__V1__TrackOpen *
     if (track->opened)
         return err_set(err, STATUS_INVALID, "a stream is opened once");
     TRY(check_open(track, open, err));
-    TRY(store_transaction(track->controller->store, &arena, open_run, &work, err));
+    TRY(gate_transaction(track->controller->gate, &arena, open_run, &work, err));
     track->opened = true;
     track->current = work.attempt.current;
     track->acked = work.attempt.last_sequence;
@@ -182,7 +183,7 @@ static enum status handle_result(struct track *track, const Besom__V1__Directive
         log_warn(CONTROLLER_LOG, "directive_unsupported", LOG_TEXT("sweep", track->sweep_id),
                  LOG_TEXT("run", track->run_id), LOG_TEXT("agent", track->agent_id),
                  LOG_INT("generation", result->generation));
-    TRY(store_transaction(track->controller->store, &arena, answer_directive, &work, err));
+    TRY(gate_transaction(track->controller->gate, &arena, answer_directive, &work, err));
     rpc_stream_add_credit(track->stream, 1);
     return STATUS_OK;
 }

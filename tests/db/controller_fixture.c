@@ -75,7 +75,7 @@ static void start_server(struct served *served)
     rpc_server_add(served->server, run_service_methods, run_service_method_count, &served->controller);
     rpc_server_on_drain(served->server, controller_drain, &served->controller);
     assert_ok(rpc_server_start(served->server, &test_err));
-    rpc_server_set_health(served->server, "live", true);
+    rpc_server_set_health(served->server, "", true);
 }
 
 static void check_call(besom_status status, const besom_error *error, const char *what)
@@ -313,6 +313,51 @@ void locks_release(struct locks *locks)
 {
     PQfinish(locks->pg);
     free(locks);
+}
+
+/* The test's server, but not its database. */
+static PGconn *connect_beside(const struct database *database)
+{
+    const char *keys[64], *values[64];
+    PQconninfoOption *options = PQconninfoParse(database->url, NULL);
+    size_t count = 0;
+    assert_non_null(options);
+    for (const PQconninfoOption *option = options; option->keyword != NULL && count < 62; option++) {
+        if (option->val == NULL)
+            continue;
+        keys[count] = option->keyword;
+        values[count++] = strcmp(option->keyword, "dbname") == 0 ? "postgres" : option->val;
+    }
+    keys[count] = NULL;
+    PGconn *pg = PQconnectdbParams(keys, values, 0);
+    PQconninfoFree(options);
+    assert_int_equal(PQstatus(pg), CONNECTION_OK);
+    return pg;
+}
+
+static void allow_connections(const struct database *database, bool allowed)
+{
+    char sql[512];
+    PGconn *pg = connect_beside(database);
+    (void)snprintf(sql, sizeof sql, "ALTER DATABASE %s ALLOW_CONNECTIONS %s", database->name,
+                   allowed ? "true" : "false");
+    PQclear(PQexec(pg, sql));
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '%s'",
+                   database->name);
+    if (!allowed)
+        PQclear(PQexec(pg, sql));
+    PQfinish(pg);
+}
+
+void database_cut(struct database *database)
+{
+    allow_connections(database, false);
+}
+
+void database_mend(struct database *database)
+{
+    allow_connections(database, true);
 }
 
 void await_number(struct database *database, const char *sql, int64_t wanted)

@@ -68,6 +68,9 @@ int64_t line_read(struct line *line, const int64_t *counter);
 struct locks;
 struct locks *locks_take(struct database *database, const char *sql);
 void locks_release(struct locks *locks);
+/* Nobody gets into the database, and who is in is thrown out; the server itself stays up. */
+void database_cut(struct database *database);
+void database_mend(struct database *database);
 /* Waits until `count` sessions of the database wait for locks. */
 void await_waiting(struct database *database, int count);
 /* Waits until the query's number is `wanted`. */
