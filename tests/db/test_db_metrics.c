@@ -175,6 +175,57 @@ static void the_inbox_is_taken_in_order(void **state)
     session_close(other);
 }
 
+struct deletion {
+    struct database *database;
+    bool whole_sweep;
+};
+
+static void delete_packed(void *context)
+{
+    const struct deletion *deletion = context;
+    struct session *session = session_open(deletion->database);
+    if (deletion->whole_sweep)
+        assert_ok(store_delete_sweep(session_tx(session), SWEEP, &test_err));
+    else
+        assert_ok(store_delete_run(session_tx(session), SWEEP, "run00000", &test_err));
+    assert_ok(session_commit(session));
+    session_close(session);
+}
+
+/* A deletion waits for the packing of the attempt; neither is sent away as a deadlock. */
+static void check_deletion_waits(struct database *database, bool whole_sweep)
+{
+    struct session *session = session_open(database);
+    struct deletion deletion = {database, whole_sweep};
+    struct waiting waiting;
+    struct store_inbox_row *rows;
+    size_t count;
+    fixture_sweep(database, (struct sweep_options){.runs = 2, .agents = 1});
+    struct store_claim claim = fixture_start_run(session, "agent0");
+    append(session, 1, 5);
+    fixture_finish(session, fixture_end(&claim, "agent0", "finished"));
+    assert_ok(session_commit(session));
+    assert_ok(store_take_inbox(session_tx(session), &KEY, 3, &rows, &count, &test_err));
+    assert_int_equal(count, 3);
+    waiting_start(&waiting, database, delete_packed, &deletion);
+    put_chunk(session, "loss", 0, 300);
+    assert_ok(session_commit(session));
+    waiting_join(&waiting);
+    assert_ok(store_take_inbox(session_tx(session), &KEY, 3, &rows, &count, &test_err));
+    assert_int_equal(count, 0);
+    session_close(session);
+}
+
+static void a_deleted_run_waits_for_its_packing(void **state)
+{
+    check_deletion_waits(*state, false);
+}
+
+static void a_deleted_sweep_waits_for_its_packing(void **state)
+{
+    check_deletion_waits(*state, true);
+}
+
 static void chunks_are_replaced_and_read_in_pages(void **state)
 {
     struct database *database = *state;
@@ -365,6 +416,8 @@ int main(void)
         CASE(logs_are_read_from_a_byte_and_trimmed),
         CASE(the_first_output_at_an_offset_stands),
         CASE(the_inbox_is_taken_in_order),
+        CASE(a_deleted_run_waits_for_its_packing),
+        CASE(a_deleted_sweep_waits_for_its_packing),
         CASE(chunks_are_replaced_and_read_in_pages),
         CASE(readers_never_see_half_a_compaction),
         CASE(a_deleted_sweep_leaves_nothing),
