@@ -66,7 +66,7 @@ struct slot {
     bool superseded;         /* its end is nobody's business any more */
     bool gone;               /* deleted at the controller: its data too */
     struct slot_order order;
-    pid_t shim; /* our child; 0 = adopted or none */
+    pid_t shim; /* our child, by now maybe ended; 0 = adopted or none */
     int control;
     struct loop_watch *control_watch;
     struct spool_reader *viewer; /* owned; NULL with --quiet */
@@ -142,8 +142,12 @@ void slot_free(struct slot *slot);
 
 /* ---- parts of slots ---- */
 
-/* Makes spec and folder for an assignment. False: it was refused, slot->end says why. */
-bool slot_prepare(struct slot *slot, const Besom__V1__RunAssignment *run);
+/* Makes spec and folder for an assignment. REFUSED: this run cannot be, UNABLE: no run can be on this
+ * machine; slot->end says why. */
+enum slot_prepared { SLOT_PREPARED, SLOT_REFUSED, SLOT_UNABLE };
+enum slot_prepared slot_prepare(struct slot *slot, const Besom__V1__RunAssignment *run);
+/* Ends an assignment that comes too late, so that it is queued again at once. */
+void slot_give_back(struct slot *slot, const Besom__V1__RunAssignment *run);
 /* Spawns the shim, or connects to the one that lives. */
 void slot_spawn_shim(struct slot *slot);
 void slot_connect_shim(struct slot *slot);

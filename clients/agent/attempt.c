@@ -265,6 +265,11 @@ int attempt_lock(const struct attempt_paths *paths)
     return fd;
 }
 
+bool attempt_is_gone(const struct attempt_paths *paths)
+{
+    return access(paths->spec, F_OK) != 0 && errno == ENOENT;
+}
+
 void attempt_remove(const struct attempt_paths *paths)
 {
     const char *const files[] = {paths->run_socket, paths->control_socket, paths->params,

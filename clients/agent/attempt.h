@@ -47,7 +47,14 @@ struct attempt_spec {
     bool stop_on_disconnect;
 };
 
-enum attempt_end { ATTEMPT_EXITED = 1, ATTEMPT_SIGNALED = 2, ATTEMPT_START_FAILED = 3, ATTEMPT_LOST = 4 };
+/* START_FAILED: the command's fault. NOT_STARTED: this machine's, which another may not have. */
+enum attempt_end {
+    ATTEMPT_EXITED = 1,
+    ATTEMPT_SIGNALED = 2,
+    ATTEMPT_START_FAILED = 3,
+    ATTEMPT_LOST = 4,
+    ATTEMPT_NOT_STARTED = 5
+};
 
 /* Contents of exit.json. */
 struct attempt_exit {
@@ -95,6 +102,9 @@ bool attempt_was_started(const struct attempt_paths *paths);
 
 /* Takes the shim's lock without waiting: a descriptor, or -1 while a shim holds it. */
 int attempt_lock(const struct attempt_paths *paths);
+
+/* Somebody deleted the folder. */
+bool attempt_is_gone(const struct attempt_paths *paths);
 
 /* Deletes the folder and its sockets. */
 void attempt_remove(const struct attempt_paths *paths);

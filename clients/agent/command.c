@@ -116,6 +116,7 @@ static _Noreturn void become_command(const struct attempt_spec *spec, const stru
     if (null < 0 || dup2(null, 0) < 0 || dup2(pipes->output[1], 1) < 0 || dup2(pipes->error[1], 2) < 0)
         report_and_exit(pipes);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(spec->command[0], spec->command);
     report_and_exit(pipes);
@@ -137,7 +138,7 @@ static enum status read_report(const struct attempt_spec *spec, const struct sta
 static enum status enter_workdir(const struct attempt_spec *spec, struct err *err)
 {
     if (spec->workdir != NULL && chdir(spec->workdir) != 0)
-        return err_set_errno(err, STATUS_IO, errno, "cannot enter folder %s", spec->workdir);
+        return err_set_errno(err, STATUS_UNAVAILABLE, errno, "cannot enter folder %s", spec->workdir);
     return STATUS_OK;
 }
 
@@ -152,11 +153,11 @@ enum status command_start(const struct attempt_spec *spec, const struct attempt_
     TRY(set_environment(spec, paths, err));
     if (pipe2(pipes.output, O_CLOEXEC) != 0 || pipe2(pipes.error, O_CLOEXEC) != 0 ||
         pipe2(pipes.report, O_CLOEXEC) != 0)
-        return err_set_errno(err, STATUS_IO, errno, "cannot make pipes");
+        return err_set_errno(err, STATUS_UNAVAILABLE, errno, "cannot make pipes");
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid < 0)
-        return err_set_errno(err, STATUS_IO, errno, "cannot fork");
+        return err_set_errno(err, STATUS_UNAVAILABLE, errno, "cannot fork");
     if (pid == 0)
         become_command(spec, &pipes, parent);
     setpgid(pid, pid); /* both sides do it, so that it holds whoever runs first */

@@ -11,6 +11,7 @@
  *   shim → agent   SEQUENCE     a = last in the spool   also the greeting
  *                  TAKEN        a = generation          the order is being carried out
  *                  EXITED                               exit.json is there
+ *                  TROUBLE      text = what keeps the run's data from the disk, "" = it is over
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_AGENT_CONTROL_H
@@ -31,7 +32,8 @@ enum control_kind {
     CONTROL_LEASE,
     CONTROL_SEQUENCE,
     CONTROL_TAKEN,
-    CONTROL_EXITED
+    CONTROL_EXITED,
+    CONTROL_TROUBLE
 };
 
 /* Who ended a command. Written into exit.json by number. */

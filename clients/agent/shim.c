@@ -22,7 +22,8 @@
 #include "run_socket.h"
 #include "tree.h"
 
-#define KILL_EVERY_MS 20
+#define KILL_AGAIN_MS 20 /* doubled each time, for what sleeps in the kernel */
+#define KILL_AGAIN_LAST_MS 1000
 #define LEFTOVER_GRACE_MS 2000
 #define SYNC_EVERY_MS 1000
 
@@ -48,6 +49,8 @@ struct shim {
     char error_tail[2 * ATTEMPT_ERROR_MAX]; /* newest error output; the last ATTEMPT_ERROR_MAX count */
     size_t error_tail_length;
     int64_t told_sequence;
+    int64_t kill_again_ms;
+    char trouble[200]; /* what the agent was told last; "" = all is well */
     int signal_fd, control_listener, control;
     struct loop_watch *signal_watch, *listener_watch, *control_watch, *output_watch[2];
     struct loop_timer flush_timer, sync_timer, kill_timer, orphan_timer, lease_timer;
@@ -63,12 +66,47 @@ static void tell_sequence(struct shim *shim)
         shim->told_sequence = sequence;
 }
 
+/* The shim's own log may lie on the disk that is full: the agent says it. */
+static void tell_trouble(struct shim *shim, const char *text)
+{
+    if (strcmp(shim->trouble, text) == 0)
+        return;
+    if (*text != '\0')
+        log_warn("shim", "trouble", LOG_TEXT("text", text));
+    snprintf(shim->trouble, sizeof shim->trouble, "%s", text);
+    (void)control_send(shim->control, CONTROL_TROUBLE, 0, 0, shim->trouble);
+}
+
+/* Without its folder the run can neither keep nor report anything. */
+static bool folder_is_gone(const struct shim *shim)
+{
+    return attempt_is_gone(&shim->paths);
+}
+
+static void take_order(struct shim *shim, bool at_once, enum end_cause cause, int64_t generation,
+                       const char *reason);
+
+static void note_flush(struct shim *shim, enum status status, const struct err *err)
+{
+    char text[sizeof shim->trouble];
+    if (status == STATUS_OK) {
+        tell_trouble(shim, batcher_is_full(shim->batcher)
+                               ? "the spool is full: logging waits until the controller takes metrics"
+                               : "");
+        return;
+    }
+    snprintf(text, sizeof text, "%.150s (what it logs waits)", err->text);
+    tell_trouble(shim, text);
+    if (shim->phase == PHASE_RUNNING && folder_is_gone(shim))
+        take_order(shim, false, END_CAUSE_ORPHANED, 0, "the folder of the run was deleted");
+}
+
 static void flush_if_due(struct shim *shim)
 {
     if (batcher_due_ms(shim->batcher) == 0) {
         struct err err = ERR_INIT;
-        if (batcher_flush(shim->batcher, false, &err) != STATUS_OK)
-            log_warn("shim", "cannot_spool", LOG_ERR(&err));
+        enum status status = batcher_flush(shim->batcher, false, &err);
+        note_flush(shim, status, &err);
         tell_sequence(shim);
         if (!loop_timer_is_set(&shim->sync_timer))
             loop_timer_set(shim->loop, &shim->sync_timer, SYNC_EVERY_MS);
@@ -156,7 +194,9 @@ static void kill_now(struct shim *shim)
 {
     shim->phase = PHASE_KILLING;
     signal_all(shim, SIGKILL);
-    loop_timer_set(shim->loop, &shim->kill_timer, KILL_EVERY_MS);
+    int64_t again_ms = shim->kill_again_ms > 0 ? shim->kill_again_ms : KILL_AGAIN_MS;
+    loop_timer_set(shim->loop, &shim->kill_timer, again_ms);
+    shim->kill_again_ms = again_ms * 2 < KILL_AGAIN_LAST_MS ? again_ms * 2 : KILL_AGAIN_LAST_MS;
 }
 
 static void on_kill_timer(void *context)
@@ -308,6 +348,8 @@ static void on_agent(void *context, short events)
     loop_timer_stop(&shim->orphan_timer);
     shim->told_sequence = -1;
     tell_sequence(shim);
+    if (shim->trouble[0] != '\0')
+        (void)control_send(shim->control, CONTROL_TROUBLE, 0, 0, shim->trouble);
 }
 
 /* ---- life ---- */
@@ -345,7 +387,9 @@ static enum status set_up(struct shim *shim, struct err *err)
 {
     prctl(PR_SET_NAME, "besom-shim"); /* for ps: it was started as /proc/self/exe */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a bound on files is to the spool what a full disk is */
     fcntl(SHIM_LOCK_FD, F_SETFD, FD_CLOEXEC);
+    close_range(SHIM_LOCK_FD + 1, ~0U, 0); /* what whoever started the agent left open */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return err_set_errno(err, STATUS_IO, errno, "cannot become a subreaper");
     TRY(attempt_spec_read(&shim->paths, &shim->spec, err));
@@ -377,8 +421,9 @@ static enum status start(struct shim *shim, struct err *err)
 {
     TRY(attempt_mark_started(&shim->paths, err));
     shim->started_ms = loop_now_ms();
-    if (command_start(&shim->spec, &shim->paths, &shim->command, err) != STATUS_OK) {
-        shim->end.end = ATTEMPT_START_FAILED;
+    enum status status = command_start(&shim->spec, &shim->paths, &shim->command, err);
+    if (status != STATUS_OK) {
+        shim->end.end = status == STATUS_UNAVAILABLE ? ATTEMPT_NOT_STARTED : ATTEMPT_START_FAILED;
         shim->phase = PHASE_ENDED;
         snprintf(shim->end.error_text, sizeof shim->end.error_text, "%s", err->text);
         return STATUS_OK;
@@ -403,8 +448,8 @@ static void drain(struct shim *shim)
         }
     run_socket_drain(shim->run_socket);
     struct err err = ERR_INIT;
-    while (batcher_flush(shim->batcher, true, &err) != STATUS_OK) {
-        log_warn("shim", "cannot_spool", LOG_ERR(&err));
+    while (batcher_flush(shim->batcher, true, &err) != STATUS_OK && !folder_is_gone(shim)) {
+        note_flush(shim, err.code, &err);
         loop_timer_set(shim->loop, &shim->flush_timer, 1000);
         loop_run_once(shim->loop);
     }
@@ -423,11 +468,14 @@ static void write_exit(struct shim *shim)
             shim->error_tail_length < ATTEMPT_ERROR_MAX - 1 ? shim->error_tail_length : ATTEMPT_ERROR_MAX - 1;
         memcpy(end->error_text, shim->error_tail + shim->error_tail_length - length, length);
         end->error_text[length] = '\0';
+        for (size_t i = 0; i < length; i++)
+            if (end->error_text[i] == '\0')
+                end->error_text[i] = '?';
     }
     attempt_clean_text(end->error_text);
     struct err err = ERR_INIT;
-    while (attempt_exit_write(&shim->paths, end, &err) != STATUS_OK) {
-        log_warn("shim", "cannot_write_exit", LOG_ERR(&err));
+    while (attempt_exit_write(&shim->paths, end, &err) != STATUS_OK && !folder_is_gone(shim)) {
+        note_flush(shim, err.code, &err);
         loop_timer_set(shim->loop, &shim->flush_timer, 1000);
         loop_run_once(shim->loop);
     }

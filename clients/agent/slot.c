@@ -27,6 +27,7 @@ static void on_retry_timer(void *context)
     switch (slot->phase) {
     case SLOT_ACQUIRING: ask(slot); break;
     case SLOT_STARTING: slot_connect_shim(slot); break;
+    case SLOT_RUNNING: slot_send_order(slot); break;
     case SLOT_FINISHING: slot_finish(slot); break;
     default: break;
     }
@@ -80,11 +81,14 @@ static void start_run(struct slot *slot, const Besom__V1__RunAssignment *run)
     log_info("agent", "acquired_run", LOG_TEXT("run", run->run_id), LOG_INT("attempt", run->attempt),
              LOG_INT("slot", slot->number), LOG_INT("counter", slot->counter));
     if (agent->mode != AGENT_SERVING) {
-        become_idle(slot); /* retiring gives it back: it was not started */
-        agent_step(agent);
+        slot_give_back(slot, run);
         return;
     }
-    if (!slot_prepare(slot, run)) {
+    switch (slot_prepare(slot, run)) {
+    case SLOT_PREPARED: break;
+    case SLOT_REFUSED: slot_finish(slot); return;
+    case SLOT_UNABLE: /* it is queued again for another machine */
+        agent_leave(agent, 1, "no run can be started here: %s", slot->end.error_text);
         slot_finish(slot);
         return;
     }

@@ -92,11 +92,21 @@ static void on_gone(void *context)
 {
     struct slot *slot = context;
     slot->gone = slot->superseded = true;
+    if (slot->call != NULL)
+        return; /* FinishRun is under way: its answer lets the run go */
     say("Run %s was deleted", slot->spec.run_id);
     if (slot_is_live(slot))
         slot_order(slot, true, END_CAUSE_SUPERSEDED, 0, "the run was deleted");
     else
         slot_release(slot);
+}
+
+static void on_refused(void *context, int64_t sequence, const char *reason)
+{
+    const struct slot *slot = context;
+    log_error("agent", "batch_refused", LOG_TEXT("run", slot->spec.run_id), LOG_INT("sequence", sequence),
+              LOG_TEXT("reason", reason));
+    say("Run %s: the controller refused a part of what it logged: %s", slot->spec.run_id, reason);
 }
 
 static void on_reachable(void *context, const besom_error *error)
@@ -120,7 +130,7 @@ void slot_start_tracker(struct slot *slot)
         .attempt = slot->spec.attempt,
         .started_us = slot->spec.started_us,
         .renew_ms = agent->renew_ms,
-        .owner = {slot, on_opened, on_acknowledged, on_directive, on_gone, on_reachable},
+        .owner = {slot, on_opened, on_acknowledged, on_directive, on_refused, on_gone, on_reachable},
     };
     struct err err = ERR_INIT;
     if (tracker_new(&options, &slot->tracker, &err) != STATUS_OK) {
@@ -170,6 +180,7 @@ static Besom__V1__EndClass end_class(const struct attempt_exit *end)
         [ATTEMPT_SIGNALED] = BESOM__V1__END_CLASS__END_CLASS_SIGNALED,
         [ATTEMPT_START_FAILED] = BESOM__V1__END_CLASS__END_CLASS_START_FAILED,
         [ATTEMPT_LOST] = BESOM__V1__END_CLASS__END_CLASS_LOST,
+        [ATTEMPT_NOT_STARTED] = BESOM__V1__END_CLASS__END_CLASS_LOST,
     };
     if (end->cause != END_CAUSE_NONE && (size_t)end->cause < ARRAY_LEN(of_cause))
         return of_cause[end->cause];
@@ -217,7 +228,7 @@ static void on_finished(void *context, const void *response, const besom_error *
     struct agent *agent = slot->agent;
     const Besom__V1__FinishRunResponse *answer = response;
     slot->call = NULL;
-    if (answer == NULL && error->code == BESOM_NOT_FOUND) {
+    if (slot->gone || (answer == NULL && error->code == BESOM_NOT_FOUND)) {
         say("Run %s was deleted", slot->spec.run_id);
         slot_release(slot);
     } else if (answer == NULL) {

@@ -12,13 +12,20 @@
 #include "base/log.h"
 #include "search_path.h"
 
-static bool refuse(struct slot *slot, const char *text)
+static enum slot_prepared refuse(struct slot *slot, const char *text)
 {
     slot->end = (struct attempt_exit){.end = ATTEMPT_START_FAILED};
     snprintf(slot->end.error_text, sizeof slot->end.error_text, "%s", text);
     attempt_clean_text(slot->end.error_text);
     slot->final_sequence = 0;
-    return false;
+    return SLOT_REFUSED;
+}
+
+static enum slot_prepared unable(struct slot *slot, const char *text)
+{
+    (void)refuse(slot, text);
+    slot->end.end = ATTEMPT_NOT_STARTED;
+    return SLOT_UNABLE;
 }
 
 /* What is run in the end: behind ${env} and ${interpreter}. */
@@ -51,13 +58,13 @@ static bool make_command(struct slot *slot, const Besom__V1__RunAssignment *run)
     besom_error error;
     int needs_file = 0;
     if (besom_command_expand(&input, &slot->spec.command, &needs_file, &error) != BESOM_OK)
-        return refuse(slot, error.text);
+        return refuse(slot, error.text) == SLOT_PREPARED;
     const char *program = program_of(slot->spec.command, input.interpreter);
     if (program_is_allowed(slot->agent->options, program))
         return true;
     char text[512];
     snprintf(text, sizeof text, "this agent refuses to start '%.300s' (--allow-program)", program);
-    return refuse(slot, text);
+    return refuse(slot, text) == SLOT_PREPARED;
 }
 
 static char *working_folder(const struct agent_options *options)
@@ -97,15 +104,30 @@ static bool is_plain_id(const char *text)
            strlen(text) <= 64;
 }
 
-bool slot_prepare(struct slot *slot, const Besom__V1__RunAssignment *run)
+static void forget_last(struct slot *slot)
 {
-    char folder[PATH_MAX];
-    struct err err = ERR_INIT;
+    slot->paths = (struct attempt_paths){.folder = ""};
     slot->end = (struct attempt_exit){.end = 0};
     slot->order.set = slot->superseded = slot->gone = false;
     slot->final_sequence = 0;
+}
+
+void slot_give_back(struct slot *slot, const Besom__V1__RunAssignment *run)
+{
+    forget_last(slot);
+    if (fill_spec(slot, run))
+        slot_end_unstarted(slot, END_CAUSE_PREEMPTED, 0);
+    else
+        abort(); /* no memory for a few short texts */
+}
+
+enum slot_prepared slot_prepare(struct slot *slot, const Besom__V1__RunAssignment *run)
+{
+    char folder[PATH_MAX];
+    struct err err = ERR_INIT;
+    forget_last(slot);
     if (!fill_spec(slot, run))
-        return refuse(slot, "out of memory");
+        return unable(slot, "out of memory");
     if (!is_plain_id(run->run_id))
         return refuse(slot, "the run's id is no id");
     snprintf(folder, sizeof folder, "%.*s/%s.%d", PATH_MAX - 128, slot->agent->state.path, run->run_id,
@@ -116,15 +138,15 @@ bool slot_prepare(struct slot *slot, const Besom__V1__RunAssignment *run)
         /* The start was reported, and its folder is gone: it may have run. Never a second time. */
         refuse(slot, "the agent's record of this attempt is gone");
         slot->end.end = ATTEMPT_LOST;
-        return false;
+        return SLOT_REFUSED;
     }
     if (slot->spec.workdir == NULL)
-        return refuse(slot, "the working folder cannot be entered (--workdir)");
+        return unable(slot, "the working folder cannot be entered (--workdir)");
     if (!make_command(slot, run))
-        return false;
+        return SLOT_REFUSED;
     if (attempt_create(&slot->paths, &slot->spec, &err) == STATUS_OK)
-        return true;
+        return SLOT_PREPARED;
     log_error("agent", "cannot_create_attempt", LOG_ERR(&err));
     attempt_remove(&slot->paths);
-    return refuse(slot, err.text);
+    return err.code == STATUS_INVALID ? refuse(slot, err.text) : unable(slot, err.text);
 }

@@ -15,6 +15,7 @@
 #include "tree.h"
 
 #define CONNECT_AGAIN_MS 10
+#define ORDER_AGAIN_MS 500
 #define KILL_ROUNDS 1000 /* what sleeps in the kernel dies when it wakes */
 
 /* ---- showing output ---- */
@@ -61,6 +62,14 @@ static void batches_available(struct slot *slot, int64_t sequence)
     show_output(slot);
 }
 
+static void take_trouble(const struct slot *slot, const char *text)
+{
+    if (*text != '\0')
+        say("Run %s: %s", slot->spec.run_id, text);
+    else
+        say("Run %s: what it logs is kept again", slot->spec.run_id);
+}
+
 static void on_control(void *context, short events)
 {
     struct slot *slot = context;
@@ -78,6 +87,8 @@ static void on_control(void *context, short events)
             batches_available(slot, message.a);
         else if (message.kind == CONTROL_TAKEN && message.a != 0 && slot->tracker != NULL)
             tracker_directive_result(slot->tracker, message.a, true);
+        else if (message.kind == CONTROL_TROUBLE)
+            take_trouble(slot, message.text);
         /* CONTROL_EXITED needs nothing: the end of the line follows. */
     }
 }
@@ -92,9 +103,11 @@ void slot_disconnect_shim(struct slot *slot)
 void slot_send_order(struct slot *slot)
 {
     const struct slot_order *order = &slot->order;
-    if (order->set && slot->control >= 0)
-        (void)control_send(slot->control, order->at_once ? CONTROL_KILL : CONTROL_STOP, order->generation,
-                           order->cause, order->reason);
+    if (!order->set || slot->control < 0)
+        return;
+    if (!control_send(slot->control, order->at_once ? CONTROL_KILL : CONTROL_STOP, order->generation,
+                      order->cause, order->reason)) /* its queue is full: it hangs at the moment */
+        loop_timer_set(slot->agent->loop, &slot->retry_timer, ORDER_AGAIN_MS);
 }
 
 void slot_forward_signal(struct slot *slot, int number)
@@ -115,7 +128,7 @@ void slot_connect_shim(struct slot *slot)
         return;
     }
     int lock = attempt_lock(&slot->paths);
-    if (lock < 0) { /* it lives and does not listen yet */
+    if (lock < 0 && !attempt_is_gone(&slot->paths)) { /* it lives and does not listen yet */
         loop_timer_set(slot->agent->loop, &slot->retry_timer, CONNECT_AGAIN_MS);
         return;
     }
@@ -131,6 +144,7 @@ void slot_spawn_shim(struct slot *slot)
     int lock CLEANUP(file_close) = attempt_lock(&slot->paths);
     if (lock < 0 || shim_spawn(&slot->paths, lock, &slot->shim, &err) != STATUS_OK) {
         log_error("agent", "cannot_spawn_shim", LOG_ERR(&err));
+        slot->shim = getpid(); /* it would have been our child */
         file_close(&lock);
         slot_shim_gone(slot);
         return;
@@ -146,13 +160,15 @@ void slot_spawn_shim(struct slot *slot)
  */
 static void conclude_without_exit(struct slot *slot)
 {
-    slot->end = (struct attempt_exit){.end = ATTEMPT_START_FAILED};
+    bool deleted = attempt_is_gone(&slot->paths);
+    slot->end = (struct attempt_exit){.end = ATTEMPT_NOT_STARTED};
     snprintf(slot->end.error_text, sizeof slot->end.error_text, "the run's shim could not start");
-    if (!attempt_was_started(&slot->paths))
+    if (!deleted && !attempt_was_started(&slot->paths))
         return;
     slot->end.end = ATTEMPT_LOST;
-    snprintf(slot->end.error_text, sizeof slot->end.error_text,
-             "the run's shim was killed, or the machine restarted");
+    snprintf(slot->end.error_text, sizeof slot->end.error_text, "%s",
+             deleted ? "the folder of the run was deleted"
+                     : "the run's shim was killed, or the machine restarted");
     char entry[PATH_MAX + 32];
     snprintf(entry, sizeof entry, "BESOM_RUN_SOCKET=%s", slot->paths.run_socket);
     for (int round = 0; round < KILL_ROUNDS && tree_kill_marked(entry) > 0; round++)
@@ -163,7 +179,7 @@ void slot_shim_gone(struct slot *slot)
 {
     struct err err = ERR_INIT;
     int lock = attempt_lock(&slot->paths);
-    if (lock < 0) { /* still ending, or another agent took it: look again */
+    if (lock < 0 && !attempt_is_gone(&slot->paths)) { /* still ending, or another agent took it: look again */
         slot->phase = SLOT_STARTING;
         loop_timer_set(slot->agent->loop, &slot->retry_timer, CONNECT_AGAIN_MS);
         return;
@@ -172,8 +188,13 @@ void slot_shim_gone(struct slot *slot)
     loop_timer_stop(&slot->retry_timer);
     if (attempt_exit_read(&slot->paths, &slot->end, &err) != STATUS_OK)
         conclude_without_exit(slot);
-    int64_t spooled = spool_last_sequence(slot->paths.spool);
-    slot->final_sequence = spooled > slot->end.final_sequence ? spooled : slot->end.final_sequence;
+    if (slot->end.end == ATTEMPT_NOT_STARTED && slot->shim != 0)
+        agent_leave(slot->agent, 1, "no run can be started here: %s", slot->end.error_text);
+    /* What the disk has lost nobody can deliver. */
+    slot->final_sequence = spool_last_sequence(slot->paths.spool);
+    if (slot->final_sequence < slot->end.final_sequence)
+        log_error("agent", "spool_lost_batches", LOG_TEXT("run", slot->spec.run_id),
+                  LOG_INT("last", slot->final_sequence), LOG_INT("written", slot->end.final_sequence));
     show_output(slot);
     slot->phase = SLOT_DRAINING;
     slot_drain(slot);

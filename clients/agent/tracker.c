@@ -264,8 +264,11 @@ static void handle_event(void *context)
         const struct tracker_owner *owner = &tracker->options.owner;
         switch (event->kind) {
         case EVENT_OPENED: take_opened(tracker, event); break;
-        case EVENT_ACK:
-        case EVENT_REFUSED: take_acknowledgement(tracker, event->number); break;
+        case EVENT_REFUSED:
+            owner->refused(owner->context, event->number, event->error.text);
+            take_acknowledgement(tracker, event->number);
+            break;
+        case EVENT_ACK: take_acknowledgement(tracker, event->number); break;
         case EVENT_DIRECTIVE:
             owner->directive(owner->context, event->number, event->directive, event->error.text);
             break;

@@ -25,6 +25,8 @@ struct tracker_owner {
     /* Everything up to `sequence` is durable. */
     void (*acknowledged)(void *context, int64_t sequence);
     void (*directive)(void *context, int64_t generation, Besom__V1__DirectiveKind kind, const char *reason);
+    /* Batch `sequence` will never be stored; its acknowledgement follows. Must not free the tracker. */
+    void (*refused)(void *context, int64_t sequence, const char *reason);
     /* The run does not exist any more. */
     void (*gone)(void *context);
     /* The stream was lost and will be opened again; or it works. */

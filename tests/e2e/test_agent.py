@@ -2,6 +2,7 @@
 """The agent as a process: adoption after kill -9, stops, signals, refusals, outages, and what it leaves behind."""
 import glob
 import os
+import shutil
 import signal
 
 import pytest
@@ -169,6 +170,34 @@ def test_programs_can_be_refused(stack):
     ended_with(stack.start_agent(sweep, sweep, "--allow-program", "*.py"), 1)
     assert "refuses to start '/bin/sh'" in stack.agent_text(sweep)
     assert states(stack, sweep).count("failed") == 3
+
+
+def test_deleted_state_folder_ends_run_and_agent(stack, traced):
+    sweep, trace, _ = traced
+    agent = stack.start_agent(sweep, sweep)
+    wait_for(lambda: lines(trace, "START"), 10, "a command has started")
+    shutil.rmtree(os.path.join(stack.home, f"agent-{sweep}"))
+    for shim in shims(stack, sweep):  # unless it has found out by itself
+        os.kill(shim, signal.SIGTERM)
+    ended_with(agent, 1)
+    assert set(states(stack, sweep)) == {"pending"}
+    wait_for(lambda: not shims(stack, sweep), 10, "the shim has ended")
+
+
+def test_machine_without_its_folder_takes_no_runs(stack):
+    sweep = stack.create(PLAIN.format(script="exit 0"))
+    folder = os.path.join(stack.home, sweep)
+    os.mkdir(folder)
+    stack.command("sweep", "--pause", sweep)
+    agent = stack.start_agent(sweep, sweep, "--workdir", folder)
+    wait_for(lambda: "Waiting" in stack.agent_text(sweep), 10, "the agent waits")
+    os.rmdir(folder)
+    stack.command("sweep", "--resume", sweep)
+    ended_with(agent, 1)
+    assert "no run can be started here" in stack.agent_text(sweep)
+    assert not {"failed", "crashed"} & set(states(stack, sweep))
+    ended_with(stack.start_agent(sweep, f"{sweep}-b"), 0)
+    assert states(stack, sweep) == ["finished"] * 5
 
 
 def test_unknown_sweep_is_not_found(stack):

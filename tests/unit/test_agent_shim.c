@@ -7,11 +7,13 @@
 /* cmocka wants the ones above first */
 #include <besom/v1/run_service.pb-c.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +87,22 @@ static void start(struct fixture *fixture, const char *script)
     assert_true(lock >= 0);
     assert_int_equal(shim_spawn(&fixture->paths, lock, &fixture->shim, &err), STATUS_OK);
     close(lock);
+}
+
+static void put_mark(const struct fixture *fixture, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", fixture->root, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void remove_mark(const struct fixture *fixture, const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", fixture->root, name);
+    assert_int_equal(unlink(path), 0);
 }
 
 static void tick(void)
@@ -194,7 +212,7 @@ static void start_failure_is_told(void **state)
     fixture->spec.workdir = (char *)(uintptr_t) "/no/such/folder";
     start(fixture, "exit 0");
     finish(fixture);
-    assert_int_equal(fixture->end.end, ATTEMPT_START_FAILED);
+    assert_int_equal(fixture->end.end, ATTEMPT_NOT_STARTED); /* another machine may have the folder */
     assert_non_null(strstr(fixture->end.error_text, "/no/such/folder"));
 }
 
@@ -326,6 +344,103 @@ static void output_beyond_the_bound_is_counted(void **state)
     free(text);
 }
 
+static void missing_program_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    char *missing[] = {(char *)(uintptr_t) "/no/such/program", NULL};
+    fixture->spec.command = missing;
+    start(fixture, "");
+    finish(fixture);
+    assert_int_equal(fixture->end.end, ATTEMPT_START_FAILED);
+    assert_non_null(strstr(fixture->end.error_text, "/no/such/program"));
+}
+
+/* A lock or a pipe of whoever started the agent is not kept open by runs that outlive it. */
+static void descriptors_are_not_passed_on(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t points;
+    assert_int_equal(dup2(STDERR_FILENO, 77), 77);
+    start(fixture, "ls /proc/$PPID/fd /proc/$$/fd");
+    close(77);
+    finish(fixture);
+    char *text = output_of(fixture, &points);
+    assert_null(strstr(text, "77"));
+    free(text);
+}
+
+static void zeros_in_the_last_words_are_kept_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, "printf 'first\\0last' >&2; exit 3");
+    finish(fixture);
+    assert_string_equal(fixture->end.error_text, "first?last");
+}
+
+/* Waits for a message of this kind. */
+static void await_message(const struct fixture *fixture, enum control_kind kind, struct control_message *out)
+{
+    int64_t end_ms = loop_now_ms() + PATIENCE_MS;
+    for (;;) {
+        int got = control_receive(fixture->control, out);
+        assert_true(got >= 0 && loop_now_ms() < end_ms);
+        if (got > 0 && out->kind == (uint32_t)kind)
+            return;
+        if (got == 0)
+            tick();
+    }
+}
+
+/* A bound on file sizes stands in for a full disk. Nothing gets lost, and the agent hears of it. */
+static void full_disk_is_told_and_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct control_message message;
+    struct rlimit before, none;
+    size_t points;
+    start(fixture,
+          "while [ ! -e go ]; do sleep 0.01; done; echo words; while [ ! -e end ]; do sleep 0.01; done");
+    connect_control(fixture);
+    await_message(fixture, CONTROL_SEQUENCE, &message);
+    assert_int_equal(prlimit(fixture->shim, RLIMIT_FSIZE, NULL, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(prlimit(fixture->shim, RLIMIT_FSIZE, &none, NULL), 0);
+    put_mark(fixture, "go");
+    await_message(fixture, CONTROL_TROUBLE, &message);
+    assert_non_null(strstr(message.text, "cannot write the spool"));
+    assert_int_equal(prlimit(fixture->shim, RLIMIT_FSIZE, &before, NULL), 0);
+    await_message(fixture, CONTROL_TROUBLE, &message);
+    assert_string_equal(message.text, "");
+    put_mark(fixture, "end");
+    finish(fixture);
+    char *text = output_of(fixture, &points);
+    assert_string_equal(text, "words\n");
+    free(text);
+    remove_mark(fixture, "go");
+    remove_mark(fixture, "end");
+}
+
+/* Nothing can be reported from a deleted folder: the shim ends all the same. */
+static void deleted_folder_ends_the_shim(void **state)
+{
+    struct fixture *fixture = *state;
+    int status = 0;
+    start(fixture, "echo ready; exec sleep 600");
+    connect_control(fixture);
+    wait_for_output(fixture, "ready");
+    attempt_remove(&fixture->paths);
+    assert_true(attempt_is_gone(&fixture->paths));
+    assert_true(control_send(fixture->control, CONTROL_KILL, 1, END_CAUSE_USER, "test"));
+    int64_t end_ms = loop_now_ms() + PATIENCE_MS;
+    while (waitpid(fixture->shim, &status, WNOHANG) == 0) {
+        if (loop_now_ms() > end_ms)
+            kill(fixture->shim, SIGKILL);
+        tick();
+    }
+    assert_true(WIFEXITED(status));
+}
+
 int main(int argc, char *argv[])
 {
     if (argc == 3 && strcmp(argv[1], "--shim") == 0)
@@ -333,6 +448,11 @@ int main(int argc, char *argv[])
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(environment_is_set_and_clean, set_up, tear_down),
         cmocka_unit_test_setup_teardown(start_failure_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(missing_program_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(descriptors_are_not_passed_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(zeros_in_the_last_words_are_kept_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(full_disk_is_told_and_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deleted_folder_ends_the_shim, set_up, tear_down),
         cmocka_unit_test_setup_teardown(signal_death_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stop_is_heard_and_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whole_tree_is_killed, set_up, tear_down),
