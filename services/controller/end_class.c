@@ -28,8 +28,15 @@ static const struct {
     {CLASS(DIRECTED), "stop_early", false, false, RUN_STOPPED, "early_stop", NUMBER_NONE, 0},
     {CLASS(DIRECTED), NULL, false, false, RUN_KILLED, "user", NUMBER_NONE, 0},
     {CLASS(USER), NULL, false, false, RUN_KILLED, "user", NUMBER_NONE, 0},
+    /* by chance before an order was carried out: as if it had been */
+    {CLASS(PREEMPTED), "stop_early", false, false, RUN_STOPPED, "early_stop", NUMBER_NONE, 0},
+    {CLASS(PREEMPTED), "stop_user", false, false, RUN_KILLED, "user", NUMBER_NONE, 0},
+    {CLASS(PREEMPTED), "kill", false, false, RUN_KILLED, "user", NUMBER_NONE, 0},
     {CLASS(PREEMPTED), NULL, false, false, RUN_CRASHED, "preempted", NUMBER_NONE, SPEC_RETRY_PREEMPTED},
     {CLASS(START_FAILED), NULL, false, false, RUN_FAILED, "could not start", NUMBER_NONE, 0},
+    {CLASS(LOST), "stop_early", false, false, RUN_STOPPED, "early_stop", NUMBER_NONE, 0},
+    {CLASS(LOST), "stop_user", false, false, RUN_KILLED, "user", NUMBER_NONE, 0},
+    {CLASS(LOST), "kill", false, false, RUN_KILLED, "user", NUMBER_NONE, 0},
     {CLASS(LOST), NULL, false, false, RUN_CRASHED, "lost", NUMBER_NONE, SPEC_RETRY_LOST},
 #undef CLASS
 };
@@ -56,7 +63,7 @@ enum status end_class_judge(const struct end_facts *facts, struct end_verdict *o
         if (!row_fits(i, facts))
             continue;
         out->state = rows[i].state;
-        out->retry_class = rows[i].retry_class;
+        out->retry_class = facts->directive[0] == '\0' ? rows[i].retry_class : 0;
         write_reason(i, facts, out);
         return STATUS_OK;
     }

@@ -26,7 +26,7 @@ struct end_verdict {
     unsigned retry_class; /* bit of enum spec_retry_on, 0 = never retried */
 };
 
-/* INVALID for a class that is not known. */
+/* What was ordered to end is never tried again. INVALID for a class that is not known. */
 enum status end_class_judge(const struct end_facts *facts, struct end_verdict *out, struct err *err) MUST_USE;
 
 /* True when the facts of the attempt (directive, preempting mark) cannot change the verdict. */

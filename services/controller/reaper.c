@@ -49,22 +49,40 @@ static enum status list_silent(struct store_tx *tx, void *context, struct err *e
     return store_list_expired(tx, 0, EXPIRED_MAX, &silence->expired, &silence->count, err);
 }
 
+static enum status read_directive(struct store_tx *tx, const struct store_expired *expired, const char **kind,
+                                  struct err *err)
+{
+    struct store_end_facts facts = {.directive_kind = ""};
+    TRY(store_get_end_facts(tx, expired->sweep_id, expired->run_id, expired->attempt, &facts, err));
+    *kind = facts.directive_kind;
+    return STATUS_OK;
+}
+
+/* Back to the queue, unless it was ordered to end before it had begun. */
 static enum status release_unstarted(struct store_tx *tx, void *context, struct err *err)
 {
     struct reaping *reaping = context;
     const struct store_expired *expired = reaping->expired;
+    const char *directive = "";
+    bool killed = false;
+    TRY(read_directive(tx, expired, &directive, err));
     TRY(store_release_unstarted(tx, expired->sweep_id, expired->run_id, expired->attempt, reaping->after_ms,
                                 &reaping->released, err));
     if (!reaping->released)
         return STATUS_OK;
-    return store_add_event(tx, expired->sweep_id, "run_released", "reaper", expired->run_id, "never started",
-                           err);
+    if (directive[0] != '\0')
+        TRY(store_kill_pending_run(tx, expired->sweep_id, expired->run_id, &killed, err));
+    return store_add_event(tx, expired->sweep_id, killed ? "run_ended" : "run_released", "reaper",
+                           expired->run_id, "never started", err);
 }
 
 static enum status lose_run(struct store_tx *tx, void *context, struct err *err)
 {
     struct reaping *reaping = context;
     const struct store_expired *expired = reaping->expired;
+    struct end_facts lost = {.end_class = BESOM__V1__END_CLASS__END_CLASS_LOST, .directive = ""};
+    TRY(read_directive(tx, expired, &lost.directive, err));
+    TRY(end_class_judge(&lost, &reaping->end, err));
     struct store_finish item = {.sweep_id = expired->sweep_id,
                                 .run_id = expired->run_id,
                                 .agent_id = expired->agent_id,
@@ -79,9 +97,7 @@ static enum status lose_run(struct store_tx *tx, void *context, struct err *err)
 static enum status reap(struct reaper *reaper, struct reaping *reaping, struct err *err)
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
-    const struct end_facts lost = {.end_class = BESOM__V1__END_CLASS__END_CLASS_LOST, .directive = ""};
     bool started = strcmp(reaping->expired->state, "assigned") != 0;
-    TRY(end_class_judge(&lost, &reaping->end, err));
     return store_transaction(reaper->controller->store, &arena, started ? lose_run : release_unstarted,
                              reaping, err);
 }

@@ -10,6 +10,8 @@
 #include "services/controller/request.h"
 #include "services/controller/run_state.h"
 
+#define STOP_TRIES 4
+
 static enum status no_memory(struct err *err)
 {
     return err_set(err, STATUS_NO_MEMORY, "out of memory");
@@ -71,37 +73,52 @@ static enum status check_stop(struct request *request, struct err *err)
     return check_run(request, message->sweep_id, message->run_id, err);
 }
 
-/* A run that nobody has ends at once; one that an agent has is ended by it. */
+/* A run that nobody has ends at once; one that an agent has is ended by it. *changed false: that was ordered
+ * before, or the run is in another state by now. */
 static enum status stop_run(struct store_tx *tx, const struct store_run *run, const char *actor,
-                            struct err *err)
+                            bool *changed, struct err *err)
 {
     enum run_state state;
-    bool changed = false;
+    *changed = false;
     if (!run_state_from_name(run->state, &state) || run_state_is_ended(state))
         return err_set(err, STATUS_PRECONDITION, "run %s has ended: %s", run->run_id, run->state);
     if (state == RUN_PENDING)
-        TRY(store_kill_pending_run(tx, run->sweep_id, run->run_id, &changed, err));
+        TRY(store_kill_pending_run(tx, run->sweep_id, run->run_id, changed, err));
     else
-        TRY(store_add_directive(tx, run->sweep_id, run->run_id, "stop_user", "stopped by a user", &changed,
+        TRY(store_add_directive(tx, run->sweep_id, run->run_id, "stop_user", "stopped by a user", changed,
                                 err));
-    if (!changed && state == RUN_PENDING)
-        return err_set(err, STATUS_CONFLICT, "run %s was just handed out", run->run_id);
-    if (!changed)
+    if (!*changed)
         return STATUS_OK;
     return store_add_event(tx, run->sweep_id, state == RUN_PENDING ? "run_ended" : "run_stop_ordered", actor,
                            run->run_id, "stopped by a user", err);
 }
 
+/* A run may be handed out, or come back to the queue, between the look and the order. */
+static enum status stop_as_it_is(struct store_tx *tx, const Besom__V1__StopRunRequest *message,
+                                 const char *actor, struct err *err)
+{
+    struct store_run run = {.state = ""};
+    bool changed = false;
+    for (int tries = 0; tries < STOP_TRIES; tries++) {
+        const char *before = run.state;
+        TRY(store_get_run(tx, message->sweep_id, message->run_id, &run, err));
+        if (strcmp(run.state, before) == 0 && strcmp(run.state, "pending") != 0)
+            return STATUS_OK; /* ordered before */
+        TRY(stop_run(tx, &run, actor, &changed, err));
+        if (changed)
+            return STATUS_OK;
+    }
+    return err_set(err, STATUS_CONFLICT, "run %s changes its state just now (try again)", message->run_id);
+}
+
 static enum status run_stop(struct store_tx *tx, struct request *request, struct err *err)
 {
     const Besom__V1__StopRunRequest *message = request->message;
-    struct store_run run;
     Besom__V1__StopRunResponse *response =
         MESSAGE_NEW(store_tx_arena(tx), Besom__V1__StopRunResponse, besom__v1__stop_run_response__init);
     if (response == NULL)
         return no_memory(err);
-    TRY(store_get_run(tx, message->sweep_id, message->run_id, &run, err));
-    TRY(stop_run(tx, &run, rpc_call_identity(request->call)->subject, err));
+    TRY(stop_as_it_is(tx, message, rpc_call_identity(request->call)->subject, err));
     TRY(picture_run(tx, message->sweep_id, message->run_id, &response->run, err));
     request->response = &response->base;
     return STATUS_OK;

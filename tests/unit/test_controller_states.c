@@ -152,6 +152,14 @@ static void ends_become_states(void **state)
         {{END(PREEMPTED), 1, 0, "", false}, "crashed", "preempted", SPEC_RETRY_PREEMPTED},
         {{END(START_FAILED), 0, 0, "", false}, "failed", "could not start", 0},
         {{END(LOST), 0, 0, "", false}, "crashed", "lost", SPEC_RETRY_LOST},
+        /* what was ordered to end does not come back, whatever became of its agent meanwhile */
+        {{END(LOST), 0, 0, "stop_early", false}, "stopped", "early_stop", 0},
+        {{END(LOST), 0, 0, "stop_user", false}, "killed", "user", 0},
+        {{END(LOST), 0, 0, "kill", false}, "killed", "user", 0},
+        {{END(PREEMPTED), 0, 15, "stop_early", false}, "stopped", "early_stop", 0},
+        {{END(PREEMPTED), 0, 15, "stop_user", false}, "killed", "user", 0},
+        {{END(SIGNALED), 0, 9, "stop_user", false}, "crashed", "signal 9", 0},
+        {{END(EXITED), 3, 0, "stop_user", true}, "crashed", "preempted", 0},
     };
 #undef END
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* A user's order to stop holds, whatever happens to the run and its agent meanwhile. */
+#include "controller_fixture.h"
+
+#include <stdlib.h>
+
+static struct served served;
+
+struct stopping {
+    const char *run_id;
+    besom_status code;
+};
+
+static void stop_run(void *context)
+{
+    struct stopping *stopping = context;
+    Besom__V1__StopRunRequest request = BESOM__V1__STOP_RUN_REQUEST__INIT;
+    Besom__V1__StopRunResponse *response;
+    besom_error error;
+    request.sweep_id = SWEEP;
+    request.run_id = (char *)(uintptr_t)stopping->run_id;
+    stopping->code = besom_run_stop(served.client, &request, &response, &error);
+    besom_message_free(response);
+}
+
+static void assert_run(struct database *database, const char *expected)
+{
+    char *found = database_text(database->url, "SELECT state || ' ' || end_reason FROM besom.runs");
+    assert_string_equal(found, expected);
+    free(found);
+}
+
+/* The run is handed out while the order waits for its row. */
+static void a_run_that_is_just_handed_out_is_stopped(void **state)
+{
+    struct database *database = *state;
+    struct stopping stopping = {.run_id = "run00000"};
+    struct waiting waiting;
+    served_start(&served, database, 1, (struct controller_options){.lease_ms = 0});
+    struct session *session = session_open(database);
+    assert_int_equal(fixture_claim(session, AGENT, 0, 0).verdict, STORE_CLAIM_RUN);
+    waiting_start(&waiting, database, stop_run, &stopping);
+    assert_ok(session_commit(session));
+    waiting_join(&waiting);
+    session_close(session);
+    assert_int_equal(stopping.code, BESOM_OK);
+    assert_int_equal(
+        database_number(database->url, "SELECT count(*) FROM besom.directives WHERE kind = 'stop_user'"), 1);
+    served_stop(&served);
+}
+
+static const struct controller_options impatient = {.lease_ms = 200, .renew_ms = 100, .lost_after_ms = 500};
+
+/* Its agent died before it could obey. */
+static void a_stopped_run_that_is_lost_does_not_come_back(void **state)
+{
+    struct database *database = *state;
+    char run_id[9];
+    struct stopping stopping = {.run_id = run_id};
+    struct line line;
+    served_start(&served, database, 1, impatient);
+    served_acquire(&served, 0, run_id);
+    line_open(&line, &served, run_id);
+    stop_run(&stopping);
+    assert_int_equal(stopping.code, BESOM_OK);
+    line_await(&line, &line.directives, 1);
+    line_free(&line);
+    await_number(database, "SELECT count(*) FROM besom.runs WHERE ended_at IS NOT NULL", 1);
+    assert_run(database, "killed user");
+    served_stop(&served);
+}
+
+/* Its agent died before it had started it. */
+static void a_stopped_run_that_never_started_does_not_come_back(void **state)
+{
+    struct database *database = *state;
+    char run_id[9];
+    struct stopping stopping = {.run_id = run_id};
+    served_start(&served, database, 1, impatient);
+    served_acquire(&served, 0, run_id);
+    stop_run(&stopping);
+    assert_int_equal(stopping.code, BESOM_OK);
+    await_number(database, "SELECT count(*) FROM besom.runs WHERE ended_at IS NOT NULL", 1);
+    assert_run(database, "killed user");
+    served_stop(&served);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_run_that_is_just_handed_out_is_stopped, database_make,
+                                        database_drop),
+        cmocka_unit_test_setup_teardown(a_stopped_run_that_is_lost_does_not_come_back, database_make,
+                                        database_drop),
+        cmocka_unit_test_setup_teardown(a_stopped_run_that_never_started_does_not_come_back, database_make,
+                                        database_drop),
+    };
+    return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
+}
