@@ -10,6 +10,7 @@
 #include "base/config.h"
 
 #define NESTING_MAX 16
+#define WHOLE_MAX 9007199254740992.0 /* 2^53 */
 
 static const struct {
     const char *text;
@@ -91,15 +92,29 @@ static void emit_values(json_t *values, const char *prefix, int64_t step, const 
     }
 }
 
+/* Whole numbers however they are written: JavaScript and JSON know no difference between 5 and 5.0. */
+static bool step_of(const json_t *value, int64_t *out)
+{
+    double real = json_real_value(value);
+    *out = json_is_integer(value) ? json_integer_value(value) : 0;
+    if (!json_is_real(value))
+        return json_is_integer(value);
+    if (!(fabs(real) <= WHOLE_MAX) || real != floor(real))
+        return false;
+    *out = (int64_t)real;
+    return true;
+}
+
 static enum status take_values(json_t *values, bool counts, json_t *step, const struct run_line_sink *sink,
                                struct err *err)
 {
     if (!json_is_object(values))
         return err_set(err, STATUS_INVALID, "\"log\" and \"summary\" take an object of values");
-    if (step != NULL && !json_is_integer(step))
+    int64_t number = 0;
+    if (step != NULL && !step_of(step, &number))
         return err_set(err, STATUS_INVALID, "\"step\" must be a whole number");
     TRY(check_values(values, "", 0, err));
-    emit_values(values, "", sink->begin(sink->context, step != NULL, json_integer_value(step), counts), sink);
+    emit_values(values, "", sink->begin(sink->context, step != NULL, number, counts), sink);
     return STATUS_OK;
 }
 
@@ -180,6 +195,8 @@ enum status run_line_parse(const char *line, size_t length, const struct run_lin
         struct buffer quoted CLEANUP(buffer_free) = BUFFER_INIT;
         quote_odd_numbers(&quoted, line, length);
         object = json_loadb(buffer_text(&quoted), quoted.length, 0, &problem);
+        if (object == NULL && json_error_code(&problem) == json_error_numeric_overflow)
+            object = json_loadb(buffer_text(&quoted), quoted.length, JSON_DECODE_INT_AS_REAL, &problem);
     }
     if (!json_is_object(object)) {
         bool parsed = object != NULL;

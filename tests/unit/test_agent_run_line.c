@@ -68,6 +68,9 @@ static void takes_what_python_writes(void **state)
     expect("{\"log\": {\"a\": NaN, \"b\": Infinity, \"c\": -Infinity}}", "a@100=nan b@100=inf c@100=-inf ");
     expect("{\"log\": {\"NaN\": 1, \"x\\\"NaN\": NaN}}", "NaN@100=1 x\"NaN@100=nan ");
     expect("{\"log\": {\"a\": \"NaN\"}}", "a@100=nan ");
+    expect("{\"log\": {\"seed\": 14695981039346656037, \"a\": 1}, \"step\": 3}", "seed@3=1.4696e+19 a@3=1 ");
+    expect("{\"log\": {\"a\": 1}, \"step\": 5.0}", "a@5=1 ");
+    expect("{\"log\": {\"a\": 1}, \"step\": 1e300}", "\"step\" must be a whole number");
 }
 
 static void refuses_the_rest(void **state)
