@@ -26,6 +26,7 @@
 #define KILL_AGAIN_LAST_MS 1000
 #define LEFTOVER_GRACE_MS 2000
 #define SYNC_EVERY_MS 1000
+#define SEGMENTS_PER_SPOOL 16
 
 enum phase {
     PHASE_RUNNING,  /* the command runs */
@@ -398,6 +399,9 @@ static enum status set_up(struct shim *shim, struct err *err)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     TRY(watch_signals(shim, err));
     TRY(spool_writer_new(shim->paths.spool, &shim->spool, err));
+    int64_t part = shim->spec.spool_limit_bytes / SEGMENTS_PER_SPOOL;
+    if (part < SPOOL_SEGMENT_BYTES)
+        spool_set_segment_bytes(shim->spool, part);
     TRY(batcher_new(shim->spool, shim->spec.spool_limit_bytes, &shim->batcher, err));
     return open_sockets(shim, err);
 }

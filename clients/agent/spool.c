@@ -29,6 +29,7 @@ struct spool_writer {
     char folder[PATH_MAX];
     struct segment *segments; /* owned; oldest first, the last is open */
     size_t count, capacity;
+    int64_t segment_bytes, acknowledged;
     int fd;
     bool dirty;
 };
@@ -72,6 +73,7 @@ enum status spool_writer_new(const char *folder, struct spool_writer **out, stru
     if (writer == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     writer->fd = -1;
+    writer->segment_bytes = SPOOL_SEGMENT_BYTES;
     snprintf(writer->folder, sizeof writer->folder, "%s", folder);
     enum status status = file_make_dirs(folder, 0700, err);
     if (status != STATUS_OK) {
@@ -116,7 +118,12 @@ static enum status open_segment(struct spool_writer *writer, int64_t first, stru
 
 static bool needs_segment(const struct spool_writer *writer)
 {
-    return writer->fd < 0 || writer->segments[writer->count - 1].bytes >= SPOOL_SEGMENT_BYTES;
+    return writer->fd < 0 || writer->segments[writer->count - 1].bytes >= writer->segment_bytes;
+}
+
+void spool_set_segment_bytes(struct spool_writer *writer, int64_t bytes)
+{
+    writer->segment_bytes = bytes;
 }
 
 enum status spool_append(struct spool_writer *writer, int64_t sequence, const void *payload, size_t length,
@@ -148,6 +155,8 @@ enum status spool_append(struct spool_writer *writer, int64_t sequence, const vo
 void spool_acknowledge(struct spool_writer *writer, int64_t sequence)
 {
     size_t gone = 0;
+    if (sequence > writer->acknowledged)
+        writer->acknowledged = sequence;
     while (gone + 1 < writer->count && writer->segments[gone].last <= sequence) {
         char path[PATH_MAX];
         if (segment_path(writer->folder, writer->segments[gone].first, path))
@@ -163,7 +172,7 @@ int64_t spool_bytes(const struct spool_writer *writer)
 {
     int64_t bytes = 0;
     for (size_t i = 0; i < writer->count; i++)
-        bytes += writer->segments[i].bytes;
+        bytes += writer->segments[i].last > writer->acknowledged ? writer->segments[i].bytes : 0;
     return bytes;
 }
 

@@ -37,7 +37,11 @@ enum status spool_append(struct spool_writer *writer, int64_t sequence, const vo
 /* Everything up to `sequence` is stored elsewhere: segments that hold nothing else are deleted. */
 void spool_acknowledge(struct spool_writer *writer, int64_t sequence);
 
-/* Bytes on disk. */
+/* Segments end at this size; at first SPOOL_SEGMENT_BYTES. What is acknowledged goes in whole segments, so a
+ * small bound on the spool needs small ones. */
+void spool_set_segment_bytes(struct spool_writer *writer, int64_t bytes);
+
+/* Bytes of the segments that hold something that is not acknowledged. */
 int64_t spool_bytes(const struct spool_writer *writer);
 
 /* Writes through to the disk when something is new. */
