@@ -89,6 +89,16 @@ void agent_count_end(struct agent *agent, int exit_code)
     agent_step(agent);
 }
 
+static bool is_refusal(besom_status code)
+{
+    static const besom_status refusals[] = {BESOM_INVALID,         BESOM_NOT_FOUND,    BESOM_DENIED,
+                                            BESOM_UNAUTHENTICATED, BESOM_PRECONDITION, BESOM_UNIMPLEMENTED};
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+        if (refusals[i] == code)
+            return true;
+    return false;
+}
+
 void agent_note_answer(struct agent *agent, const besom_error *error)
 {
     int64_t now_ms = loop_now_ms();
@@ -106,8 +116,10 @@ void agent_note_answer(struct agent *agent, const besom_error *error)
     if (agent->away_said || now_ms - agent->away_since_ms < AWAY_AFTER_MS)
         return;
     agent->away_said = true;
-    say("The controller at %s does not answer: %s: %s (trying on; runs go on and keep their metrics)",
-        besom_client_address(agent->client), besom_status_name(error->code), error->text);
+    say("The controller at %s %s: %s: %s (trying on; runs go on and keep their metrics)",
+        besom_client_address(agent->client),
+        is_refusal(error->code) ? "refuses this agent" : "does not answer", besom_status_name(error->code),
+        error->text);
 }
 
 void agent_note_wait(struct agent *agent, const char *reason)
@@ -194,16 +206,6 @@ static void forget_runs(struct agent *agent)
         else
             slot_release(slot);
     }
-}
-
-static bool is_refusal(besom_status code)
-{
-    static const besom_status refusals[] = {BESOM_INVALID,         BESOM_NOT_FOUND,    BESOM_DENIED,
-                                            BESOM_UNAUTHENTICATED, BESOM_PRECONDITION, BESOM_UNIMPLEMENTED};
-    for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
-        if (refusals[i] == code)
-            return true;
-    return false;
 }
 
 static void on_registered(void *context, const void *response, const besom_error *error)
