@@ -69,9 +69,10 @@ static void print_suggestion(struct cli *cli, const char *suggestion_json)
 static void print_decision(struct cli *cli, const Besom__V1__StopDecision *decision)
 {
     char value[FORMAT_SIZE], threshold[FORMAT_SIZE];
-    printf("  band %lld: %s, value %s, threshold %s, %lld runs had reached it\n", (long long)decision->band,
+    printf("  band %lld: %s, value %s, threshold %s, %lld %s had reached it\n", (long long)decision->band,
            decision->stop ? "stopped" : "went on", format_number(decision->compared, value),
-           format_number(decision->threshold, threshold), (long long)decision->reached);
+           format_number(decision->threshold, threshold), (long long)decision->reached,
+           decision->reached == 1 ? "run" : "runs");
     if (*decision->reason != '\0')
         printf("    %s\n", text_clean(&cli->arena, decision->reason));
     if (decision->n_rival_values == 0)
