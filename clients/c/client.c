@@ -19,6 +19,23 @@ static enum status open_client(const besom_client_options *options, besom_client
     return rpc_channel_new(&channel, &client->channel, err);
 }
 
+static _Thread_local int callback_depth;
+
+void callback_enter(void)
+{
+    callback_depth++;
+}
+
+void callback_leave(void)
+{
+    callback_depth--;
+}
+
+bool callback_is_running(void)
+{
+    return callback_depth > 0;
+}
+
 besom_status besom_client_new(const besom_client_options *options, besom_client **out, besom_error *error)
 {
     static const besom_client_options defaults = BESOM_CLIENT_OPTIONS_INIT;

@@ -17,6 +17,13 @@ struct besom_client {
     int64_t timeout_ms;
 };
 
+/* Around every callback of the caller's. All of them share the library's event thread, where nobody may wait
+ * for another of them. */
+void callback_enter(void);
+void callback_leave(void);
+/* This thread is inside a callback. */
+bool callback_is_running(void);
+
 /* Copies code and text; `error` may be NULL. Returns the code. */
 besom_status error_export(besom_error *error, const struct err *err);
 

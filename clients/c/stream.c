@@ -16,8 +16,6 @@ struct besom_stream {
     struct rpc_client_stream *rpc;
     int references;
     bool closed; /* on_close has returned */
-    bool in_callback;
-    pthread_t callback_thread;
 };
 
 static const struct rpc_client_method track_method = {
@@ -58,16 +56,8 @@ static void enter_callback(besom_stream *stream, struct rpc_client_stream *rpc)
 {
     pthread_mutex_lock(&stream->mutex);
     stream->rpc = rpc;
-    stream->in_callback = true;
-    stream->callback_thread = pthread_self();
     pthread_mutex_unlock(&stream->mutex);
-}
-
-static void leave_callback(besom_stream *stream)
-{
-    pthread_mutex_lock(&stream->mutex);
-    stream->in_callback = false;
-    pthread_mutex_unlock(&stream->mutex);
+    callback_enter();
 }
 
 static void on_message(void *context, struct rpc_client_stream *rpc, const ProtobufCMessage *message)
@@ -75,7 +65,7 @@ static void on_message(void *context, struct rpc_client_stream *rpc, const Proto
     besom_stream *stream = context;
     enter_callback(stream, rpc);
     stream->handler.on_message(stream->context, message);
-    leave_callback(stream);
+    callback_leave();
 }
 
 static void on_writable(void *context, struct rpc_client_stream *rpc)
@@ -85,7 +75,7 @@ static void on_writable(void *context, struct rpc_client_stream *rpc)
         return;
     enter_callback(stream, rpc);
     stream->handler.on_writable(stream->context);
-    leave_callback(stream);
+    callback_leave();
 }
 
 static void on_close(void *context, struct rpc_client_stream *rpc, const struct err *status)
@@ -97,8 +87,8 @@ static void on_close(void *context, struct rpc_client_stream *rpc, const struct 
     enter_callback(stream, rpc);
     if (stream->handler.on_close != NULL)
         stream->handler.on_close(stream->context, &error);
+    callback_leave();
     pthread_mutex_lock(&stream->mutex);
-    stream->in_callback = false;
     stream->closed = true;
     pthread_cond_broadcast(&stream->closed_condition);
     pthread_mutex_unlock(&stream->mutex);
@@ -201,12 +191,11 @@ void besom_stream_free(besom_stream *stream)
     if (stream == NULL)
         return;
     pthread_mutex_lock(&stream->mutex);
-    bool from_callback = stream->in_callback && pthread_equal(stream->callback_thread, pthread_self());
     bool closed = stream->closed;
     pthread_mutex_unlock(&stream->mutex);
     if (!closed)
         rpc_client_stream_cancel(stream->rpc);
-    if (!from_callback) {
+    if (!callback_is_running()) {
         besom_status waited = besom_stream_wait(stream, -1);
         (void)waited;
     }

@@ -61,7 +61,9 @@ static void async_done(void *context, const ProtobufCMessage *response, const st
     pthread_mutex_lock(&call->mutex);
     call->finished = true;
     pthread_mutex_unlock(&call->mutex);
+    callback_enter();
     call->done(call->context, response, &error);
+    callback_leave();
     call_unref(call);
 }
 

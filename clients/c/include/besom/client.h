@@ -169,7 +169,7 @@ BESOM_API besom_status besom_run_logs(besom_client *client, const Besom__V1__Rea
 
 BESOM_API void besom_stream_half_close(besom_stream *stream);
 /** Releases the handle, cancelling what is open. on_close is called before it returns or has been called,
- * unless this is called from a callback. */
+ * unless this is called from a callback, of this stream or of anything else: then it comes later. */
 BESOM_API void besom_stream_free(besom_stream *stream);
 /** Waits until on_close has returned; BESOM_DEADLINE after timeout_ms (< 0 = for ever). Not from a callback.
  */
