@@ -78,6 +78,24 @@ static void start_server(struct served *served)
     rpc_server_set_health(served->server, "", true);
 }
 
+void served_begin_controller(struct served *served)
+{
+    const struct store_options options = {
+        .url = served->database->url, .application_name = "controller", .pool_size = 16, .retry_ms = 1000};
+    assert_ok(store_open(&options, &served->store, &test_err));
+    served->controller =
+        (struct controller){.options = &served->options, .store = served->store, .owner = "test"};
+    assert_ok(controller_start(&served->controller, &test_err));
+    start_server(served);
+}
+
+void served_end_controller(struct served *served)
+{
+    controller_stop(&served->controller);
+    rpc_server_free(served->server);
+    store_close(served->store);
+}
+
 static void check_call(besom_status status, const besom_error *error, const char *what)
 {
     if (status != BESOM_OK)
@@ -100,20 +118,14 @@ static void register_agent(struct served *served)
 void served_start(struct served *served, struct database *database, int runs,
                   struct controller_options options)
 {
-    const struct store_options store_options = {
-        .url = database->url, .application_name = "controller", .pool_size = 16, .retry_ms = 1000};
     besom_client_options client_options = BESOM_CLIENT_OPTIONS_INIT;
     besom_error error;
     *served = (struct served){.database = database, .options = options, .folder = "/tmp/besom-test-c-XXXXXX"};
     prepare_sweep(database, runs);
     fill_options(&served->options, database->url);
-    assert_ok(store_open(&store_options, &served->store, &test_err));
-    served->controller =
-        (struct controller){.options = &served->options, .store = served->store, .owner = "test"};
-    assert_ok(controller_start(&served->controller, &test_err));
     assert_non_null(mkdtemp(served->folder));
     (void)snprintf(served->address, sizeof served->address, "unix:%s/socket", served->folder);
-    start_server(served);
+    served_begin_controller(served);
     client_options.address = served->address;
     check_call(besom_client_new(&client_options, &served->client, &error), &error, "client");
     register_agent(served);
@@ -126,10 +138,8 @@ void served_shutdown(struct served *served, int64_t grace_ms)
 
 void served_free(struct served *served)
 {
-    controller_stop(&served->controller);
+    served_end_controller(served);
     besom_client_free(served->client);
-    rpc_server_free(served->server);
-    store_close(served->store);
     (void)unlink(served->address + strlen("unix:"));
     (void)rmdir(served->folder);
 }

@@ -33,6 +33,9 @@ void served_start(struct served *served, struct database *database, int runs,
 void served_shutdown(struct served *served, int64_t grace_ms);
 void served_free(struct served *served);
 void served_stop(struct served *served);
+/* Another controller at the same address, after shutdown and served_end_controller; the client lives on. */
+void served_end_controller(struct served *served);
+void served_begin_controller(struct served *served);
 
 /* What a process does in group setup and teardown. */
 int served_begin_process(void **state);
