@@ -200,6 +200,9 @@ static enum status run_create(struct store_tx *tx, struct request *request, stru
 static void after_create(struct request *request)
 {
     const struct creation *creation = request->state;
+    const Besom__V1__CreateSweepResponse *response = (const void *)request->response;
+    if (strcmp(response->sweep->sweep_id, creation->sweep_id) != 0)
+        return; /* asked for again */
     log_info(CONTROLLER_LOG, "sweep_created", LOG_TEXT("sweep", creation->sweep_id),
              LOG_TEXT("method", spec_method_name(creation->spec->method)),
              LOG_TEXT("by", rpc_call_identity(request->call)->subject));

@@ -34,6 +34,7 @@ struct log_follow {
     struct ticker *ticker; /* owned */
     pthread_mutex_t lock;
     struct log_reader *readers; /* lock; those that follow, a reference each */
+    bool draining;              /* lock */
 };
 
 struct page {
@@ -139,6 +140,13 @@ static void pump(struct log_reader *reader)
 
 /* ---- those that follow ---- */
 
+static void send_away(struct log_reader *reader)
+{
+    struct err err = ERR_INIT;
+    err_set(&err, STATUS_UNAVAILABLE, "the controller is restarting");
+    rpc_stream_finish(reader->stream, &err);
+}
+
 static void add(struct log_follow *follow, struct log_reader *reader)
 {
     atomic_fetch_add(&reader->references, 1);
@@ -148,7 +156,10 @@ static void add(struct log_follow *follow, struct log_reader *reader)
     if (reader->next != NULL)
         reader->next->link = &reader->next;
     follow->readers = reader;
+    bool draining = follow->draining;
     pthread_mutex_unlock(&follow->lock);
+    if (draining)
+        send_away(reader);
 }
 
 static void remove_reader(struct log_follow *follow, struct log_reader *reader)
@@ -212,11 +223,12 @@ enum status log_follow_start(struct controller *controller, struct log_follow **
 
 void log_follow_drain(struct log_follow *follow)
 {
-    struct err err = ERR_INIT;
+    pthread_mutex_lock(&follow->lock);
+    follow->draining = true;
+    pthread_mutex_unlock(&follow->lock);
     struct log_reader **all = collect(follow);
-    err_set(&err, STATUS_UNAVAILABLE, "the controller is restarting");
     for (size_t i = 0; all != NULL && all[i] != NULL; i++) {
-        rpc_stream_finish(all[i]->stream, &err);
+        send_away(all[i]);
         unref(all[i]);
     }
     free(all);

@@ -31,6 +31,7 @@ struct watch {
     struct ticker *ticker; /* owned */
     pthread_mutex_t lock;
     struct watcher *watchers; /* lock */
+    bool draining;            /* lock */
 };
 
 /* One sweep's picture. */
@@ -147,11 +148,11 @@ static void show(struct watch *watch, const char *sweep_id, const Besom__V1__Wat
     pthread_mutex_unlock(&watch->lock);
 }
 
-static void fail_all(struct watch *watch, const char *sweep_id, const struct err *err)
+static void fail_sweep(struct watch *watch, const char *sweep_id, const struct err *err)
 {
     pthread_mutex_lock(&watch->lock);
     for (struct watcher *watcher = watch->watchers; watcher != NULL; watcher = watcher->next)
-        if (sweep_id == NULL || strcmp(watcher->sweep_id, sweep_id) == 0)
+        if (strcmp(watcher->sweep_id, sweep_id) == 0)
             rpc_stream_finish(watcher->stream, err);
     pthread_mutex_unlock(&watch->lock);
 }
@@ -168,7 +169,7 @@ static void look_at(struct watch *watch, const char *sweep_id)
         picture.response->points_per_second = meter_rate(watch->controller->meter, sweep_id, now_ms);
         show(watch, sweep_id, picture.response, hash_picture(picture.response, &arena), now_ms);
     } else if (!status_info(status)->retry) {
-        fail_all(watch, sweep_id, &err);
+        fail_sweep(watch, sweep_id, &err);
     }
 }
 
@@ -210,11 +211,20 @@ enum status watch_start(struct controller *controller, struct watch **out, struc
     return STATUS_OK;
 }
 
-void watch_drain(struct watch *watch)
+static void send_away(struct rpc_stream *stream)
 {
     struct err err = ERR_INIT;
     err_set(&err, STATUS_UNAVAILABLE, "the controller is restarting");
-    fail_all(watch, NULL, &err);
+    rpc_stream_finish(stream, &err);
+}
+
+void watch_drain(struct watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    watch->draining = true;
+    for (struct watcher *watcher = watch->watchers; watcher != NULL; watcher = watcher->next)
+        send_away(watcher->stream);
+    pthread_mutex_unlock(&watch->lock);
 }
 
 void watch_stop(struct watch *watch)
@@ -260,6 +270,8 @@ static void on_open(void *service, struct rpc_stream *stream, const ProtobufCMes
     if (watcher->next != NULL)
         watcher->next->link = &watcher->next;
     watch->watchers = watcher;
+    if (watch->draining)
+        send_away(stream);
     pthread_mutex_unlock(&watch->lock);
     ticker_wake(watch->ticker);
 }

@@ -8,6 +8,11 @@
 #include "base/clock.h"
 
 #define GRACE_MS 20000
+#define OTHER "another0"
+#define WAITING_READERS                                                                  \
+    "SELECT max((query LIKE '%FROM besom.sweep_specs%')::int) + max((query LIKE '%FROM " \
+    "besom.shown_runs%')::int) "                                                         \
+    "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 struct ending {
     struct served *served;
@@ -104,10 +109,88 @@ static void a_caller_that_is_served_at_the_end_is_answered(void **state)
     assert_true(ending.shutdown_ms < GRACE_MS / 2);
 }
 
+struct reading {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool closed; /* lock */
+    besom_status code;
+};
+
+static void ignore_message(void *context, const void *message)
+{
+    (void)context;
+    (void)message;
+}
+
+static void note_close(void *context, const besom_error *error)
+{
+    struct reading *reading = context;
+    pthread_mutex_lock(&reading->lock);
+    reading->closed = true;
+    reading->code = error->code;
+    pthread_cond_broadcast(&reading->changed);
+    pthread_mutex_unlock(&reading->lock);
+}
+
+static const besom_stream_handler reading_handler = {.on_message = ignore_message, .on_close = note_close};
+
+static void end_reading(struct reading *reading, besom_stream *stream)
+{
+    pthread_mutex_lock(&reading->lock);
+    while (!reading->closed)
+        pthread_cond_wait(&reading->changed, &reading->lock);
+    pthread_mutex_unlock(&reading->lock);
+    assert_int_equal(reading->code, BESOM_UNAVAILABLE);
+    besom_stream_free(stream);
+}
+
+/* Streams that are being opened when the drain begins are ended as well. */
+static void readers_who_come_with_the_end_are_sent_away(void **state)
+{
+    struct database *database = *state;
+    struct served served;
+    struct ending ending = {.served = &served};
+    struct waiting waiting;
+    struct line line;
+    struct reading watching = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct reading logs = watching;
+    Besom__V1__WatchSweepRequest watch_request = BESOM__V1__WATCH_SWEEP_REQUEST__INIT;
+    Besom__V1__ReadLogsRequest logs_request = BESOM__V1__READ_LOGS_REQUEST__INIT;
+    besom_stream *streams[2];
+    besom_error error;
+    char run_id[9];
+    fixture_sweep(database, (struct sweep_options){.sweep_id = OTHER, .exhausted = true});
+    served_start(&served, database, 1, (struct controller_options){.claim_poll_ms = 60000});
+    served_acquire(&served, 0, run_id);
+    line_open(&line, &served, run_id);
+    struct locks *locks =
+        locks_take(database, "LOCK TABLE besom.sweep_specs, besom.runs IN ACCESS EXCLUSIVE MODE");
+    watch_request.sweep_id = OTHER;
+    assert_int_equal(
+        besom_sweep_watch(served.client, &watch_request, &reading_handler, &watching, &streams[0], &error),
+        BESOM_OK);
+    logs_request.sweep_id = SWEEP;
+    logs_request.run_id = run_id;
+    logs_request.follow = true;
+    assert_int_equal(
+        besom_run_logs(served.client, &logs_request, &reading_handler, &logs, &streams[1], &error), BESOM_OK);
+    await_number(database, WAITING_READERS, 2);
+    waiting_start(&waiting, database, end, &ending);
+    line_await(&line, &line.closed, 1);
+    line_free(&line);
+    locks_release(locks);
+    end_reading(&watching, streams[0]);
+    end_reading(&logs, streams[1]);
+    waiting_join(&waiting);
+    assert_true(ending.shutdown_ms < GRACE_MS / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(batches_under_way_are_stored_at_the_end, database_make,
+                                        database_drop),
+        cmocka_unit_test_setup_teardown(readers_who_come_with_the_end_are_sent_away, database_make,
                                         database_drop),
         cmocka_unit_test_setup_teardown(a_caller_that_is_served_at_the_end_is_answered, database_make,
                                         database_drop),
