@@ -2,7 +2,10 @@
 -- verdict (0 nothing, 1 a run, 2 its attempt is over, 3 unknown agent), the run, and the sweep's state.
 -- A key that was served before gets its run again and its lease renewed; the other keys get pending runs, by priority,
 -- then by ordinal. The sweep's row is locked against changes of state only when there is something to hand out.
--- $1 sweep, $2 lease in milliseconds; arrays: $3 agents, $4 slots, $5 counters. Called by store_claim_runs.
+-- A sweep with a limit of runs at once gives nothing unless its row was locked before this statement began: only then
+-- are all live runs in its snapshot.
+-- $1 sweep, $2 lease in milliseconds; arrays: $3 agents, $4 slots, $5 counters; $6 the sweep's row is locked already.
+-- Called by store_claim_runs.
 WITH key AS MATERIALIZED (
     SELECT k.i, k.agent_id, k.slot, k.counter, a.run_id, a.attempt, a.ended_at, a.started_at,
            EXISTS (SELECT FROM besom.agents g
@@ -24,28 +27,37 @@ WITH key AS MATERIALIZED (
            count(*) > 0 AND (SELECT true FROM besom.runs WHERE sweep_id = $1 AND state = 'pending'
                              ORDER BY priority DESC, ordinal LIMIT 1) IS NOT NULL AS waiting
     FROM fresh
+), turn AS MATERIALIZED (
+    SELECT (SELECT waiting FROM wanted) AND (concurrency = 0 OR $6) AS mine FROM besom.sweeps WHERE sweep_id = $1
 ), begun AS (
     UPDATE besom.sweeps
     SET state = 'running', started_at = coalesce(started_at, now())
-    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT waiting FROM wanted)
-    RETURNING sweep_id, state, state_reason, exhausted
+    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT mine FROM turn)
+    RETURNING sweep_id, state, state_reason, exhausted, concurrency
 ), held AS MATERIALIZED (
-    SELECT sweep_id, state, state_reason, exhausted
+    SELECT sweep_id, state, state_reason, exhausted, concurrency
     FROM besom.sweeps
-    WHERE sweep_id = $1 AND (SELECT waiting FROM wanted) AND NOT EXISTS (SELECT FROM begun)
+    WHERE sweep_id = $1 AND (SELECT mine FROM turn) AND NOT EXISTS (SELECT FROM begun)
     FOR SHARE
 ), sweep AS MATERIALIZED (
     SELECT * FROM begun
     UNION ALL SELECT * FROM held
-    UNION ALL SELECT sweep_id, state, state_reason, exhausted
-              FROM besom.sweeps WHERE sweep_id = $1 AND NOT (SELECT waiting FROM wanted)
+    UNION ALL SELECT sweep_id, state, state_reason, exhausted, concurrency
+              FROM besom.sweeps WHERE sweep_id = $1 AND NOT (SELECT mine FROM turn)
+), room AS MATERIALIZED (
+    SELECT CASE WHEN sweep.concurrency = 0 THEN wanted.runs
+                WHEN NOT $6 THEN 0
+                ELSE least(wanted.runs, greatest(0, sweep.concurrency - (
+                         SELECT count(*) FROM besom.runs
+                         WHERE sweep_id = $1 AND state IN ('assigned', 'running', 'preempting')))) END AS runs
+    FROM sweep, wanted
 ), picked AS MATERIALIZED (
     SELECT run_id, priority, ordinal
     FROM besom.runs
-    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT waiting FROM wanted)
+    WHERE sweep_id = $1 AND state = 'pending' AND (SELECT mine FROM turn)
       AND (SELECT state FROM sweep) = 'running'
     ORDER BY priority DESC, ordinal
-    LIMIT (SELECT runs FROM wanted)
+    LIMIT (SELECT runs FROM room)
     FOR NO KEY UPDATE SKIP LOCKED
 ), placed AS MATERIALIZED (
     SELECT run_id, row_number() OVER (ORDER BY priority DESC, ordinal) AS n FROM picked
@@ -94,7 +106,7 @@ SELECT CASE WHEN g.run_id IS NOT NULL OR w.run_id IS NOT NULL THEN 1
             ELSE 0 END,
        coalesce(g.run_id, k.run_id), coalesce(g.params, r.params), coalesce(g.attempt, k.attempt),
        coalesce(g.spec_version, r.spec_version), coalesce(g.ordinal, r.ordinal), coalesce(g.run_seed, r.run_seed),
-       k.started_at IS NOT NULL, s.state, s.state_reason, s.exhausted
+       k.started_at IS NOT NULL, s.state, s.state_reason, s.exhausted, s.concurrency
 FROM key k
 CROSS JOIN sweep s
 LEFT JOIN given g ON g.agent_id = k.agent_id AND g.slot = k.slot AND g.counter = k.counter

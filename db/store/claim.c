@@ -3,6 +3,7 @@
 
 #include "db/store/query.h"
 #include "db/store/runs.h"
+#include "db/store/sweeps.h"
 
 static const struct field KEY_FIELDS[] = {
     FIELD(TEXT, struct store_claim_key, agent_id),
@@ -20,11 +21,11 @@ static const struct field SWEEP_FIELDS[] = {
     FIELD(TEXT, struct store_claim_sweep, state),
     FIELD(TEXT, struct store_claim_sweep, state_reason),
     FIELD(BOOL, struct store_claim_sweep, exhausted),
+    FIELD(I64, struct store_claim_sweep, concurrency),
 };
 static const struct field COUNT_FIELDS[] = {
-    FIELD(I64, struct store_claim_sweep, queued),
-    FIELD(I64, struct store_claim_sweep, live),
-    FIELD(I64, struct store_claim_sweep, handed_out),
+    FIELD(I64, struct store_claim_sweep, queued),   FIELD(I64, struct store_claim_sweep, live),
+    FIELD(I64, struct store_claim_sweep, running),  FIELD(I64, struct store_claim_sweep, handed_out),
     FIELD(I64, struct store_claim_sweep, expected),
 };
 
@@ -55,26 +56,49 @@ static enum status read_counts(struct store_tx *tx, const char *sweep_id, struct
     return result_row(&result, 0, 0, SHAPE(struct store_claim_sweep, COUNT_FIELDS), sweep, tx->arena, err);
 }
 
-enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
-                             size_t count, int64_t lease_ms, struct store_claim *claims,
-                             struct store_claim_sweep *sweep, struct err *err)
+int64_t store_claim_room(const struct store_claim_sweep *sweep)
+{
+    int64_t room = sweep->concurrency - sweep->running;
+    if (sweep->concurrency == 0 || room > sweep->queued)
+        return sweep->queued;
+    return room > 0 ? room : 0;
+}
+
+/* `locked`: the sweep's row was locked by a statement before this one. */
+static enum status claim(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
+                         size_t count, int64_t lease_ms, bool locked, struct store_claim *claims,
+                         struct store_claim_sweep *sweep, bool *any_without, struct err *err)
 {
     CLEANUP(result_clear) struct result result = {NULL};
     struct params params = params_begin(tx);
     params_text(&params, sweep_id);
     params_i64(&params, lease_ms);
     params_columns(&params, SHAPE(struct store_claim_key, KEY_FIELDS), keys, count);
+    params_bool(&params, locked);
     memset(sweep, 0, sizeof *sweep);
+    *any_without = false;
     TRY(query_run(tx, QUERY_CLAIM_RUNS, &params, &result, err));
     if ((size_t)result_count(&result) != count)
         return err_set(err, STATUS_NOT_FOUND, "no such sweep: %s", sweep_id);
     if (count == 0)
         return STATUS_OK;
-    bool any_without;
-    TRY(read_claims(tx, &result, claims, &any_without, err));
+    TRY(read_claims(tx, &result, claims, any_without, err));
     TRY(result_row(&result, 0, FIRST_SWEEP_COLUMN, SHAPE(struct store_claim_sweep, SWEEP_FIELDS), sweep,
                    tx->arena, err));
-    return any_without ? read_counts(tx, sweep_id, sweep, err) : STATUS_OK;
+    return *any_without ? read_counts(tx, sweep_id, sweep, err) : STATUS_OK;
+}
+
+enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
+                             size_t count, int64_t lease_ms, struct store_claim *claims,
+                             struct store_claim_sweep *sweep, struct err *err)
+{
+    bool any_without;
+    TRY(claim(tx, sweep_id, keys, count, lease_ms, false, claims, sweep, &any_without, err));
+    if (!any_without || sweep->concurrency == 0 || store_claim_room(sweep) == 0)
+        return STATUS_OK;
+    struct store_sweep locked;
+    TRY(store_get_sweep(tx, sweep_id, true, &locked, err));
+    return claim(tx, sweep_id, keys, count, lease_ms, true, claims, sweep, &any_without, err);
 }
 
 enum status store_get_claim_sweep(struct store_tx *tx, const char *sweep_id, struct store_claim_sweep *out,

@@ -54,20 +54,25 @@ struct store_claim {
 struct store_claim_sweep { /* what the answer to callers that got nothing depends on */
     const char *state, *state_reason;
     bool exhausted;
-    int64_t queued, live;         /* after this transaction; live = assigned, running, preempting, paused */
+    int64_t queued, live,
+        running; /* after this transaction; live = running (assigned, preempting) and paused */
     int64_t handed_out, expected; /* runs ever handed out; expected 0 = unbounded */
+    int64_t concurrency;          /* most running at once; 0 = no limit */
 };
 /*
  * Serves all of one sweep's callers together: locks the sweep row FOR SHARE, answers keys that have an
  * attempt already, and gives each other key one pending run (priority, then ordinal; FOR UPDATE SKIP LOCKED),
  * writing attempt + 1, state assigned, lease of lease_ms, run_attempts row; sweep pending → running with the
- * first one. Nothing is handed out unless the sweep is pending or running. NOT_FOUND for the sweep.
- * agents.seen_at is set.
+ * first one. Nothing is handed out unless the sweep is pending or running. With a concurrency the sweep's row
+ * is locked FOR UPDATE instead, and no more runs are running afterwards than it allows (a lost run that comes
+ * back is not held up by it). NOT_FOUND for the sweep. agents.seen_at is set.
  */
 enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
                              size_t count, int64_t lease_ms, struct store_claim *claims,
                              struct store_claim_sweep *sweep, struct err *err) MUST_USE;
 
+/* How many of the queued runs may be handed out now. */
+int64_t store_claim_room(const struct store_claim_sweep *sweep);
 /* The same figures without a caller: whether those who wait are worth a claim. NOT_FOUND. */
 enum status store_get_claim_sweep(struct store_tx *tx, const char *sweep_id, struct store_claim_sweep *out,
                                   struct err *err) MUST_USE;

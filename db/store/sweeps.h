@@ -32,7 +32,7 @@ struct store_sweep_new {
     const char *sweep_id, *project, *name, *method, *metric, *program, *file_name, *spec_json, *request_id;
     bool maximize, has_grid_count;
     uint64_t seed;
-    int64_t run_cap, grid_count;
+    int64_t run_cap, grid_count, concurrency; /* 0 = no cap, no limit */
     const void *source;
     size_t source_length;
 };

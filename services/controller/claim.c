@@ -181,7 +181,7 @@ static size_t count_servable(const struct store_claim_sweep *sweep)
 {
     if (claim_answer_is_over(sweep))
         return SIZE_MAX;
-    return claim_answer_hands_out(sweep->state) ? (size_t)sweep->queued : 0;
+    return claim_answer_hands_out(sweep->state) ? (size_t)store_claim_room(sweep) : 0;
 }
 
 /* The sweep is gone, say: everybody is told the same. */

@@ -252,6 +252,92 @@ static void racing_claimers_share_every_run_once(void **state)
     assert_int_equal(database_number(database->url, "SELECT count(*) FROM besom.leases"), RACERS * RACE_RUNS);
 }
 
+static void a_limit_holds_at_once(void **state)
+{
+    struct database *database = *state;
+    fixture_sweep(database, (struct sweep_options){.runs = 6, .agents = 2});
+    database_execute(database->url, "UPDATE besom.sweeps SET concurrency = 2");
+    struct session *session = session_open(database);
+    const struct store_claim_key keys[] = {{"agent0", 0, 1}, {"agent0", 1, 1}, {"agent1", 0, 1}};
+    struct store_claim claims[3];
+    struct store_claim_sweep sweep;
+    assert_ok(store_claim_runs(session_tx(session), SWEEP, keys, 3, LEASE_MS, claims, &sweep, &test_err));
+    assert_string_equal(claims[0].run_id, "run00000");
+    assert_string_equal(claims[1].run_id, "run00001");
+    assert_int_equal(claims[2].verdict, STORE_CLAIM_NONE);
+    assert_int_equal(sweep.running, 2);
+    assert_int_equal(sweep.queued, 4);
+    assert_int_equal(store_claim_room(&sweep), 0);
+    assert_string_equal(fixture_claim(session, "agent0", 1, 1).run_id, "run00001");
+    fixture_finish(session, fixture_end(&claims[0], "agent0", "finished"));
+    assert_string_equal(fixture_claim(session, "agent1", 0, 1).run_id, "run00002");
+    assert_int_equal(fixture_claim(session, "agent1", 1, 1).verdict, STORE_CLAIM_NONE);
+    session_close(session);
+}
+
+/* Claims and ends runs until there are none; both racers meet at a limit of one. */
+static enum status claim_and_count(struct store_tx *tx, void *context, struct err *err)
+{
+    struct racer *racer = context;
+    struct store_claim_key key = {.agent_id = racer->agent, .slot = 0, .counter = racer->counter};
+    struct store_claim claim;
+    struct store_claim_sweep sweep;
+    TRY(store_claim_runs(tx, SWEEP, &key, 1, LEASE_MS, &claim, &sweep, err));
+    racer->got = claim.verdict == STORE_CLAIM_RUN;
+    if (!racer->got)
+        return STATUS_OK;
+    sweep = (struct store_claim_sweep){0};
+    TRY(store_get_claim_sweep(tx, SWEEP, &sweep, err));
+    return sweep.running == 1 ? STATUS_OK
+                              : err_set(err, STATUS_INTERNAL, "%d are running", (int)sweep.running);
+}
+
+static enum status end_one(struct store_tx *tx, void *context, struct err *err)
+{
+    struct racer *racer = context;
+    struct store_claim_key key = {.agent_id = racer->agent, .slot = 0, .counter = racer->counter};
+    struct store_claim claim;
+    struct store_claim_sweep sweep;
+    struct store_finish_result result;
+    TRY(store_claim_runs(tx, SWEEP, &key, 1, LEASE_MS, &claim, &sweep, err));
+    struct store_finish end = fixture_end(&claim, racer->agent, "finished");
+    return store_finish_runs(tx, &end, 1, &result, err);
+}
+
+static void *race_for_the_slot(void *context)
+{
+    struct racer *racer = context;
+    struct arena arena = arena_make(0);
+    while (racer->status == STATUS_OK && racer->counter < RACE_RUNS) {
+        racer->counter++;
+        racer->status = store_transaction(racer->database->store, &arena, claim_and_count, racer, NULL);
+        if (racer->status != STATUS_OK || !racer->got)
+            continue;
+        racer->claims++;
+        racer->status = store_transaction(racer->database->store, &arena, end_one, racer, NULL);
+    }
+    arena_free(&arena);
+    return NULL;
+}
+
+static void racing_claimers_keep_a_limit(void **state)
+{
+    struct database *database = *state;
+    fixture_sweep(database, (struct sweep_options){.runs = RACERS * RACE_RUNS, .agents = RACERS});
+    database_execute(database->url, "UPDATE besom.sweeps SET concurrency = 1");
+    struct racer racers[RACERS];
+    for (int i = 0; i < RACERS; i++) {
+        racers[i] = (struct racer){.database = database};
+        snprintf(racers[i].agent, sizeof racers[i].agent, "agent%d", i);
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, race_for_the_slot, &racers[i]), 0);
+    }
+    for (int i = 0; i < RACERS; i++) {
+        pthread_join(racers[i].thread, NULL);
+        assert_ok(racers[i].status);
+        assert_true(racers[i].claims > 0);
+    }
+}
+
 static void a_retired_agent_gets_nothing(void **state)
 {
     struct database *database = *state;
@@ -289,6 +375,8 @@ int main(void)
         CASE(a_pause_waits_for_claims_under_way),
         CASE(the_first_claims_begin_the_sweep_together),
         CASE(racing_claimers_share_every_run_once),
+        CASE(a_limit_holds_at_once),
+        CASE(racing_claimers_keep_a_limit),
         CASE(a_retired_agent_gets_nothing),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);

@@ -47,7 +47,7 @@ static const struct {
     enum query query;
     const char *arguments;
 } HOT[] = {
-    {QUERY_CLAIM_RUNS, "('" SWEEP "', 60000, '{agent0}', '{1}', '{1}')"},
+    {QUERY_CLAIM_RUNS, "('" SWEEP "', 60000, '{agent0}', '{1}', '{1}', false)"},
     {QUERY_READ_CLAIM_SWEEP, "('" SWEEP "')"},
     {QUERY_OPEN_RUN, "('" SWEEP "', 'run1', 1, 'agent0', true, 60000)"},
     {QUERY_LOCK_ATTEMPTS, "('{" SWEEP "}', '{run1}', '{1}')"},
