@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <besom/command.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "best.h"
+#include "command_line.h"
 #include "commands.h"
 #include "connection.h"
 #include "entity.h"
-#include "format.h"
 #include "resolve.h"
 
 struct best_options {
@@ -15,9 +14,6 @@ struct best_options {
     bool json;
     bool command;
 };
-
-/* ${args_json_file} stands for a file that only an agent writes. */
-#define PARAMS_FILE_PLACE "params.json"
 
 static size_t command_items(const json_t *spec, struct cli *cli, const char *const **out)
 {
@@ -37,24 +33,21 @@ static size_t command_items(const json_t *spec, struct cli *cli, const char *con
 static int print_command(struct cli *cli, const Besom__V1__Sweep *sweep, const Besom__V1__Run *run)
 {
     json_t *spec = entity_parsed_json(sweep->spec_json);
-    struct besom_command_input input = {
-        .program = sweep->program, .params_json = run->params_json, .params_file = PARAMS_FILE_PLACE};
-    input.item_count = command_items(spec, cli, &input.items);
+    struct command_line line = {.program = sweep->program, .params_json = run->params_json};
+    line.item_count = command_items(spec, cli, &line.items);
     json_decref(spec);
     char **argv = NULL;
-    int needs_file = 0;
-    besom_error error = {.code = BESOM_OK};
-    if (besom_command_expand(&input, &argv, &needs_file, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot make the command of run %s", run->run_id);
-    struct buffer line CLEANUP(buffer_free) = BUFFER_INIT;
-    for (char **item = argv; *item != NULL; item++) {
-        buffer_puts(&line, item == argv ? "" : " ");
-        text_shell_quote(*item, &line);
-    }
+    bool needs_file = false;
+    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    const char *what = arena_printf(&cli->arena, "run %s", run->run_id);
+    int code = command_line_expand(cli, &line, what != NULL ? what : run->run_id, &argv, &needs_file);
+    if (code != CLI_OK)
+        return code;
+    command_line_quote(argv, &text);
     besom_command_free(argv);
-    puts(buffer_text(&line));
+    puts(buffer_text(&text));
     if (needs_file)
-        cli_note("%s stands for a file with: %s", PARAMS_FILE_PLACE, run->params_json);
+        cli_note("%s stands for a file with: %s", COMMAND_LINE_PARAMS_FILE, run->params_json);
     return CLI_OK;
 }
 

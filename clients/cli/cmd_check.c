@@ -56,6 +56,7 @@ static void add_findings(json_t *object, const struct spec *spec)
         json_array_append_new(bands, json_integer(findings.bands[i]));
     json_object_set_new(object, "bands", bands);
     json_object_set_new(object, "method", json_string(spec_method_name(spec->method)));
+    json_object_set_new(object, "method_available", json_boolean(sweep_file_is_run(spec)));
     json_object_set_new(object, "metric",
                         spec->metric.name != NULL ? json_string(spec->metric.name) : json_null());
     json_object_set_new(object, "goal", json_string(spec_goal_name(spec->metric.goal)));
@@ -111,7 +112,8 @@ static void print_findings(struct cli *cli, const char *path, const struct spec 
 
 static int run_check(struct cli *cli, void *given)
 {
-    const struct check_options *options = given;
+    struct check_options *options = given;
+    options->flags.any_method = true;
     const char *path = cli->given->arguments[0];
     struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
     struct spec *spec CLEANUP(spec_free_at) = NULL;
@@ -123,9 +125,13 @@ static int run_check(struct cli *cli, void *given)
     code = sweep_file_parse(path, &bytes, &options->flags, !options->json, &spec, &problems);
     if (options->json)
         return print_json(path, spec, &problems, code);
-    if (code == CLI_OK)
-        print_findings(cli, path, spec);
-    return code;
+    if (code != CLI_OK)
+        return code;
+    if (!sweep_file_is_run(spec))
+        cli_note("%s: the file is right, but this version cannot run method %s yet (it runs grid and random)",
+                 path, spec_method_name(spec->method));
+    print_findings(cli, path, spec);
+    return CLI_OK;
 }
 
 static const struct config_key keys[] = {

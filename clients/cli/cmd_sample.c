@@ -12,19 +12,12 @@ struct sample_options {
     bool json; /* what it prints anyway */
 };
 
-static enum status make_point(const struct spec *spec, uint64_t index, json_t **point, struct err *err)
-{
-    if (spec->method == SPEC_METHOD_GRID)
-        return space_grid_point(spec->space, index, point, err);
-    return space_random_point(spec->space, spec->seed, index, point, err);
-}
-
 static int print_points(const struct spec *spec, uint64_t count)
 {
     struct err err = ERR_INIT;
     for (uint64_t i = 0; i < count; i++) {
         json_t *point = NULL;
-        if (make_point(spec, i, &point, &err) != STATUS_OK)
+        if (sweep_file_point(spec, i, &point, &err) != STATUS_OK)
             return cli_fail_err(&err, "cannot sample");
         char *text = space_config_text(point);
         json_decref(point);
@@ -44,6 +37,12 @@ static int count_points(const struct sample_options *options, const struct spec 
     uint64_t points = 0;
     struct err err = ERR_INIT;
     *out = (uint64_t)options->count;
+    if (!sweep_file_has_points(spec))
+        return cli_fail(
+            CLI_USAGE,
+            "sample: method %s has no configurations before it has results: it chooses each by those "
+            "before (besom check checks the file; method: random draws from the same space)",
+            spec_method_name(spec->method));
     if (spec->method != SPEC_METHOD_GRID) {
         if (options->count == 0)
             return cli_fail(CLI_USAGE, "sample: -n 0 means all points, and method %s never ends (give -n N)",
@@ -59,7 +58,8 @@ static int count_points(const struct sample_options *options, const struct spec 
 
 static int run_sample(struct cli *cli, void *given)
 {
-    const struct sample_options *options = given;
+    struct sample_options *options = given;
+    options->flags.any_method = true;
     const char *path = cli->given->arguments[0];
     struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
     struct spec *spec CLEANUP(spec_free_at) = NULL;

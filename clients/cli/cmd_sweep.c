@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "connection.h"
+#include "dry_run.h"
 #include "entity.h"
 #include "resolve.h"
 #include "sweep_file.h"
@@ -13,7 +14,11 @@ struct sweep_options {
     bool json;
     struct sweep_flags flags;
     bool pause, resume, stop, cancel;
+    bool dry_run;
+    int64_t shown; /* 0 = not given */
 };
+
+#define DRY_RUN_SHOWN 5
 
 struct change {
     size_t offset; /* of its flag */
@@ -79,6 +84,9 @@ static int create_sweep(struct cli *cli, const struct sweep_options *options)
     int code = sweep_file_read(path, &bytes);
     if (code == CLI_OK)
         code = sweep_file_parse(path, &bytes, &options->flags, true, &spec, &problems);
+    if (code == CLI_OK && options->dry_run)
+        return dry_run_print(cli, path, spec, options->shown > 0 ? (uint64_t)options->shown : DRY_RUN_SHOWN,
+                             options->json);
     if (code == CLI_OK)
         code = connection_open(cli, &options->connection, &client);
     if (code != CLI_OK)
@@ -106,11 +114,29 @@ static int run_sweep(struct cli *cli, void *given)
                             changes[i].verb);
         chosen = &changes[i];
     }
+    if (chosen != NULL && options->dry_run)
+        return cli_fail(CLI_USAGE, "sweep: --dry-run is for creating a sweep, not for --%s (leave one out)",
+                        chosen->verb);
+    if (options->shown > 0 && !options->dry_run)
+        return cli_fail(CLI_USAGE, "sweep: -n says how many configurations --dry-run shows (add --dry-run)");
     return chosen != NULL ? change_sweep(cli, options, chosen) : create_sweep(cli, options);
 }
 
 static const struct config_key keys[] = {
     SWEEP_FLAG_KEYS(struct sweep_options),
+    {.name = "dry-run",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct sweep_options, dry_run),
+     .help = "create nothing: show the number of points and the first configurations with their commands, "
+             "without a server"},
+    {.name = "show",
+     .letter = 'n',
+     .type = CONFIG_INT,
+     .offset = offsetof(struct sweep_options, shown),
+     .value_name = "N",
+     .min = 1,
+     .max = 1000000,
+     .help = "how many configurations --dry-run shows; unset: 5"},
     {.name = "pause",
      .type = CONFIG_BOOL,
      .offset = offsetof(struct sweep_options, pause),
@@ -134,10 +160,13 @@ static const struct config_key keys[] = {
 const struct cli_command cmd_sweep = {
     .name = "sweep",
     .group = "Sweep",
-    .usage = "besom sweep [options] FILE | besom sweep --pause|--resume|--stop|--cancel SWEEP",
+    .usage = "besom sweep [--dry-run [-n N]] [options] FILE | besom sweep "
+             "--pause|--resume|--stop|--cancel SWEEP",
     .summary = "Create a sweep from a file, or change the state of one\n"
                "FILE is a W&B sweep file, YAML or JSON (- reads stdin). SWEEP is an id, PROJECT/ID or\n"
                "ENTITY/PROJECT/ID.",
+    .footer = "A dry run shows commands as an agent with this PATH and environment starts them:\n"
+              "${interpreter} is python, or python3 where only that is found.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .options_size = sizeof(struct sweep_options),

@@ -14,6 +14,7 @@
 #include "resolve.h"
 
 #define BANDS_SHOWN 8
+#define RUN_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM))
 
 int sweep_file_read(const char *path, struct buffer *out)
 {
@@ -53,6 +54,7 @@ int sweep_file_parse(const char *path, const struct buffer *bytes, const struct 
                      struct spec **out, struct spec_problems *problems)
 {
     struct spec_options options = {.program = flags->program, .name = flags->name, .project = flags->project};
+    options.methods = flags->any_method ? ~0u : RUN_METHODS;
     struct err err = ERR_INIT;
     int code = sweep_flags_seed(flags, &options.has_seed, &options.seed);
     if (code != CLI_OK)
@@ -101,6 +103,23 @@ int sweep_file_create(besom_client *client, const char *path, const struct buffe
     if ((*out)->sweep == NULL)
         return cli_fail(CLI_FAILED, "cannot create a sweep from %s: the answer is empty", path);
     return CLI_OK;
+}
+
+bool sweep_file_is_run(const struct spec *spec)
+{
+    return (RUN_METHODS & (1u << spec->method)) != 0;
+}
+
+bool sweep_file_has_points(const struct spec *spec)
+{
+    return spec->method == SPEC_METHOD_GRID || spec->method == SPEC_METHOD_RANDOM;
+}
+
+enum status sweep_file_point(const struct spec *spec, uint64_t index, json_t **out, struct err *err)
+{
+    if (spec->method == SPEC_METHOD_GRID)
+        return space_grid_point(spec->space, index, out, err);
+    return space_random_point(spec->space, spec->seed, index, out, err);
 }
 
 void sweep_file_bands(const int64_t *bands, size_t count, struct buffer *out)

@@ -16,6 +16,7 @@
 struct sweep_flags {
     const char *project, *name, *program;
     const char *seed; /* text, because any 64 bits are allowed */
+    bool any_method;  /* not a flag: the file is only read, so methods that no service here runs are right */
 };
 
 #define SWEEP_FLAG_KEYS(Options)                                                                         \
@@ -55,6 +56,16 @@ int sweep_file_parse(const char *path, const struct buffer *bytes, const struct 
 /* Reads, checks, sends. Nothing is sent when the file has errors. *out is the caller's. */
 int sweep_file_create(besom_client *client, const char *path, const struct buffer *bytes,
                       const struct sweep_flags *flags, Besom__V1__CreateSweepResponse **out) MUST_USE;
+
+/* Whether the services of this version run it. */
+bool sweep_file_is_run(const struct spec *spec);
+
+/* Whether its configurations are known before any result: grid and random. */
+bool sweep_file_has_points(const struct spec *spec);
+
+/* Configuration `index` as the server hands it out: a grid's point, or the draw under the spec's seed (0 when
+ * it has none). Only of a spec that has points. New reference. */
+enum status sweep_file_point(const struct spec *spec, uint64_t index, json_t **out, struct err *err) MUST_USE;
 
 /* "3, 9, 27, ..." */
 void sweep_file_bands(const int64_t *bands, size_t count, struct buffer *out);
