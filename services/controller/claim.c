@@ -131,7 +131,8 @@ static void note_reason(struct claims *claims, struct claim_turn *turn, const st
     if (claims->controller->refill != NULL)
         refill_get_note(claims->controller->refill, turn->sweep_id, note, sizeof note);
     claim_answer_reason(sweep, note, reason, sizeof reason);
-    claim_table_set_reason(claims->table, turn->sweep, reason, !claim_answer_hands_out(sweep->state));
+    bool closed = !claim_answer_hands_out(sweep->state) && !claim_answer_is_over(sweep);
+    claim_table_set_reason(claims->table, turn->sweep, reason, closed);
 }
 
 /* The database's refusal: a conflict or an outage keeps callers parked, anything else is told. */

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "services/controller/claim.h"
+
 static struct served served;
 
 struct stopping {
@@ -85,6 +87,55 @@ static void a_stopped_run_that_never_started_does_not_come_back(void **state)
     served_stop(&served);
 }
 
+#define CALLERS 800
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int answers, exits; /* lock */
+} crowd = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void count_answer(void *context, const void *response, const besom_error *error)
+{
+    const Besom__V1__AcquireRunResponse *answer = response;
+    (void)context;
+    (void)error;
+    pthread_mutex_lock(&crowd.lock);
+    crowd.answers++;
+    crowd.exits += answer != NULL && answer->verdict_case == BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_EXIT;
+    pthread_cond_broadcast(&crowd.changed);
+    pthread_mutex_unlock(&crowd.lock);
+}
+
+/* They take more than one transaction, while the other claim thread looks for those whose time is over. */
+static void all_who_wait_leave_a_canceled_sweep(void **state)
+{
+    struct database *database = *state;
+    Besom__V1__AcquireRunRequest request = BESOM__V1__ACQUIRE_RUN_REQUEST__INIT;
+    Besom__V1__ChangeSweepRequest change = BESOM__V1__CHANGE_SWEEP_REQUEST__INIT;
+    Besom__V1__ChangeSweepResponse *response;
+    besom_error error;
+    char run_id[9];
+    served_start(&served, database, 1, (struct controller_options){.claim_poll_ms = 10});
+    served_acquire(&served, 0, run_id);
+    request.sweep_id = change.sweep_id = SWEEP;
+    request.agent_id = AGENT;
+    request.wait_ms = 50000;
+    for (request.slot = 1; request.slot <= CALLERS; request.slot++)
+        besom_call_free(besom_run_acquire_async(served.client, &request, 60000, count_answer, NULL));
+    while (claims_count(served.controller.claims, SWEEP) < CALLERS)
+        continue;
+    change.action = BESOM__V1__SWEEP_ACTION__SWEEP_ACTION_CANCEL;
+    assert_int_equal(besom_sweep_change(served.client, &change, &response, &error), BESOM_OK);
+    besom_message_free(response);
+    pthread_mutex_lock(&crowd.lock);
+    while (crowd.answers < CALLERS)
+        pthread_cond_wait(&crowd.changed, &crowd.lock);
+    pthread_mutex_unlock(&crowd.lock);
+    assert_int_equal(crowd.exits, CALLERS);
+    served_stop(&served);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +145,7 @@ int main(void)
                                         database_drop),
         cmocka_unit_test_setup_teardown(a_stopped_run_that_never_started_does_not_come_back, database_make,
                                         database_drop),
+        cmocka_unit_test_setup_teardown(all_who_wait_leave_a_canceled_sweep, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
 }
