@@ -3,6 +3,8 @@
  * will not do.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,14 +27,16 @@ static const char *const macros[] = {"env",
                                      "args_append_hydra",
                                      "args_override_hydra"};
 
+/* Wholly ${NAME}, by the rule of libbesom, which expands it. */
 static bool is_macro(const char *item, char name[64])
 {
-    size_t length = strlen(item);
-    if (length < 4 || length > 60 || strncmp(item, "${", 2) != 0 || strchr(item, '}') != item + length - 1)
+    if (strncmp(item, "${", 2) != 0)
         return false;
-    memcpy(name, item + 2, length - 3);
-    name[length - 3] = '\0';
-    return strncmp(name, "envvar:", 7) != 0;
+    size_t length = 0;
+    while (isalnum((unsigned char)item[2 + length]) || item[2 + length] == '_')
+        length++;
+    snprintf(name, 64, "%.*s", (int)length, item + 2);
+    return length > 0 && strcmp(item + 2 + length, "}") == 0;
 }
 
 static bool is_known_macro(const char *name)
@@ -51,13 +55,24 @@ static bool holds_partial_macro(const char *item)
     return false;
 }
 
+/* An agent refuses it too: without its arguments a command would train something else. */
+static void refuse_macro(struct schema *schema, const struct node *node, const char *item, const char *name)
+{
+    const char *near = config_suggest(name, macros, ARRAY_LEN(macros));
+    if (near != NULL)
+        schema_error(schema, node, "unknown macro %.80s: did you mean ${%s}?", item, near);
+    else
+        schema_error(schema, node,
+                     "unknown macro %.80s: no parameter has a macro of its own, ${args} passes all of them",
+                     item);
+}
+
 static void check_macros(struct schema *schema, const struct node *node, const char *item)
 {
     char name[64];
     if (is_macro(item, name)) {
         if (!is_known_macro(name))
-            schema_warning(schema, node, "unknown macro %s expands to nothing%s", item,
-                           problems_did_you_mean(schema->reader.problems, name, macros, ARRAY_LEN(macros)));
+            refuse_macro(schema, node, item, name);
     } else if (holds_partial_macro(item)) {
         schema_warning(schema, node,
                        "%.80s is passed as it stands: a macro is only expanded when it is the whole item",

@@ -304,7 +304,7 @@ static void test_warnings_only(void **state)
         "method: random\nprogram: t.py\nparameters: {a: {distribution: log_uniform, min: -9, max: -1}}\n",
         "method: grid\nprogram: t.py\nname: x\nname: x\nparameters: {a: {value: 1}}\n",
         "method: grid\nprogram: t.py\ncommand: [\"${program}\", \"--x=${x}\"]\nparameters: {a: {value: 1}}\n",
-        "method: grid\nprogram: t.py\ncommand: [\"${program}\", \"${arg}\"]\nparameters: {a: {value: 1}}\n",
+        "method: grid\nprogram: t.py\ncommand: [\"${program}\", \"${a-b}\"]\nparameters: {a: {value: 1}}\n",
         ignored_s,
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
