@@ -1,4 +1,5 @@
--- Inserts runs and why they were suggested; a configuration that exists already is left out. Gives their number.
+-- Inserts runs and why they were suggested; of unique configurations those that exist already, or that a prior run
+-- has, are left out. Gives their number. What is exhausted has as many points as were prepared.
 -- $1 sweep, $2 spec version, $3 result cursor, $4 unique configurations, $5 epoch, $6 exhausted, $7 ordinals used up;
 -- arrays: $8 run ids, $9 ordinals, $10 params, $11 why, $12 hashes, $13 seeds.
 -- Called by store_insert_runs under lock_refill.
@@ -8,7 +9,11 @@ WITH new AS (
         AS t (run_id, ordinal, params, why, config_hash, run_seed)
 ), inserted AS (
     INSERT INTO besom.runs (sweep_id, run_id, ordinal, spec_version, params, config_hash, unique_config, run_seed)
-    SELECT $1, run_id, ordinal, $2, params, config_hash, $4, run_seed FROM new ORDER BY ordinal
+    SELECT $1, run_id, ordinal, $2, params, config_hash, $4, run_seed
+    FROM new
+    WHERE NOT $4 OR NOT EXISTS (SELECT FROM besom.prior_runs p
+                                WHERE p.sweep_id = $1 AND p.config_hash = new.config_hash)
+    ORDER BY ordinal
     ON CONFLICT (sweep_id, config_hash) WHERE unique_config DO NOTHING
     RETURNING ordinal
 ), reasons AS (
@@ -17,6 +22,8 @@ WITH new AS (
 )
 UPDATE besom.sweeps
 SET next_ordinal = next_ordinal + $7, exhausted = exhausted OR $6,
+    grid_count = CASE WHEN $6 AND grid_count IS NOT NULL THEN prepared + (SELECT count(*) FROM inserted)
+                      ELSE grid_count END,
     prepared = prepared + (SELECT count(*) FROM inserted)
 WHERE sweep_id = $1
 RETURNING (SELECT count(*) FROM inserted);

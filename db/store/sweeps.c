@@ -86,14 +86,17 @@ enum status store_get_sweep(struct store_tx *tx, const char *sweep_id, bool lock
                      SHAPE(struct store_sweep, SWEEP_FIELDS), out, "no such sweep", err);
 }
 
-enum status store_get_spec(struct store_tx *tx, const char *sweep_id, int32_t version, const char **spec_json,
+enum status store_get_spec(struct store_tx *tx, const char *sweep_id, int32_t version, struct store_spec *out,
                            struct err *err)
 {
-    static const struct field FIELDS[] = {{FIELD_TEXT, 0, 0}};
+    static const struct field FIELDS[] = {
+        FIELD(TEXT, struct store_spec, json),
+        FIELD(I64, struct store_spec, first_ordinal),
+    };
     struct params params = params_begin(tx);
     params_text(&params, sweep_id);
     params_i32(&params, version);
-    return query_row(tx, QUERY_GET_SPEC, &params, SHAPE(const char *, FIELDS), spec_json,
+    return query_row(tx, QUERY_GET_SPEC, &params, SHAPE(struct store_spec, FIELDS), out,
                      "no such version of the sweep's spec", err);
 }
 

@@ -44,7 +44,12 @@ enum status store_create_sweep(struct store_tx *tx, const struct store_sweep_new
 /* NOT_FOUND. `lock`: FOR UPDATE. */
 enum status store_get_sweep(struct store_tx *tx, const char *sweep_id, bool lock, struct store_sweep *out,
                             struct err *err) MUST_USE;
-enum status store_get_spec(struct store_tx *tx, const char *sweep_id, int32_t version, const char **spec_json,
+struct store_spec {
+    const char *json;
+    int64_t first_ordinal; /* index 0 of a grid of this version */
+};
+/* NOT_FOUND. */
+enum status store_get_spec(struct store_tx *tx, const char *sweep_id, int32_t version, struct store_spec *out,
                            struct err *err) MUST_USE;
 /* Newest first, after (created_us, sweep_id) when after_id is not NULL; project "" = all. */
 enum status store_list_sweeps(struct store_tx *tx, const char *project, int64_t after_us,
@@ -62,6 +67,25 @@ enum status store_count_runs_of(struct store_tx *tx, const char *const *sweep_id
  */
 enum status store_set_sweep_state(struct store_tx *tx, const char *sweep_id, const char *state,
                                   const char *reason, struct err *err) MUST_USE;
+struct store_sweep_update {
+    const char *sweep_id, *name, *program, *file_name, *spec_json;
+    bool has_grid_count;
+    int64_t run_cap, grid_count, concurrency; /* 0 = no cap, no limit */
+    const void *source;
+    size_t source_length;
+};
+/* Makes a new version of the spec the current one, after store_get_sweep has locked the sweep. Runs that were
+ * never handed out are deleted (*dropped): the new version prepares its own from its index 0 on, and a grid
+ * leaves out what was run. */
+enum status store_update_sweep(struct store_tx *tx, const struct store_sweep_update *update, int64_t *dropped,
+                               struct err *err) MUST_USE;
+/* Configurations of all runs but those never handed out, as JSON texts, at most `limit`. */
+enum status store_list_used_params(struct store_tx *tx, const char *sweep_id, int64_t limit,
+                                   const char ***params_json, size_t *count, struct err *err) MUST_USE;
+/* Copies ended runs of other sweeps, which must be of `project` unless it is "". NOT_FOUND names the first
+ * that is none. A grid leaves out their configurations. */
+enum status store_add_prior_runs(struct store_tx *tx, const char *sweep_id, const char *project,
+                                 const char *const *run_ids, size_t count, struct err *err) MUST_USE;
 /* Everything of the sweep, inbox, summaries and events included. NOT_FOUND. */
 enum status store_delete_sweep(struct store_tx *tx, const char *sweep_id, struct err *err) MUST_USE;
 enum status store_add_event(struct store_tx *tx, const char *sweep_id, const char *kind, const char *actor,

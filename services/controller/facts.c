@@ -20,7 +20,7 @@ struct load {
     const char *sweep_id;
     int32_t version;
     struct store_sweep sweep;
-    const char *spec_json;
+    struct store_spec spec;
 };
 
 enum status facts_cache_new(struct gate *gate, struct facts_cache **out, struct err *err)
@@ -78,7 +78,7 @@ static enum status read_sweep(struct store_tx *tx, void *context, struct err *er
     TRY(status);
     if (load->version == 0)
         load->version = load->sweep.spec_version;
-    return store_get_spec(tx, load->sweep_id, load->version, &load->spec_json, err);
+    return store_get_spec(tx, load->sweep_id, load->version, &load->spec, err);
 }
 
 static enum status fill_facts(struct facts *facts, const struct load *load, struct err *err)
@@ -97,7 +97,7 @@ static enum status fill_facts(struct facts *facts, const struct load *load, stru
     if (facts->sweep_id == NULL || facts->project == NULL || facts->method == NULL || facts->metric == NULL ||
         facts->program == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    TRY(spec_from_canonical_json(load->spec_json, strlen(load->spec_json), &facts->spec, err));
+    TRY(spec_from_canonical_json(load->spec.json, strlen(load->spec.json), &facts->spec, err));
     if (!facts->spec->has_early_terminate)
         return STATUS_OK;
     return stop_bands(&facts->spec->early_terminate, facts->bands, &facts->band_count, err);

@@ -34,15 +34,15 @@ enum status picture_sweep(struct store_tx *tx, const char *sweep_id, Besom__V1__
 {
     struct store_sweep sweep;
     struct store_run_counts counts;
-    const char *spec_json;
+    struct store_spec spec;
     TRY(picture_get_sweep(tx, sweep_id, false, &sweep, err));
     TRY(store_count_runs(tx, sweep_id, &counts, err));
-    TRY(store_get_spec(tx, sweep_id, sweep.spec_version, &spec_json, err));
+    TRY(store_get_spec(tx, sweep_id, sweep.spec_version, &spec, err));
     *out = message_of_sweep(store_tx_arena(tx), &sweep, &counts);
     if (*out == NULL)
         return no_memory(err);
-    (*out)->spec_json = message_text(spec_json);
-    return add_bands(store_tx_arena(tx), spec_json, *out, err);
+    (*out)->spec_json = message_text(spec.json);
+    return add_bands(store_tx_arena(tx), spec.json, *out, err);
 }
 
 static enum status add_summaries(struct store_tx *tx, Besom__V1__Run *run, struct err *err)

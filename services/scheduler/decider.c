@@ -87,7 +87,7 @@ static enum status take(struct turn *turn, struct err *err)
 
 struct spec_query {
     const char *sweep_id;
-    const char *spec_json;
+    struct store_spec spec;
 };
 
 static enum status read_spec(struct store_tx *tx, void *context, struct err *err)
@@ -95,7 +95,7 @@ static enum status read_spec(struct store_tx *tx, void *context, struct err *err
     struct spec_query *query = context;
     struct store_sweep sweep;
     TRY(store_get_sweep(tx, query->sweep_id, false, &sweep, err));
-    return store_get_spec(tx, query->sweep_id, sweep.spec_version, &query->spec_json, err);
+    return store_get_spec(tx, query->sweep_id, sweep.spec_version, &query->spec, err);
 }
 
 static enum status make_rule(struct turn *turn, struct err *err)
@@ -104,7 +104,7 @@ static enum status make_rule(struct turn *turn, struct err *err)
     struct spec *spec CLEANUP(spec_free_at) = NULL;
     struct spec_query query = {.sweep_id = turn->sweep_id};
     TRY(store_read(turn->decider->store, &arena, read_spec, &query, err));
-    if (spec_from_canonical_json(query.spec_json, strlen(query.spec_json), &spec, err) != STATUS_OK)
+    if (spec_from_canonical_json(query.spec.json, strlen(query.spec.json), &spec, err) != STATUS_OK)
         return err_set(err, STATUS_INTERNAL, "sweep %s: stored spec: %s", turn->sweep_id, err->text);
     if (!spec->has_early_terminate)
         return err_set(err, STATUS_PRECONDITION, "sweep %s has no early_terminate", turn->sweep_id);

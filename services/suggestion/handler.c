@@ -56,6 +56,7 @@ static enum status answer(struct spec_cache *cache, struct arena *arena,
     const struct suggest_input input = {
         .spec = held->spec,
         .seed = held->seed,
+        .begin_ordinal = held->begin_ordinal,
         .first_ordinal = request->first_ordinal,
         .count = request->count,
     };

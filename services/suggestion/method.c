@@ -57,15 +57,15 @@ static enum status suggest_grid(const struct suggest_input *input, struct sugges
 {
     uint64_t points = 0;
     TRY(space_grid_count(input->spec->space, &points, err));
-    int64_t end = end_ordinal(input);
-    for (int64_t at = input->first_ordinal; at < end && (uint64_t)at < points; at++) {
+    int64_t begin = input->begin_ordinal, end = end_ordinal(input);
+    for (int64_t at = input->first_ordinal; at < end && (uint64_t)(at - begin) < points; at++) {
         json_t *params = NULL;
-        TRY(space_grid_point(input->spec->space, (uint64_t)at, &params, err));
-        json_t *why = json_pack("{s:s, s:I, s:I}", "method", "grid", "index", (json_int_t)at, "of",
+        TRY(space_grid_point(input->spec->space, (uint64_t)(at - begin), &params, err));
+        json_t *why = json_pack("{s:s, s:I, s:I}", "method", "grid", "index", (json_int_t)(at - begin), "of",
                                 to_json_int(points));
         TRY(add(batch, at, params, why, err));
     }
-    batch->exhausted = (uint64_t)end >= points;
+    batch->exhausted = (uint64_t)(end - begin) >= points;
     return STATUS_OK;
 }
 
@@ -91,8 +91,8 @@ static enum status suggest_random(const struct suggest_input *input, struct sugg
 
 static enum status check_input(const struct suggest_input *input, struct err *err)
 {
-    if (input->first_ordinal < 0)
-        return err_set(err, STATUS_INVALID, "first_ordinal is negative");
+    if (input->begin_ordinal < 0 || input->first_ordinal < input->begin_ordinal)
+        return err_set(err, STATUS_INVALID, "first_ordinal is before the first of the spec's version");
     if (input->count < 1 || input->count > SUGGEST_COUNT_MAX)
         return err_set(err, STATUS_INVALID, "count must be 1 to %d", SUGGEST_COUNT_MAX);
     return STATUS_OK;

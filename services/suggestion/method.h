@@ -22,7 +22,8 @@
 struct suggest_input {
     const struct spec *spec;
     uint64_t seed;
-    int64_t first_ordinal; /* >= 0 */
+    int64_t begin_ordinal; /* the one at which this version of the spec begins */
+    int64_t first_ordinal; /* >= begin_ordinal */
     int32_t count;         /* 1..SUGGEST_COUNT_MAX */
 };
 

@@ -92,14 +92,14 @@ struct query {
     const char *sweep_id;
     int32_t version;
     struct store_sweep sweep;
-    const char *spec_json;
+    struct store_spec spec;
 };
 
 static enum status read_spec(struct store_tx *tx, void *context, struct err *err)
 {
     struct query *query = context;
     TRY(store_get_sweep(tx, query->sweep_id, false, &query->sweep, err));
-    return store_get_spec(tx, query->sweep_id, query->version, &query->spec_json, err);
+    return store_get_spec(tx, query->sweep_id, query->version, &query->spec, err);
 }
 
 static enum status load(struct spec_cache *cache, const char *key, const char *sweep_id, int32_t version,
@@ -111,15 +111,16 @@ static enum status load(struct spec_cache *cache, const char *key, const char *s
     struct entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return err_set(err, STATUS_NO_MEMORY, "sweep %s: out of memory", sweep_id);
-    size_t length = strlen(query.spec_json);
-    if (spec_from_canonical_json(query.spec_json, length, &entry->spec, err) != STATUS_OK) {
+    size_t length = strlen(query.spec.json);
+    if (spec_from_canonical_json(query.spec.json, length, &entry->spec, err) != STATUS_OK) {
         free(entry);
         /* The controller stored it: whatever is wrong with it, the caller cannot mend it. */
         return err_set(err, STATUS_INTERNAL, "sweep %s: stored spec: %s", sweep_id, err->text);
     }
     (void)snprintf(entry->key, sizeof entry->key, "%s", key);
     entry->bytes = sizeof *entry + length * BYTES_PER_CHARACTER;
-    entry->public = (struct cached_spec){.spec = entry->spec, .seed = query.sweep.seed};
+    entry->public = (struct cached_spec){
+        .spec = entry->spec, .seed = query.sweep.seed, .begin_ordinal = query.spec.first_ordinal};
     entry->holders = 1;
     *out = entry;
     return STATUS_OK;

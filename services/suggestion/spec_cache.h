@@ -19,6 +19,7 @@ struct spec_cache;
 struct cached_spec {
     const struct spec *spec;
     uint64_t seed;
+    int64_t begin_ordinal; /* of this version: its index 0 */
 };
 
 /* NO_MEMORY. */

@@ -169,7 +169,10 @@ static double served_cycles(int sweeps, int64_t ms)
 static enum status read_spec(struct store_tx *tx, void *context, struct err *err)
 {
     const char **sweep_then_spec = context;
-    return store_get_spec(tx, sweep_then_spec[0], 1, &sweep_then_spec[1], err);
+    struct store_spec spec;
+    TRY(store_get_spec(tx, sweep_then_spec[0], 1, &spec, err));
+    sweep_then_spec[1] = spec.json;
+    return STATUS_OK;
 }
 
 /* The spec that the controller makes of the sweep file. */

@@ -36,7 +36,8 @@ static void one_request_is_one_sweep(void **state)
                                     .request_id = "request",
                                     .source = "",
                                     .seed = 1};
-    const char *existing, *spec;
+    const char *existing;
+    struct store_spec spec;
     struct store_sweep read;
     assert_ok(store_create_sweep(session_tx(session), &sweep, &existing, &test_err));
     assert_null(existing);
@@ -49,7 +50,8 @@ static void one_request_is_one_sweep(void **state)
     assert_status(STATUS_ALREADY_EXISTS,
                   store_create_sweep(session_tx(session), &sweep, &existing, &test_err));
     assert_ok(store_get_spec(session_tx(session), SWEEP, 1, &spec, &test_err));
-    assert_string_equal(spec, "{\"a\":1}");
+    assert_string_equal(spec.json, "{\"a\":1}");
+    assert_int_equal(spec.first_ordinal, 0);
     assert_status(STATUS_NOT_FOUND, store_get_spec(session_tx(session), SWEEP, 2, &spec, &test_err));
     assert_ok(store_get_sweep(session_tx(session), SWEEP, false, &read, &test_err));
     assert_string_equal(read.state, "pending");
