@@ -25,6 +25,7 @@ struct group {
     struct group_options options;
     struct lane *lanes; /* owned */
     size_t started;
+    bool stopped; /* by the one who stops it */
 };
 
 static void answer_all(struct group *group, struct group_item *const *items, size_t count,
@@ -34,17 +35,18 @@ static void answer_all(struct group *group, struct group_item *const *items, siz
         group->options.answer(group->options.context, items[i], err);
 }
 
-static void run_span(struct group *group, struct group_item *const *items, size_t count)
+/* Returns why the last items failed, OK when they did not. */
+static enum status run_span(struct group *group, struct group_item *const *items, size_t count)
 {
     struct err err = ERR_INIT;
     enum status status = group->options.run(group->options.context, items, count, &err);
     if (status != STATUS_OK && count > 1 && !status_info(status)->retry) {
-        run_span(group, items, count / 2);
-        run_span(group, items + count / 2, count - count / 2);
-        return;
+        (void)run_span(group, items, count / 2);
+        return run_span(group, items + count / 2, count - count / 2);
     }
     err.code = status;
     answer_all(group, items, count, &err);
+    return status;
 }
 
 /* Just after a group its callers come back within moments: waiting for them saves a commit. */
@@ -78,12 +80,31 @@ static size_t take_items(struct lane *lane)
     return count;
 }
 
+static bool is_stopping(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->lock);
+    bool stopping = lane->stopping;
+    pthread_mutex_unlock(&lane->lock);
+    return stopping;
+}
+
+static void refuse(struct group *group, struct group_item *const *items, size_t count)
+{
+    struct err err = ERR_INIT;
+    err_set(&err, STATUS_UNAVAILABLE, "the controller is shutting down");
+    answer_all(group, items, count, &err);
+}
+
 static void *serve_lane(void *argument)
 {
     struct lane *lane = argument;
+    enum status status = STATUS_OK;
     size_t count;
     while ((count = take_items(lane)) > 0) {
-        run_span(lane->group, lane->taken, count);
+        if (status == STATUS_UNAVAILABLE && is_stopping(lane))
+            refuse(lane->group, lane->taken, count);
+        else
+            status = run_span(lane->group, lane->taken, count);
         lane->last_end_ms = clock_monotonic_ms(&clock_system);
     }
     return NULL;
@@ -151,28 +172,25 @@ void group_submit(struct group *group, uint64_t key, struct group_item *item)
         pthread_cond_signal(&lane->filled);
     }
     pthread_mutex_unlock(&lane->lock);
-    if (stopping) {
-        struct err err = ERR_INIT;
-        err_set(&err, STATUS_UNAVAILABLE, "the controller is shutting down");
-        group->options.answer(group->options.context, item, &err);
-    }
+    if (stopping)
+        refuse(group, &item, 1);
 }
 
-static void stop_lane(struct lane *lane)
+static void tell_to_stop(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
-    bool again = lane->stopping;
     lane->stopping = true;
     pthread_cond_signal(&lane->filled);
     pthread_mutex_unlock(&lane->lock);
-    if (!again)
-        pthread_join(lane->thread, NULL);
 }
 
 void group_stop(struct group *group)
 {
     for (size_t i = 0; i < group->started; i++)
-        stop_lane(&group->lanes[i]);
+        tell_to_stop(&group->lanes[i]);
+    for (size_t i = 0; i < group->started && !group->stopped; i++)
+        pthread_join(group->lanes[i].thread, NULL);
+    group->stopped = true;
 }
 
 void group_free(struct group *group)

@@ -40,7 +40,8 @@ enum status group_new(const struct group_options *options, struct group **out, s
  * UNAVAILABLE at once. Any thread. */
 void group_submit(struct group *group, uint64_t key, struct group_item *item);
 
-/* Carries out what is queued, then ends the threads. */
+/* Carries out what is queued, then ends the threads; once a group has found the database UNAVAILABLE, the
+ * rest is answered so without trying. One thread. */
 void group_stop(struct group *group);
 /* Stops when needed. NULL is fine. */
 void group_free(struct group *group);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -15,6 +16,7 @@
 
 #define ITEMS 2000
 #define LANES 3
+#define PROBES 5000
 
 struct item {
     struct group_item base;
@@ -26,12 +28,13 @@ struct item {
 struct bench {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t answered;         /* lock */
-    size_t committed[LANES]; /* lock; number of the next item of each lane */
-    bool in_order;           /* lock */
-    size_t largest, refused; /* lock */
-    enum status failure;     /* what a bad item gives */
-    atomic_bool closed;      /* commits wait while it is set */
+    size_t answered;             /* lock */
+    size_t committed[LANES + 1]; /* lock; number of the next item of each lane */
+    bool in_order;               /* lock */
+    size_t largest, refused;     /* lock */
+    size_t runs;                 /* lock */
+    enum status failure;         /* what a bad item gives */
+    atomic_bool closed;          /* commits wait while it is set */
 };
 
 static void bench_init(struct bench *bench)
@@ -54,6 +57,7 @@ static enum status run_items(void *context, struct group_item *const *items, siz
     while (atomic_load(&bench->closed))
         pthread_cond_wait(&bench->changed, &bench->lock);
     bench->largest = count > bench->largest ? count : bench->largest;
+    bench->runs++;
     pthread_mutex_unlock(&bench->lock);
     for (size_t i = 0; i < count; i++)
         if (((const struct item *)(const void *)items[i])->bad)
@@ -100,6 +104,14 @@ static void submit_all(struct group *group, struct item *items, size_t count)
     }
 }
 
+static void open_bench(struct bench *bench)
+{
+    pthread_mutex_lock(&bench->lock);
+    atomic_store(&bench->closed, false);
+    pthread_cond_broadcast(&bench->changed);
+    pthread_mutex_unlock(&bench->lock);
+}
+
 static void answers_each_in_order_of_its_lane(void **state)
 {
     (void)state;
@@ -127,10 +139,7 @@ static void refuses_only_the_culprits(void **state)
     atomic_store(&bench.closed, true);
     struct group *group = make_group(&bench, 256);
     submit_all(group, items, ITEMS);
-    pthread_mutex_lock(&bench.lock);
-    atomic_store(&bench.closed, false);
-    pthread_cond_broadcast(&bench.changed);
-    pthread_mutex_unlock(&bench.lock);
+    open_bench(&bench);
     group_free(group);
     for (size_t i = 0; i < ITEMS; i++)
         assert_int_equal(items[i].answer, items[i].bad ? STATUS_INVALID : STATUS_OK);
@@ -150,13 +159,57 @@ static void an_outage_is_everybodys(void **state)
     atomic_store(&bench.closed, true);
     struct group *group = make_group(&bench, 64);
     submit_all(group, items, 3 * LANES);
-    pthread_mutex_lock(&bench.lock);
-    atomic_store(&bench.closed, false);
-    pthread_cond_broadcast(&bench.changed);
-    pthread_mutex_unlock(&bench.lock);
+    open_bench(&bench);
     group_free(group);
     assert_int_equal(items[0].answer, STATUS_UNAVAILABLE);
     assert_int_equal(items[1].answer, STATUS_OK);
+    bench_destroy(&bench);
+}
+
+static void *stop_group(void *group)
+{
+    group_stop(group);
+    return NULL;
+}
+
+/* The last lane is told last: then it refuses what comes. */
+static void await_stopping(struct group *group, struct item *probes)
+{
+    for (size_t i = 0; i < PROBES; i++) {
+        const struct timespec pause = {.tv_nsec = 1000000};
+        probes[i].lane = LANES;
+        group_submit(group, LANES - 1, &probes[i].base);
+        if (probes[i].answer != STATUS_OK)
+            return;
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("the group does not stop");
+}
+
+/* Each try takes as long as the store is patient. */
+static void the_end_does_not_wait_for_an_outage(void **state)
+{
+    (void)state;
+    struct bench bench;
+    static struct item probes[PROBES];
+    struct item *items = calloc(ITEMS, sizeof *items);
+    pthread_t stopping;
+    bench_init(&bench);
+    bench.failure = STATUS_UNAVAILABLE;
+    for (size_t i = 0; i < ITEMS; i++)
+        items[i].bad = true;
+    atomic_store(&bench.closed, true);
+    struct group *group = make_group(&bench, 4);
+    submit_all(group, items, ITEMS);
+    assert_int_equal(pthread_create(&stopping, NULL, stop_group, group), 0);
+    await_stopping(group, probes);
+    open_bench(&bench);
+    pthread_join(stopping, NULL);
+    group_free(group);
+    for (size_t i = 0; i < ITEMS; i++)
+        assert_int_equal(items[i].answer, STATUS_UNAVAILABLE);
+    assert_in_range(bench.runs, LANES, 2 * LANES);
+    free(items);
     bench_destroy(&bench);
 }
 
@@ -180,6 +233,7 @@ int main(void)
         cmocka_unit_test(answers_each_in_order_of_its_lane),
         cmocka_unit_test(refuses_only_the_culprits),
         cmocka_unit_test(an_outage_is_everybodys),
+        cmocka_unit_test(the_end_does_not_wait_for_an_outage),
         cmocka_unit_test(after_the_stop_nothing_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
