@@ -2,6 +2,7 @@
 #include "params_file.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,11 +32,39 @@ static void put_real(struct buffer *out, double value)
         buffer_puts(out, exponent);
 }
 
+/* The four digits of a \u escape; 0 for anything else. */
+static unsigned escaped_unit(const char *text)
+{
+    unsigned unit = 0;
+    return sscanf(text, "\\u%4x", &unit) == 1 ? unit : 0;
+}
+
+/* Appends a text that JSON has quoted as YAML quotes it: no pairs of surrogates, DEL escaped. */
+static void put_quoted(struct buffer *out, const char *quoted)
+{
+    while (*quoted != '\0') {
+        unsigned high = escaped_unit(quoted);
+        if (high >= 0xd800 && high < 0xdc00) {
+            buffer_printf(out, "\\U%08x",
+                          0x10000 + ((high - 0xd800) << 10) + (escaped_unit(quoted + 6) - 0xdc00));
+            quoted += 12;
+        } else if (*quoted == '\\') {
+            buffer_append(out, quoted, 2);
+            quoted += 2;
+        } else if (*quoted == 0x7f) {
+            buffer_puts(out, "\\x7f");
+            quoted++;
+        } else {
+            buffer_putc(out, *quoted++);
+        }
+    }
+}
+
 static void put_text(struct buffer *out, const char *text)
 {
     json_t *value = json_string_nocheck(text);
     char *quoted = json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-    buffer_puts(out, quoted != NULL ? quoted : "\"\"");
+    put_quoted(out, quoted != NULL ? quoted : "\"\"");
     free(quoted);
     json_decref(value);
 }
