@@ -369,7 +369,7 @@ static int run_run(struct cli *cli, void *given)
     if (code == CLI_OK)
         code = connection_open(cli, &options->connection, &client);
     if (code == CLI_OK)
-        code = sweep_file_create(client, path, &bytes, &options->flags, &response);
+        code = sweep_file_create(client, path, &bytes, &options->flags, NULL, &response);
     if (code != CLI_OK)
         return code;
     cli_say("Created sweep %s from %s", response->sweep->sweep_id, path);

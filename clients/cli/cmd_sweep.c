@@ -14,6 +14,8 @@ struct sweep_options {
     bool json;
     struct sweep_flags flags;
     bool pause, resume, stop, cancel;
+    const char *update; /* sweep, NULL = make a new one */
+    struct config_list prior_runs;
     bool dry_run;
     int64_t shown; /* 0 = not given */
 };
@@ -72,33 +74,85 @@ static void say_created(const Besom__V1__Sweep *sweep)
     cli_say("Watch with: besom status %s --watch", sweep->sweep_id);
 }
 
-static int create_sweep(struct cli *cli, const struct sweep_options *options)
+static int send_new(struct cli *cli, const struct sweep_options *options, const struct buffer *bytes)
+{
+    const char *path = cli->given->arguments[0];
+    besom_client *client CLEANUP(connection_close) = NULL;
+    Besom__V1__CreateSweepResponse *response CLEANUP(message_release) = NULL;
+    int code = connection_open(cli, &options->connection, &client);
+    if (code != CLI_OK)
+        return code;
+    if (!options->json)
+        cli_say("Creating sweep from: %s", path);
+    code = sweep_file_create(client, path, bytes, &options->flags, &options->prior_runs, &response);
+    if (code != CLI_OK)
+        return code;
+    if (options->json)
+        return entity_print_json(entity_sweep_json(response->sweep));
+    say_created(response->sweep);
+    return CLI_OK;
+}
+
+static int send_update(struct cli *cli, const struct sweep_options *options, const struct buffer *bytes)
+{
+    const char *path = cli->given->arguments[0], *sweep_id = NULL;
+    besom_client *client CLEANUP(connection_close) = NULL;
+    Besom__V1__UpdateSweepResponse *response CLEANUP(message_release) = NULL;
+    int code = resolve_sweep(cli, &options->connection, options->update, &client, &sweep_id);
+    if (code != CLI_OK)
+        return code;
+    if (!options->json)
+        cli_say("Updating sweep from: %s", path);
+    code = sweep_file_update(client, sweep_id, path, bytes, &options->flags, &response);
+    if (code != CLI_OK)
+        return code;
+    if (options->json)
+        return entity_print_json(entity_sweep_json(response->sweep));
+    cli_say("Updating sweep with ID: %s", sweep_id);
+    if (!response->changed)
+        cli_say("Nothing has changed: the sweep is like that already (version %d)",
+                (int)response->sweep->spec_version);
+    else if (response->sweep->expected_runs > 0)
+        cli_say("Version %d, runs: %lld", (int)response->sweep->spec_version,
+                (long long)response->sweep->expected_runs);
+    else
+        cli_say("Version %d", (int)response->sweep->spec_version);
+    cli_say("Done.");
+    return CLI_OK;
+}
+
+static int send_file(struct cli *cli, const struct sweep_options *options)
 {
     const char *path = cli->given->arguments[0];
     struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
-    besom_client *client CLEANUP(connection_close) = NULL;
-    Besom__V1__CreateSweepResponse *response CLEANUP(message_release) = NULL;
     struct spec *spec CLEANUP(spec_free_at) = NULL;
     struct spec_problems problems CLEANUP(spec_problems_free);
     spec_problems_init(&problems);
     int code = sweep_file_read(path, &bytes);
     if (code == CLI_OK)
         code = sweep_file_parse(path, &bytes, &options->flags, true, &spec, &problems);
-    if (code == CLI_OK && options->dry_run)
+    if (code != CLI_OK)
+        return code;
+    if (options->dry_run)
         return dry_run_print(cli, path, spec, options->shown > 0 ? (uint64_t)options->shown : DRY_RUN_SHOWN,
                              options->json);
-    if (code == CLI_OK)
-        code = connection_open(cli, &options->connection, &client);
-    if (code != CLI_OK)
-        return code;
-    if (!options->json)
-        cli_say("Creating sweep from: %s", path);
-    code = sweep_file_create(client, path, &bytes, &options->flags, &response);
-    if (code != CLI_OK)
-        return code;
-    if (options->json)
-        return entity_print_json(entity_sweep_json(response->sweep));
-    say_created(response->sweep);
+    return options->update != NULL ? send_update(cli, options, &bytes) : send_new(cli, options, &bytes);
+}
+
+/* Flags that do not go together. */
+static int check_options(const struct sweep_options *options, const struct change *chosen)
+{
+    if (chosen != NULL && (options->dry_run || options->update != NULL))
+        return cli_fail(CLI_USAGE, "sweep: --%s is for making a sweep, not for --%s (leave one out)",
+                        options->dry_run ? "dry-run" : "update", chosen->verb);
+    if (options->dry_run && options->update != NULL)
+        return cli_fail(CLI_USAGE, "sweep: --dry-run shows a new sweep, not an update (leave one out)");
+    if (options->shown > 0 && !options->dry_run)
+        return cli_fail(CLI_USAGE, "sweep: -n says how many configurations --dry-run shows (add --dry-run)");
+    if (options->update != NULL && (options->flags.seed != NULL || options->prior_runs.count > 0))
+        return cli_fail(CLI_USAGE,
+                        "sweep: --%s is fixed when a sweep is made (leave it out, or make a new sweep)",
+                        options->flags.seed != NULL ? "seed" : "prior-run");
     return CLI_OK;
 }
 
@@ -114,12 +168,10 @@ static int run_sweep(struct cli *cli, void *given)
                             changes[i].verb);
         chosen = &changes[i];
     }
-    if (chosen != NULL && options->dry_run)
-        return cli_fail(CLI_USAGE, "sweep: --dry-run is for creating a sweep, not for --%s (leave one out)",
-                        chosen->verb);
-    if (options->shown > 0 && !options->dry_run)
-        return cli_fail(CLI_USAGE, "sweep: -n says how many configurations --dry-run shows (add --dry-run)");
-    return chosen != NULL ? change_sweep(cli, options, chosen) : create_sweep(cli, options);
+    int code = check_options(options, chosen);
+    if (code != CLI_OK)
+        return code;
+    return chosen != NULL ? change_sweep(cli, options, chosen) : send_file(cli, options);
 }
 
 static const struct config_key keys[] = {
@@ -137,6 +189,17 @@ static const struct config_key keys[] = {
      .min = 1,
      .max = 1000000,
      .help = "how many configurations --dry-run shows; unset: 5"},
+    {.name = "update",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(struct sweep_options, update),
+     .value_name = "SWEEP",
+     .help = "make FILE the next version of this sweep: what was run is kept and, in a grid, not run again"},
+    {.name = "prior-run",
+     .letter = 'R',
+     .type = CONFIG_LIST,
+     .offset = offsetof(struct sweep_options, prior_runs),
+     .value_name = "RUN",
+     .help = "begin with this ended run of another sweep (may be repeated): a grid leaves out its point"},
     {.name = "pause",
      .type = CONFIG_BOOL,
      .offset = offsetof(struct sweep_options, pause),
@@ -160,7 +223,7 @@ static const struct config_key keys[] = {
 const struct cli_command cmd_sweep = {
     .name = "sweep",
     .group = "Sweep",
-    .usage = "besom sweep [--dry-run [-n N]] [options] FILE | besom sweep "
+    .usage = "besom sweep [--dry-run [-n N]] [--update SWEEP] [options] FILE | besom sweep "
              "--pause|--resume|--stop|--cancel SWEEP",
     .summary = "Create a sweep from a file, or change the state of one\n"
                "FILE is a W&B sweep file, YAML or JSON (- reads stdin). SWEEP is an id, PROJECT/ID or\n"

@@ -133,16 +133,17 @@ json_t *entity_sweep_json(const Besom__V1__Sweep *sweep)
 {
     if (sweep == NULL)
         return json_null();
-    return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o,s:o,s:I,s:I,s:I,s:s,s:o,s:I,s:o}", "sweep_id",
-        sweep->sweep_id, "project", sweep->project, "name", sweep->name, "state",
-        entity_sweep_state(sweep->state), "state_reason", sweep->state_reason, "method", sweep->method,
-        "metric", sweep->metric, "goal", sweep->maximize ? "maximize" : "minimize", "run_cap",
-        (json_int_t)sweep->run_cap, "expected_runs", (json_int_t)sweep->expected_runs, "exhausted",
-        sweep->exhausted, "counts", counts_json(sweep->counts), "seed", seed_json(sweep->seed), "created_us",
-        (json_int_t)sweep->created_us, "started_us", (json_int_t)sweep->started_us, "ended_us",
-        (json_int_t)sweep->ended_us, "program", sweep->program, "bands", bands_json(sweep), "run_time_ms",
-        (json_int_t)sweep->run_time_ms, "spec", entity_parsed_json(sweep->spec_json));
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:b,s:o,s:o,s:I,s:I,s:I,s:s,s:o,s:I,s:i,s:o}",
+                     "sweep_id", sweep->sweep_id, "project", sweep->project, "name", sweep->name, "state",
+                     entity_sweep_state(sweep->state), "state_reason", sweep->state_reason, "method",
+                     sweep->method, "metric", sweep->metric, "goal",
+                     sweep->maximize ? "maximize" : "minimize", "run_cap", (json_int_t)sweep->run_cap,
+                     "expected_runs", (json_int_t)sweep->expected_runs, "exhausted", sweep->exhausted,
+                     "counts", counts_json(sweep->counts), "seed", seed_json(sweep->seed), "created_us",
+                     (json_int_t)sweep->created_us, "started_us", (json_int_t)sweep->started_us, "ended_us",
+                     (json_int_t)sweep->ended_us, "program", sweep->program, "bands", bands_json(sweep),
+                     "run_time_ms", (json_int_t)sweep->run_time_ms, "spec_version", (int)sweep->spec_version,
+                     "spec", entity_parsed_json(sweep->spec_json));
 }
 
 static json_t *summaries_json(const Besom__V1__Run *run)

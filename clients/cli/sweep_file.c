@@ -84,7 +84,8 @@ static void fill_request(Besom__V1__CreateSweepRequest *request, const char *pat
 }
 
 int sweep_file_create(besom_client *client, const char *path, const struct buffer *bytes,
-                      const struct sweep_flags *flags, Besom__V1__CreateSweepResponse **out)
+                      const struct sweep_flags *flags, const struct config_list *prior_runs,
+                      Besom__V1__CreateSweepResponse **out)
 {
     Besom__V1__CreateSweepRequest request = BESOM__V1__CREATE_SWEEP_REQUEST__INIT;
     besom_error error = {.code = BESOM_OK};
@@ -98,6 +99,10 @@ int sweep_file_create(besom_client *client, const char *path, const struct buffe
     id_make(&random_system, request_id);
     request.request_id = request_id;
     fill_request(&request, path, bytes, flags);
+    if (prior_runs != NULL) {
+        request.prior_runs = (char **)(uintptr_t)prior_runs->items;
+        request.n_prior_runs = prior_runs->count;
+    }
     if (besom_sweep_create(client, &request, out, &error) != BESOM_OK)
         return connection_fail(&error, "cannot create a sweep from %s", path);
     if ((*out)->sweep == NULL)
@@ -120,6 +125,27 @@ enum status sweep_file_point(const struct spec *spec, uint64_t index, json_t **o
     if (spec->method == SPEC_METHOD_GRID)
         return space_grid_point(spec->space, index, out, err);
     return space_random_point(spec->space, spec->seed, index, out, err);
+}
+
+int sweep_file_update(besom_client *client, const char *sweep_id, const char *path,
+                      const struct buffer *bytes, const struct sweep_flags *flags,
+                      Besom__V1__UpdateSweepResponse **out)
+{
+    Besom__V1__UpdateSweepRequest request = BESOM__V1__UPDATE_SWEEP_REQUEST__INIT;
+    besom_error error = {.code = BESOM_OK};
+    request.sweep_id = message_text(sweep_id);
+    request.source.data = (uint8_t *)bytes->data;
+    request.source.len = bytes->length;
+    request.file_name = message_text(path);
+    if (flags->name != NULL)
+        request.name = message_text(flags->name);
+    if (flags->program != NULL)
+        request.program = message_text(flags->program);
+    if (besom_sweep_update(client, &request, out, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot update sweep %s from %s", sweep_id, path);
+    if ((*out)->sweep == NULL)
+        return cli_fail(CLI_FAILED, "cannot update sweep %s: the answer is empty", sweep_id);
+    return CLI_OK;
 }
 
 void sweep_file_bands(const int64_t *bands, size_t count, struct buffer *out)

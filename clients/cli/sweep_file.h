@@ -53,9 +53,14 @@ int sweep_flags_seed(const struct sweep_flags *flags, bool *has, uint64_t *out) 
 int sweep_file_parse(const char *path, const struct buffer *bytes, const struct sweep_flags *flags, bool tell,
                      struct spec **out, struct spec_problems *problems) MUST_USE;
 
-/* Reads, checks, sends. Nothing is sent when the file has errors. *out is the caller's. */
+/* Sends a checked file. `prior_runs` may be NULL. *out is the caller's. */
 int sweep_file_create(besom_client *client, const char *path, const struct buffer *bytes,
-                      const struct sweep_flags *flags, Besom__V1__CreateSweepResponse **out) MUST_USE;
+                      const struct sweep_flags *flags, const struct config_list *prior_runs,
+                      Besom__V1__CreateSweepResponse **out) MUST_USE;
+/* Sends a checked file as the next version of a sweep. *out is the caller's. */
+int sweep_file_update(besom_client *client, const char *sweep_id, const char *path,
+                      const struct buffer *bytes, const struct sweep_flags *flags,
+                      Besom__V1__UpdateSweepResponse **out) MUST_USE;
 
 /* Whether the services of this version run it. */
 bool sweep_file_is_run(const struct spec *spec);

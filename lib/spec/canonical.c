@@ -29,6 +29,13 @@ static void set_duration(json_t *object, const char *key, int64_t duration_ms, b
         set(object, key, json_sprintf("%lldms", (long long)duration_ms), ok);
 }
 
+/* JSON integers end at 2^63 - 1 here; what lies beyond is text. */
+static json_t *seed_value(uint64_t seed)
+{
+    return seed <= INT64_MAX ? json_integer((json_int_t)seed)
+                             : json_sprintf("%llu", (unsigned long long)seed);
+}
+
 static json_t *list_of(const char *const *texts, size_t count)
 {
     json_t *list = json_array();
@@ -109,8 +116,9 @@ json_t *spec_to_json(const struct spec *spec)
     set_early_terminate(object, spec, &ok);
     set_texts(object, spec, &ok);
     set_positive(object, "run_cap", spec->run_cap, &ok);
+    set_positive(object, "concurrency", spec->concurrency, &ok);
     if (spec->has_seed)
-        set(object, "seed", json_integer((json_int_t)spec->seed), &ok);
+        set(object, "seed", seed_value(spec->seed), &ok);
     set_retry(object, &spec->retry, &ok);
     if (spec->on_disconnect != SPEC_ON_DISCONNECT_CONTINUE)
         set_text(object, "on_disconnect", schema_disconnect_names[spec->on_disconnect], &ok);

@@ -55,7 +55,8 @@ struct spec {
     const char *program;
     const char *const *command; /* items with their macros; NULL = the default, spec_default_command */
     size_t command_count;
-    int64_t run_cap; /* 0 = none */
+    int64_t run_cap;     /* 0 = none */
+    int64_t concurrency; /* most runs at once; 0 = no bound */
     bool has_seed;
     uint64_t seed;
     bool has_early_terminate;
@@ -83,7 +84,7 @@ struct spec_options {
     const char *project;
     const char *entity;
     bool has_seed;
-    uint64_t seed;        /* below 2^63 */
+    uint64_t seed;
     bool require_program; /* a command that needs ${program} without one is an error, not a warning */
 };
 

@@ -70,7 +70,7 @@ static void send_run(const struct claim_answer *answer, const struct store_claim
     run.params_json = text(claim->params_json);
     run.command = (char **)(uintptr_t)(own ? spec->command : spec_default_command);
     run.n_command = own ? spec->command_count : spec_default_command_count;
-    run.program = text(answer->facts->program);
+    run.program = text(spec->program != NULL ? spec->program : "");
     run.run_seed = claim->run_seed;
     run.project = text(answer->facts->project);
     run.stop_grace_ms = spec->stop_grace_ms >= 0 ? spec->stop_grace_ms : STOP_GRACE_DEFAULT_MS;

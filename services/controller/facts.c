@@ -93,9 +93,7 @@ static enum status fill_facts(struct facts *facts, const struct load *load, stru
     facts->project = arena_strdup(&facts->arena, sweep->project);
     facts->method = arena_strdup(&facts->arena, sweep->method);
     facts->metric = arena_strdup(&facts->arena, sweep->metric);
-    facts->program = arena_strdup(&facts->arena, sweep->program);
-    if (facts->sweep_id == NULL || facts->project == NULL || facts->method == NULL || facts->metric == NULL ||
-        facts->program == NULL)
+    if (facts->sweep_id == NULL || facts->project == NULL || facts->method == NULL || facts->metric == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     TRY(spec_from_canonical_json(load->spec.json, strlen(load->spec.json), &facts->spec, err));
     if (!facts->spec->has_early_terminate)

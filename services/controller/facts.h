@@ -18,7 +18,7 @@
 
 /* Read-only for everybody but the cache. */
 struct facts {
-    const char *sweep_id, *project, *method, *metric, *program;
+    const char *sweep_id, *project, *method, *metric;
     int32_t version;
     bool maximize;
     uint64_t seed;

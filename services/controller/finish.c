@@ -192,7 +192,7 @@ static void follow_up(struct controller *controller, const struct finish_item *i
               LOG_TEXT("run", item->request->run_id), LOG_INT("attempt", item->request->attempt),
               LOG_TEXT("state", item->state), LOG_TEXT("reason", item->end_reason),
               LOG_BOOL("requeued", item->requeued));
-    if (item->requeued)
+    if (item->requeued || item->facts->spec->concurrency > 0)
         wake_sweep(controller, item->request->sweep_id);
     else if (controller->reaper != NULL)
         reaper_look_for_idle(controller->reaper);

@@ -74,6 +74,7 @@ Besom__V1__Sweep *message_of_sweep(struct arena *arena, const struct store_sweep
     message->started_us = sweep->started_us;
     message->ended_us = sweep->ended_us;
     message->run_time_ms = counts->run_time_ms;
+    message->spec_version = sweep->spec_version;
     return message;
 }
 

@@ -21,6 +21,7 @@ const struct rpc_method sweep_service_methods[] = {
     {METHOD(SweepService, GetSweep, get_sweep), .kind = RPC_UNARY, .unary = serve_get_sweep},
     {METHOD(SweepService, ListSweeps, list_sweeps), .kind = RPC_UNARY, .unary = serve_list_sweeps},
     {METHOD(SweepService, ChangeSweep, change_sweep), .kind = RPC_UNARY, .unary = serve_change_sweep},
+    {METHOD(SweepService, UpdateSweep, update_sweep), .kind = RPC_UNARY, .unary = serve_update_sweep},
     {METHOD(SweepService, DeleteSweep, delete_sweep), .kind = RPC_UNARY, .unary = serve_delete_sweep},
     {METHOD(SweepService, WatchSweep, watch_sweep), .kind = RPC_SERVER_STREAM, .stream = &watch_handler},
     {METHOD(SweepService, ListRuns, list_runs), .kind = RPC_UNARY, .unary = serve_list_runs},

@@ -175,6 +175,8 @@ def walk(recorder, public, service_token):
     assert [one.run_id for one in sweeps("ListRuns", sweep_id=sweep).runs] == [run.run_id]
     assert [one.agent_id for one in sweeps("ListAgents", sweep_id=sweep).agents] == [agent]
     assert next(iter(sweeps("WatchSweep", sweep_id=sweep))).sweep.sweep_id == sweep
+    updated = sweeps("UpdateSweep", sweep_id=sweep, source=SWEEP.replace(b"[1, 2, 3]", b"[1, 2, 3, 4]"))
+    assert updated.changed and updated.sweep.spec_version == 2
     assert sweeps("ChangeSweep", sweep_id=sweep, action=3).sweep.state == 4
     assert runs("AcquireRun", **dict(key, counter=2)).exit.reason
     runs("RetireAgent", agent_id=agent, sweep_id=sweep, reason="done")

@@ -97,6 +97,7 @@ BESOM_API void besom_message_free(void *message);
     X(besom_sweep_get, GetSweep, get_sweep, SweepService, 1)              \
     X(besom_sweep_list, ListSweeps, list_sweeps, SweepService, 1)         \
     X(besom_sweep_change, ChangeSweep, change_sweep, SweepService, 1)     \
+    X(besom_sweep_update, UpdateSweep, update_sweep, SweepService, 1)     \
     X(besom_sweep_delete, DeleteSweep, delete_sweep, SweepService, 0)     \
     X(besom_run_list, ListRuns, list_runs, SweepService, 1)               \
     X(besom_agent_list, ListAgents, list_agents, SweepService, 1)         \
