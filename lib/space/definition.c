@@ -123,11 +123,12 @@ static void foreign_key(const struct distribution *kind, const char *key, struct
 {
     CLEANUP(buffer_free) struct buffer keys = BUFFER_INIT;
     list_keys(kind, &keys);
-    const char *names[DISTRIBUTION_KEYS_MAX + 1];
+    const char *names[DISTRIBUTION_KEYS_MAX + 2];
     size_t count = 0;
     for (size_t i = 0; i < DISTRIBUTION_KEYS_MAX && kind->keys[i].name != NULL; i++)
         names[count++] = kind->keys[i].name;
     names[count++] = "distribution";
+    names[count++] = "when";
     const char *near = config_suggest(key, names, count);
     if (near != NULL)
         fault(counter, key, "unknown key \"%.80s\": did you mean %s?", key, near);
@@ -191,7 +192,7 @@ static void check_keys(const struct distribution *kind, const json_t *definition
         const struct distribution_key *known = distribution_find_key(kind, key);
         if (known != NULL)
             check_type(kind, known, value, counter);
-        else if (strcmp(key, "distribution") != 0)
+        else if (strcmp(key, "distribution") != 0 && strcmp(key, "when") != 0)
             foreign_key(kind, key, counter);
     }
     for (size_t i = 0; i < DISTRIBUTION_KEYS_MAX && kind->keys[i].name != NULL; i++)

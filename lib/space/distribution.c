@@ -10,6 +10,7 @@
 #include "space/canonical.h"
 #include "space/law.h"
 #include "space/parameter.h"
+#include "space/stepped.h"
 
 #define PROBABILITY_SUM_TOLERANCE 1.5e-6
 #define EXACT_INTEGER_LIMIT 0x1p63
@@ -44,6 +45,16 @@ static json_t *constant_grid_value(const struct parameter *parameter, uint64_t i
     return constant_value_at(parameter, 0);
 }
 
+static bool constant_locate(const struct parameter *parameter, const json_t *value, uint64_t *out_ordinal)
+{
+    CLEANUP(buffer_free) struct buffer own = BUFFER_INIT;
+    CLEANUP(buffer_free) struct buffer other = BUFFER_INIT;
+    canonical_write_identity(&own, json_object_get(parameter->definition, "value"));
+    canonical_write_identity(&other, value);
+    *out_ordinal = 0;
+    return !own.failed && !other.failed && strcmp(buffer_text(&own), buffer_text(&other)) == 0;
+}
+
 /* ---- categorical ---- */
 
 static json_t *listed_value(const struct parameter *parameter, size_t index)
@@ -51,17 +62,23 @@ static json_t *listed_value(const struct parameter *parameter, size_t index)
     return json_incref(json_array_get(parameter->values, index));
 }
 
+static bool listed_locate(const struct parameter *parameter, const json_t *value, uint64_t *out_ordinal)
+{
+    size_t place;
+    if (!parameter_find_value(parameter, value, &place))
+        return false;
+    *out_ordinal = place;
+    return true;
+}
+
+/* The index of the first value that equals this one. */
 static bool find_value(const struct parameter *parameter, const json_t *value, size_t *out_index)
 {
-    CLEANUP(buffer_free) struct buffer identity = BUFFER_INIT;
-    canonical_write_identity(&identity, value);
-    for (size_t i = 0; i < json_array_size(parameter->values); i++) {
-        if (strcmp(parameter->identities[i], buffer_text(&identity)) == 0) {
-            *out_index = i;
-            return true;
-        }
-    }
-    return false;
+    size_t place;
+    if (!parameter_find_value(parameter, value, &place))
+        return false;
+    *out_index = parameter->distinct[place];
+    return true;
 }
 
 /* ceil(u * n) - 1, where u = 0 belongs to the first value */
@@ -184,15 +201,23 @@ static json_t *integer_value_at(const struct parameter *parameter, double u)
     return integer_at(parameter, cell(u, integer_count(parameter)));
 }
 
-static bool integer_unit_of(const struct parameter *parameter, const json_t *value, double *out_u)
+static bool integer_locate(const struct parameter *parameter, const json_t *value, uint64_t *out_ordinal)
 {
     double x = json_number_value(value);
-    if (!json_is_number(value) || x != floor(x) || fabs(x) >= EXACT_INTEGER_LIMIT)
+    if (!json_is_number(value) || x != floor(x))
+        return false;
+    if (!json_is_integer(value) && fabs(x) >= EXACT_INTEGER_LIMIT)
         return false;
     int64_t whole = json_is_integer(value) ? json_integer_value(value) : (int64_t)x;
-    if (whole < parameter->low || whole > parameter->high)
+    *out_ordinal = (uint64_t)whole - (uint64_t)parameter->low;
+    return whole >= parameter->low && whole <= parameter->high;
+}
+
+static bool integer_unit_of(const struct parameter *parameter, const json_t *value, double *out_u)
+{
+    uint64_t offset;
+    if (!integer_locate(parameter, value, &offset))
         return false;
-    uint64_t offset = (uint64_t)whole - (uint64_t)parameter->low;
     *out_u = ((double)offset + 0.5) / (double)integer_count(parameter);
     return true;
 }
@@ -228,27 +253,6 @@ static bool numeric_unit_of(const struct parameter *parameter, const json_t *val
         return false;
     *out_u = parameter->kind->law->distribution(parameter->arguments, json_number_value(value));
     return isfinite(*out_u);
-}
-
-/* The points of numpy's arange(min, max, q): max is not one of them. */
-static bool stepped_grid_count(const struct parameter *parameter, uint64_t *out_count)
-{
-    const double *a = parameter->arguments;
-    double count = ceil((a[1] - a[0]) / a[2]);
-    if (!(count < 0x1p64))
-        return false;
-    *out_count = count < 1 ? 0 : (uint64_t)count;
-    return true;
-}
-
-static json_t *stepped_grid_value(const struct parameter *parameter, uint64_t index)
-{
-    const double *a = parameter->arguments;
-    double step = (a[0] + a[2]) - a[0]; /* arange's own step, rounded once */
-    double x = a[0] + (double)index * step;
-    if (parameter->whole[0] && parameter->whole[1] && parameter->whole[2])
-        return json_integer((json_int_t)x);
-    return json_real(x);
 }
 
 /* ---- the table ---- */
@@ -308,20 +312,23 @@ const struct distribution distributions[] = {
      .value_at = constant_value_at,
      .unit_of = constant_unit_of,
      .grid_count = constant_grid_count,
-     .grid_value = constant_grid_value},
+     .grid_value = constant_grid_value,
+     .locate = constant_locate},
     {.name = "categorical",
      .summary = "one of values, all equally likely",
      .keys = {KEY_VALUES},
      .value_at = categorical_value_at,
      .unit_of = categorical_unit_of,
      .grid_count = categorical_grid_count,
-     .grid_value = categorical_grid_value},
+     .grid_value = categorical_grid_value,
+     .locate = listed_locate},
     {.name = "categorical_w_probabilities",
      .summary = "one of values, with the given probabilities",
      .keys = {KEY_VALUES, KEY_PROBABILITIES},
      .check = weighted_check,
      .value_at = weighted_value_at,
-     .unit_of = weighted_unit_of},
+     .unit_of = weighted_unit_of,
+     .locate = listed_locate},
     {.name = "int_uniform",
      .summary = "a whole number from min to max, both included",
      .keys = {KEYS_INTEGER},
@@ -329,7 +336,8 @@ const struct distribution distributions[] = {
      .value_at = integer_value_at,
      .unit_of = integer_unit_of,
      .grid_count = integer_grid_count,
-     .grid_value = integer_at},
+     .grid_value = integer_at,
+     .locate = integer_locate},
     NUMERIC("uniform", "a number between min and max", law_uniform, KEYS_BOUNDS),
     {.name = "q_uniform",
      .summary = "a multiple of q between min and max",
@@ -340,7 +348,8 @@ const struct distribution distributions[] = {
      .value_at = numeric_value_at,
      .unit_of = numeric_unit_of,
      .grid_count = stepped_grid_count,
-     .grid_value = stepped_grid_value},
+     .grid_value = stepped_grid_value,
+     .locate = stepped_locate},
     NUMERIC("log_uniform", "e to the power of a number between min and max", law_exponent, KEYS_BOUNDS),
     NUMERIC("log_uniform_values", "between min and max, uniform in its logarithm", law_log, KEYS_BOUNDS),
     QUANTISED("q_log_uniform", "log_uniform rounded to a multiple of q", law_exponent, KEYS_BOUNDS),

@@ -49,6 +49,9 @@ struct distribution {
     bool (*unit_of)(const struct parameter *parameter, const json_t *value, double *out_u);
     bool (*grid_count)(const struct parameter *parameter, uint64_t *out_count); /* false: past 2^64 */
     json_t *(*grid_value)(const struct parameter *parameter, uint64_t index);   /* new reference */
+    /* A number for a value of this kind, the same for equal values; below the grid's count it is the place in
+     * the grid. False for what the kind never gives. Only of kinds that conditions may name. */
+    bool (*locate)(const struct parameter *parameter, const json_t *value, uint64_t *out_ordinal);
 };
 
 extern const struct distribution distributions[];
@@ -63,7 +66,8 @@ const struct distribution_key *distribution_find_key(const struct distribution *
  * min + max (int_uniform when both are integers, else uniform). NULL when none fits. */
 const struct distribution *distribution_infer(const json_t *definition);
 
-/* Checks a leaf definition (an object with or without `distribution`) and reports every fault. Its kind, or
+/* Checks a leaf definition (an object with or without `distribution`; its `when` is passed over) and reports
+ * every fault. Its kind, or
  * NULL when that cannot be told. */
 const struct distribution *distribution_check(const json_t *definition, distribution_report *report,
                                               void *context);

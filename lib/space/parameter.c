@@ -48,23 +48,61 @@ static int compare_indexes(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static size_t place_of(const struct parameter *parameter, size_t index)
+{
+    const size_t *found = bsearch(&index, parameter->distinct, parameter->distinct_count,
+                                  sizeof *parameter->distinct, compare_indexes);
+    return (size_t)(found - parameter->distinct);
+}
+
+/* Fills distinct and by_identity from all values in the order of their identities. */
+static void take_distinct(struct parameter *parameter, const struct labelled *sorted, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(sorted[i - 1].identity, sorted[i].identity) != 0)
+            parameter->distinct[parameter->distinct_count++] = sorted[i].index;
+    memcpy(parameter->by_identity, parameter->distinct, parameter->distinct_count * sizeof(size_t));
+    qsort(parameter->distinct, parameter->distinct_count, sizeof *parameter->distinct, compare_indexes);
+    for (size_t i = 0; i < parameter->distinct_count; i++)
+        parameter->by_identity[i] = place_of(parameter, parameter->by_identity[i]);
+}
+
 static enum status find_distinct(struct parameter *parameter, size_t count, struct err *err)
 {
     struct labelled *sorted = calloc(count + 1, sizeof *sorted);
     parameter->distinct = calloc(count + 1, sizeof *parameter->distinct);
-    if (sorted == NULL || parameter->distinct == NULL) {
+    parameter->by_identity = calloc(count + 1, sizeof *parameter->by_identity);
+    if (sorted == NULL || parameter->distinct == NULL || parameter->by_identity == NULL) {
         free(sorted);
         return out_of_memory(err);
     }
     for (size_t i = 0; i < count; i++)
         sorted[i] = (struct labelled){parameter->identities[i], i};
     qsort(sorted, count, sizeof *sorted, compare_labelled);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || strcmp(sorted[i - 1].identity, sorted[i].identity) != 0)
-            parameter->distinct[parameter->distinct_count++] = sorted[i].index;
-    qsort(parameter->distinct, parameter->distinct_count, sizeof *parameter->distinct, compare_indexes);
+    take_distinct(parameter, sorted, count);
     free(sorted);
     return STATUS_OK;
+}
+
+bool parameter_find_value(const struct parameter *parameter, const json_t *value, size_t *out_place)
+{
+    CLEANUP(buffer_free) struct buffer identity = BUFFER_INIT;
+    canonical_write_identity(&identity, value);
+    size_t low = 0;
+    size_t high = parameter->distinct_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        size_t place = parameter->by_identity[middle];
+        int order = strcmp(buffer_text(&identity), parameter->identities[parameter->distinct[place]]);
+        *out_place = place;
+        if (order == 0)
+            return !identity.failed;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
 }
 
 static enum status read_values(struct parameter *parameter, struct err *err)
@@ -134,6 +172,7 @@ void parameter_release(struct parameter *parameter)
             free(parameter->identities[i]);
     free(parameter->identities);
     free(parameter->distinct);
+    free(parameter->by_identity);
     free(parameter->cumulative);
     json_decref(parameter->definition);
     *parameter = (struct parameter){.kind = NULL};

@@ -26,12 +26,26 @@ struct space;
 
 /* From the `parameters` object of a sweep file. INVALID names the first faulty parameter. */
 enum status space_new(const json_t *parameters, struct space **out, struct err *err) MUST_USE;
+
+/* A fault in a `when`. */
+struct space_fault {
+    const char *const *names; /* the way to the parameter or group that has it, outermost first */
+    size_t depth;
+    const char *key;  /* the entry at fault, NULL for `when` as a whole */
+    bool at_value;    /* it is the entry's value */
+    const char *text; /* begins with the parameter's name */
+};
+typedef void space_report(void *context, const struct space_fault *fault);
+
+/* As space_new, but faults in conditions all go to `report`; err then says only that there are some. */
+enum status space_new_reporting(const json_t *parameters, space_report *report, void *context,
+                                struct space **out, struct err *err) MUST_USE;
 void space_free(struct space *space);
 /* Usable as CLEANUP(space_free_at). */
 void space_free_at(struct space **space);
 
-/* The `parameters` object again, each leaf with its `distribution` written out. New reference, NULL without
- * memory. */
+/* The `parameters` object again, conditions included, each leaf with its `distribution` written out. New
+ * reference, NULL without memory. */
 json_t *space_to_json(const struct space *space) MUST_USE;
 
 /* Parameters in grid order. `path` is dotted ("optimizer.lr"), valid as long as the space. */
@@ -41,20 +55,30 @@ const struct distribution *space_parameter_kind(const struct space *space, size_
 /* False for constants, and for grids over one value. */
 bool space_parameter_is_searched(const struct space *space, size_t index);
 
+/* Whether a parameter may be absent. */
+bool space_has_conditions(const struct space *space);
+/* Which parameters a configuration has by the conditions (space_parameter_count of them), whatever else
+ * stands in it. A missing parent makes its conditions false. */
+enum status space_active(const struct space *space, const json_t *config, bool *out_active,
+                         struct err *err) MUST_USE;
+
 /* Number of distinct points. INVALID names a parameter that cannot be enumerated, or says that there are 2^64
- * or more. */
+ * or more, or that conditions tie too much together (GRID_ROWS_MAX in grid.h). */
 enum status space_grid_count(const struct space *space, uint64_t *out, struct err *err) MUST_USE;
-/* Point `index` below the count, the last parameter fastest. New reference. INVALID as space_grid_count or
+/* Point `index` below the count: the last parameter fastest, an inactive one counts as standing at its first
+ * value. New reference. INVALID as space_grid_count or
  * past the end. */
 enum status space_grid_point(const struct space *space, uint64_t index, json_t **out,
                              struct err *err) MUST_USE;
 
-/* Draw `ordinal` under `seed`: each parameter has a stream of its own, named by its path. New reference. */
+/* Draw `ordinal` under `seed`: each parameter has a stream of its own, named by its path; inactive ones are
+ * left out. New reference. */
 enum status space_random_point(const struct space *space, uint64_t seed, uint64_t ordinal, json_t **out,
                                struct err *err) MUST_USE;
 
 /* Between configurations and [0,1]^space_parameter_count, by each law's distribution function (the middle of
- * the interval for discrete values). INVALID names a parameter that is missing or has a value outside its
+ * the interval for discrete values). An inactive parameter stands at 0.5 and is left out on the way back.
+ * INVALID names a parameter that is missing or has a value outside its
  * law. */
 enum status space_to_unit(const struct space *space, const json_t *config, double *out_units,
                           struct err *err) MUST_USE;

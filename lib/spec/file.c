@@ -2,6 +2,8 @@
  * The table of a sweep file's keys, and the rules that span several of them.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "spec/schema.h"
@@ -13,81 +15,87 @@ const size_t schema_disconnect_count = ARRAY_LEN(schema_disconnect_names);
 
 #define DEFAULT_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM))
 
-static void read_method(struct schema *schema, const struct node *value,
-                        void *field) {
-  size_t choice;
-  if (!schema_read_choice(schema, value, "method", schema_method_names,
-                          schema_method_count, &choice))
-    return;
-  *(enum spec_method *)field = (enum spec_method)choice;
-  unsigned methods = schema->options->methods != 0 ? schema->options->methods
-                                                   : DEFAULT_METHODS;
-  if (choice == SPEC_METHOD_CUSTOM)
-    schema_error(
-        schema, value,
-        "method custom is not available: it needs a scheduler of your own");
-  else if ((methods & (1u << choice)) == 0)
-    schema_error(schema, value,
-                 "method %s is not available yet in this version",
-                 schema_method_names[choice]);
+static void read_method(struct schema *schema, const struct node *value, void *field)
+{
+    size_t choice;
+    if (!schema_read_choice(schema, value, "method", schema_method_names, schema_method_count, &choice))
+        return;
+    *(enum spec_method *)field = (enum spec_method)choice;
+    unsigned methods = schema->options->methods != 0 ? schema->options->methods : DEFAULT_METHODS;
+    if (choice == SPEC_METHOD_CUSTOM)
+        schema_error(schema, value, "method custom is not available: it needs a scheduler of your own");
+    else if ((methods & (1u << choice)) == 0)
+        schema_error(schema, value, "method %s is not available yet in this version",
+                     schema_method_names[choice]);
 }
 
-static void read_seed(struct schema *schema, const struct node *value,
-                      void *field) {
-  struct spec *spec = field;
-  int64_t seed;
-  if (value->kind == NODE_MAP) {
-    schema_error(schema, value,
-                 "seed is one number for the whole file: move it under "
-                 "parameters to search over it");
-    return;
-  }
-  if (!schema_integer_of(schema, value, &seed) || seed < 0) {
-    schema_error(schema, value,
-                 "seed must be a whole number from 0 to 2^63 - 1");
-    return;
-  }
-  spec->has_seed = true;
-  spec->seed = (uint64_t)seed;
+/* Decimal digits for 2^63 to 2^64 - 1, which no integer of YAML or JSON holds here. */
+static bool read_large_seed(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    bool digits = *text != '\0' && strspn(text, "0123456789") == strlen(text) && *text != '0';
+    if (!digits || errno != 0 || *end != '\0' || number <= INT64_MAX)
+        return false;
+    *out = number;
+    return true;
 }
 
-static void read_on_disconnect(struct schema *schema, const struct node *value,
-                               void *field) {
-  size_t choice;
-  if (schema_read_choice(schema, value, "on_disconnect",
-                         schema_disconnect_names, schema_disconnect_count,
-                         &choice))
-    *(enum spec_on_disconnect *)field = (enum spec_on_disconnect)choice;
+static void read_seed(struct schema *schema, const struct node *value, void *field)
+{
+    struct spec *spec = field;
+    int64_t seed;
+    if (value->kind == NODE_SCALAR && read_large_seed(value->text, &spec->seed)) {
+        spec->has_seed = true;
+        return;
+    }
+    if (value->kind == NODE_MAP) {
+        schema_error(schema, value,
+                     "seed is one number for the whole file: move it under parameters to search over it");
+        return;
+    }
+    if (!schema_integer_of(schema, value, &seed) || seed < 0) {
+        schema_error(schema, value, "seed must be a whole number from 0 to 2^64 - 1");
+        return;
+    }
+    spec->has_seed = true;
+    spec->seed = (uint64_t)seed;
 }
 
-static void read_kind(struct schema *schema, const struct node *value,
-                      void *field) {
-  (void)field;
-  if (value->kind != NODE_SCALAR || strcmp(value->text, "sweep") != 0)
-    schema_error(schema, value, "kind must be sweep");
+static void read_on_disconnect(struct schema *schema, const struct node *value, void *field)
+{
+    size_t choice;
+    if (schema_read_choice(schema, value, "on_disconnect", schema_disconnect_names, schema_disconnect_count,
+                           &choice))
+        *(enum spec_on_disconnect *)field = (enum spec_on_disconnect)choice;
+}
+
+static void read_kind(struct schema *schema, const struct node *value, void *field)
+{
+    (void)field;
+    if (value->kind != NODE_SCALAR || strcmp(value->text, "sweep") != 0)
+        schema_error(schema, value, "kind must be sweep");
 }
 
 /* Known to W&B, no meaning here. */
-static void read_ignored(struct schema *schema, const struct node *value,
-                         void *field) {
-  (void)schema;
-  (void)value;
-  (void)field;
+static void read_ignored(struct schema *schema, const struct node *value, void *field)
+{
+    (void)schema;
+    (void)value;
+    (void)field;
 }
 
-static void refuse_metrics(struct schema *schema, const struct node *value,
-                           void *field) {
-  (void)field;
-  schema_error(schema, value,
-               "metrics (several objectives) is not available yet: give one "
-               "under metric");
+static void refuse_metrics(struct schema *schema, const struct node *value, void *field)
+{
+    (void)field;
+    schema_error(schema, value, "metrics (several objectives) is not available yet: give one under metric");
 }
 
-static void refuse_scheduler(struct schema *schema, const struct node *value,
-                             void *field) {
-  (void)field;
-  schema_error(schema, value,
-               "scheduler is not available yet: use method grid or random");
+static void refuse_scheduler(struct schema *schema, const struct node *value, void *field)
+{
+    (void)field;
+    schema_error(schema, value, "scheduler is not available yet: use method grid or random");
 }
 
 #define FIELD(name) offsetof(struct spec, name)
@@ -121,114 +129,122 @@ static const struct schema_key file_keys[] = {
     {"concurrency", schema_read_count, FIELD(concurrency), true},
 };
 
-static const struct schema_section file_section = {NULL, file_keys,
-                                                   ARRAY_LEN(file_keys), true};
+static const struct schema_section file_section = {NULL, file_keys, ARRAY_LEN(file_keys), true};
 
 /* The method stands first: what parameters may be depends on it. */
-static void read_method_first(struct schema *schema) {
-  const struct node_pair *method = node_find(schema->root, "method");
-  if (method == NULL || method->value->kind != NODE_SCALAR)
-    return;
-  for (size_t i = 0; i < schema_method_count; i++) {
-    if (strcmp(schema_method_names[i], method->value->text) != 0)
-      continue;
-    schema->spec->method = (enum spec_method)i;
-    schema->has_method = true;
-  }
+static void read_method_first(struct schema *schema)
+{
+    const struct node_pair *method = node_find(schema->root, "method");
+    if (method == NULL || method->value->kind != NODE_SCALAR)
+        return;
+    for (size_t i = 0; i < schema_method_count; i++) {
+        if (strcmp(schema_method_names[i], method->value->text) != 0)
+            continue;
+        schema->spec->method = (enum spec_method)i;
+        schema->has_method = true;
+    }
 }
 
-static bool uses_program(const struct spec *spec) {
-  for (size_t i = 0; i < spec->command_count; i++)
-    if (spec->command[i] != NULL && strcmp(spec->command[i], "${program}") == 0)
-      return true;
-  return spec->command == NULL;
+static bool uses_program(const struct spec *spec)
+{
+    for (size_t i = 0; i < spec->command_count; i++)
+        if (spec->command[i] != NULL && strcmp(spec->command[i], "${program}") == 0)
+            return true;
+    return spec->command == NULL;
 }
 
-static void apply_options(struct schema *schema) {
-  struct spec *spec = schema->spec;
-  const struct spec_options *options = schema->options;
-  if (options->program != NULL)
-    spec->program = schema_keep_text(schema, options->program);
-  if (options->name != NULL)
-    spec->name = schema_keep_text(schema, options->name);
-  if (options->project != NULL)
-    spec->project = schema_keep_text(schema, options->project);
-  if (options->entity != NULL)
-    spec->entity = schema_keep_text(schema, options->entity);
-  if (options->has_seed) {
-    spec->has_seed = true;
-    spec->seed = options->seed;
-  }
+static void apply_options(struct schema *schema)
+{
+    struct spec *spec = schema->spec;
+    const struct spec_options *options = schema->options;
+    if (options->program != NULL)
+        spec->program = schema_keep_text(schema, options->program);
+    if (options->name != NULL)
+        spec->name = schema_keep_text(schema, options->name);
+    if (options->project != NULL)
+        spec->project = schema_keep_text(schema, options->project);
+    if (options->entity != NULL)
+        spec->entity = schema_keep_text(schema, options->entity);
+    if (options->has_seed) {
+        spec->has_seed = true;
+        spec->seed = options->seed;
+    }
 }
 
-static void check_program(struct schema *schema) {
-  if (schema->spec->program != NULL || !uses_program(schema->spec))
-    return;
-  static const char *const text = "no program: the command needs one to start "
-                                  "(add program: train.py, or --program)";
-  if (schema->options->require_program)
-    schema_error(schema, schema->root, "%s", text);
-  else
-    schema_warning(schema, schema->root, "%s", text);
+static void check_program(struct schema *schema)
+{
+    if (schema->spec->program != NULL || !uses_program(schema->spec))
+        return;
+    static const char *const text =
+        "no program: the command needs one to start (add program: train.py, or --program)";
+    if (schema->options->require_program)
+        schema_error(schema, schema->root, "%s", text);
+    else
+        schema_warning(schema, schema->root, "%s", text);
 }
 
-static void check_presence(struct schema *schema) {
-  if (node_find(schema->root, "method") == NULL)
-    schema_error(schema, schema->root,
-                 "no method: add method: grid, random or bayes");
-  if (node_find(schema->root, "parameters") == NULL)
-    schema_error(schema, schema->root,
-                 "no parameters: there is nothing to search");
+static void check_presence(struct schema *schema)
+{
+    if (node_find(schema->root, "method") == NULL)
+        schema_error(schema, schema->root, "no method: add method: grid, random or bayes");
+    if (node_find(schema->root, "parameters") == NULL)
+        schema_error(schema, schema->root, "no parameters: there is nothing to search");
 }
 
-static void check_metric(struct schema *schema) {
-  const struct node_pair *stopping = node_find(schema->root, "early_terminate");
-  if (node_find(schema->root, "metric") != NULL)
-    return;
-  if (schema->spec->method == SPEC_METHOD_BAYES)
-    schema_error(schema, schema->root,
-                 "method bayes needs a metric with a name and a goal");
-  if (stopping != NULL)
-    schema_error(schema, stopping->key,
-                 "early_terminate needs a metric to judge runs by");
+static void check_metric(struct schema *schema)
+{
+    const struct node_pair *stopping = node_find(schema->root, "early_terminate");
+    if (node_find(schema->root, "metric") != NULL)
+        return;
+    if (schema->spec->method == SPEC_METHOD_BAYES)
+        schema_error(schema, schema->root, "method bayes needs a metric with a name and a goal");
+    if (stopping != NULL)
+        schema_error(schema, stopping->key, "early_terminate needs a metric to judge runs by");
 }
 
-static void build_space(struct schema *schema) {
-  if (schema->reader.problems->error_count > 0 || schema->parameters == NULL)
-    return;
-  struct err err = ERR_INIT;
-  const struct node *place = node_find(schema->root, "parameters")->key;
-  uint64_t count;
-  if (space_new(schema->parameters, &schema->spec->space, &err) != STATUS_OK)
-    schema_error(schema, place, "%s", err.text);
-  else if (schema->spec->method == SPEC_METHOD_GRID &&
-           space_grid_count(schema->spec->space, &count, &err) != STATUS_OK)
-    schema_error(schema, place, "%s", err.text);
+static void build_space(struct schema *schema)
+{
+    size_t before = schema->reader.problems->error_count;
+    if (schema->parameters == NULL)
+        return;
+    struct err err = ERR_INIT;
+    const struct node *place = node_find(schema->root, "parameters")->key;
+    uint64_t count;
+    enum status status =
+        space_new_reporting(schema->parameters, schema_report_condition, schema, &schema->spec->space, &err);
+    if (status == STATUS_OK && schema->has_method && schema->spec->method == SPEC_METHOD_GRID)
+        status = space_grid_count(schema->spec->space, &count, &err);
+    if (status == STATUS_NO_MEMORY)
+        schema->reader.out_of_memory = true;
+    else if (status != STATUS_OK && schema->reader.problems->error_count == before)
+        schema_error(schema, place, "%s", err.text);
 }
 
-static bool searches_something(const struct space *space) {
-  for (size_t i = 0; i < space_parameter_count(space); i++)
-    if (strcmp(space_parameter_kind(space, i)->name, "constant") != 0)
-      return true;
-  return false;
+static bool searches_something(const struct space *space)
+{
+    for (size_t i = 0; i < space_parameter_count(space); i++)
+        if (strcmp(space_parameter_kind(space, i)->name, "constant") != 0)
+            return true;
+    return false;
 }
 
-static void check_search(struct schema *schema) {
-  const struct spec *spec = schema->spec;
-  if (spec->space != NULL && spec->method == SPEC_METHOD_BAYES &&
-      !searches_something(spec->space))
-    schema_error(schema, node_find(schema->root, "parameters")->key,
-                 "method bayes needs a parameter that is not constant");
+static void check_search(struct schema *schema)
+{
+    const struct spec *spec = schema->spec;
+    if (spec->space != NULL && spec->method == SPEC_METHOD_BAYES && !searches_something(spec->space))
+        schema_error(schema, node_find(schema->root, "parameters")->key,
+                     "method bayes needs a parameter that is not constant");
 }
 
-void schema_read_file(struct schema *schema) {
-  read_method_first(schema);
-  if (!schema_read_section(schema, &file_section, schema->root, schema->spec))
-    return;
-  apply_options(schema);
-  check_presence(schema);
-  check_metric(schema);
-  check_program(schema);
-  build_space(schema);
-  check_search(schema);
+void schema_read_file(struct schema *schema)
+{
+    read_method_first(schema);
+    if (!schema_read_section(schema, &file_section, schema->root, schema->spec))
+        return;
+    apply_options(schema);
+    check_presence(schema);
+    check_metric(schema);
+    check_program(schema);
+    build_space(schema);
+    check_search(schema);
 }

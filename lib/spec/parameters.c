@@ -76,6 +76,8 @@ static json_t *numbers_to_json(struct schema *schema, const struct node *value)
 
 static json_t *key_to_json(struct schema *schema, const char *key, const struct node *value)
 {
+    if (strcmp(key, "when") == 0)
+        return schema_when_to_json(schema, value);
     if (wants(key, false))
         return number_to_json(schema, value);
     return wants(key, true) ? numbers_to_json(schema, value) : node_to_json(&schema->reader, value);
@@ -157,18 +159,15 @@ static void check_leaf(struct leaf_report *leaf, json_t *definition)
         leaf->schema->reader.out_of_memory = true;
 }
 
-/* Keys of a definition that are not of any kind. True when the definition cannot be read further. */
+/* `parameters` beside other keys. True when the definition cannot be read further. */
 static bool refuse_reserved(struct leaf_report *leaf)
 {
-    const struct node_pair *when = node_find(leaf->definition, "when");
-    if (when != NULL)
-        schema_error(leaf->schema, when->key,
-                     "parameter %.100s: when (conditional parameters) is not available yet", leaf->path);
     const struct node_pair *nested = node_find(leaf->definition, "parameters");
     if (nested != NULL)
-        schema_error(leaf->schema, nested->key, "parameter %.100s: parameters must be its only key",
+        schema_error(leaf->schema, nested->key,
+                     "parameter %.100s: parameters must be its only key, or stand beside when alone",
                      leaf->path);
-    return when != NULL || nested != NULL;
+    return nested != NULL;
 }
 
 static json_t *read_leaf(struct schema *schema, const struct node_pair *pair, const char *path)
@@ -197,8 +196,25 @@ static json_t *read_level(struct schema *schema, const struct node *parameters, 
 
 static bool is_nested(const struct node *definition)
 {
-    return definition->kind == NODE_MAP && definition->count == 1 &&
+    size_t others = node_find(definition, "when") != NULL ? 1 : 0;
+    return definition->kind == NODE_MAP && definition->count == 1 + others &&
            node_find(definition, "parameters") != NULL;
+}
+
+/* NULL after a problem was reported. */
+static json_t *read_group(struct schema *schema, const struct node *definition, const char *path,
+                          size_t depth)
+{
+    const struct node_pair *when = node_find(definition, "when");
+    json_t *condition = when != NULL ? schema_when_to_json(schema, when->value) : NULL;
+    json_t *inner = read_level(schema, node_find(definition, "parameters")->value, path, depth + 1);
+    if (inner == NULL || (when != NULL && condition == NULL)) {
+        json_decref(inner);
+        json_decref(condition);
+        return NULL;
+    }
+    return condition != NULL ? json_pack("{s:o,s:o}", "parameters", inner, "when", condition)
+                             : json_pack("{s:o}", "parameters", inner);
 }
 
 /* The definition as it is stored; NULL after a problem was reported. */
@@ -218,8 +234,7 @@ static json_t *read_parameter(struct schema *schema, const struct node_pair *pai
         schema_error(schema, pair->key, "parameters are nested more than %d deep", SPACE_DEPTH_MAX);
         return NULL;
     }
-    json_t *inner = read_level(schema, node_find(pair->value, "parameters")->value, path, depth + 1);
-    return inner != NULL ? json_pack("{s:o}", "parameters", inner) : NULL;
+    return read_group(schema, pair->value, path, depth);
 }
 
 static json_t *read_level(struct schema *schema, const struct node *parameters, const char *prefix,
@@ -242,6 +257,11 @@ static json_t *read_level(struct schema *schema, const struct node *parameters, 
 void schema_read_parameters(struct schema *schema, const struct node *value, void *field)
 {
     (void)field;
+    size_t before = schema->reader.problems->error_count;
     json_decref(schema->parameters);
     schema->parameters = read_level(schema, value, "", 1);
+    if (schema->reader.problems->error_count == before)
+        return;
+    json_decref(schema->parameters);
+    schema->parameters = NULL;
 }

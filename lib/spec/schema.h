@@ -71,6 +71,11 @@ void schema_read_tags(struct schema *schema, const struct node *value, void *fie
 void schema_read_command(struct schema *schema, const struct node *value, void *field);
 void schema_read_parameters(struct schema *schema, const struct node *value, void *field);
 
+/* The value of a `when` as lib/space takes it; NULL after a problem was reported. New reference. */
+json_t *schema_when_to_json(struct schema *schema, const struct node *when);
+/* A space_report whose context is the schema. */
+void schema_report_condition(void *context, const struct space_fault *fault);
+
 /* Reads the whole file into schema->spec: the table of keys, then what spans several of them. */
 void schema_read_file(struct schema *schema);
 

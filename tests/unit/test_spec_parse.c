@@ -60,6 +60,7 @@ static const char full[] =
     "impute_while_running: latest}\n"
     "early_terminate: {type: hyperband, max_iter: 27, s: 2, eta: 3, strict: false}\n"
     "run_cap: 7\n"
+    "concurrency: 3\n"
     "command: [\"${env}\", python3, \"${program}\", 3, 0.10, true, null, \"${args}\"]\n"
     "seed: 5\n"
     "retry: {max: 1, on: [crashed, failed]}\n"
@@ -92,6 +93,7 @@ static void assert_full(const struct spec *spec)
     assert_int_equal(spec->early_terminate.s, 2);
     assert_false(spec->early_terminate.strict);
     assert_int_equal(spec->run_cap, 7);
+    assert_int_equal(spec->concurrency, 3);
     assert_true(spec->has_seed && spec->seed == 5);
     assert_int_equal(spec->retry.max, 1);
     assert_int_equal(spec->retry.on, SPEC_RETRY_CRASHED | SPEC_RETRY_FAILED);
@@ -162,6 +164,7 @@ static void test_defaults(void **state)
     assert_null(spec->command);
     assert_int_equal(spec_default_command_count, 4);
     assert_int_equal(spec->run_cap, 0);
+    assert_int_equal(spec->concurrency, 0);
     assert_false(spec->has_seed);
     assert_false(spec->has_early_terminate);
     assert_int_equal(spec->retry.max, 3);
