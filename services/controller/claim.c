@@ -109,10 +109,22 @@ static bool note_taken(const struct serving *serving)
     return empty;
 }
 
-/* Answers those with a verdict; the others go to `left`. */
-static void answer_claims(struct serving *serving, const struct facts *facts, struct claim_list *left)
+/* A run is answered with the version of the spec that made it. */
+static enum status match_facts(const struct serving *serving, const struct store_claim *claim,
+                               const struct facts **facts, struct err *err)
 {
-    struct claim_answer answer = {.facts = facts, .sweep = &serving->sweep};
+    const struct facts *own;
+    if (claim->verdict != STORE_CLAIM_RUN || (*facts)->version == claim->spec_version)
+        return STATUS_OK;
+    TRY(facts_get(serving->controller->facts, serving->sweep_id, claim->spec_version, &own, err));
+    facts_release(*facts);
+    *facts = own;
+    return STATUS_OK;
+}
+
+/* Answers those with a verdict; the others go to `left`. */
+static void answer_claims(struct serving *serving, const struct facts **facts, struct claim_list *left)
+{
     bool leave = claim_answer_is_over(&serving->sweep);
     for (size_t i = 0; i < serving->count; i++) {
         struct claim_waiter *waiter = serving->waiters[i];
@@ -120,6 +132,12 @@ static void answer_claims(struct serving *serving, const struct facts *facts, st
             unload(left, waiter);
             continue;
         }
+        struct err err = ERR_INIT;
+        if (match_facts(serving, &serving->claims[i], facts, &err) != STATUS_OK) {
+            fail_waiter(waiter, &err); /* the run is its caller's: asking again gives it */
+            continue;
+        }
+        const struct claim_answer answer = {.facts = *facts, .sweep = &serving->sweep};
         claim_answer_send(&answer, &serving->claims[i], waiter->agent_id, waiter->call);
         free(waiter);
     }
@@ -163,7 +181,7 @@ static bool serve_list(struct claims *claims, struct claim_turn *turn, struct cl
     if (status == STATUS_OK) {
         if (note_taken(serving))
             note_reason(claims, turn, &serving->sweep);
-        answer_claims(serving, facts, &left);
+        answer_claims(serving, &facts, &left);
     } else {
         settle_failure(claims, turn, serving, &err, &left);
     }

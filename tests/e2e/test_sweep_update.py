@@ -50,7 +50,7 @@ def update(stack, sweep, text, *arguments, check=True):
 def test_an_updated_grid_runs_what_is_new_and_nothing_twice(stack):
     sweep = stack.create(GRID % "1, 2")
     folder = run_to_end(stack, sweep)
-    assert stack.json("status", sweep)["state"] == "finished"
+    wait_for(lambda: stack.json("status", sweep)["state"] == "finished", 10, "the sweep ends")
     done = update(stack, sweep, GRID % "3, 2, 1")
     assert f"Updating sweep with ID: {sweep}" in done.stderr + done.stdout
     assert "Version 2, runs: 6" in done.stderr + done.stdout
@@ -59,10 +59,25 @@ def test_an_updated_grid_runs_what_is_new_and_nothing_twice(stack):
         (x, y) for x in (1, 2, 3) for y in "ab"]
     runs = stack.json("runs", sweep, "-n", "0")["runs"]
     assert len(runs) == 6 and all(run["state"] == "finished" for run in runs)
+    wait_for(lambda: stack.json("status", sweep)["state"] == "finished", 10, "the sweep ends again")
     status = stack.json("status", sweep)
-    assert status["expected_runs"] == 6 and status["spec_version"] == 2 and status["state"] == "finished"
+    assert status["expected_runs"] == 6 and status["spec_version"] == 2
     again = update(stack, sweep, GRID % "3, 2, 1")
     assert "Nothing has changed" in again.stderr + again.stdout
+
+
+def test_an_update_brings_its_own_command_and_program(stack):
+    text = GRID % "1"
+    sweep = stack.create(text)
+    run_to_end(stack, sweep)
+    update(stack, sweep, (GRID % "2").replace("points", "others"))
+    folder = run_to_end(stack, sweep)
+    with open(os.path.join(folder, "others")) as file:
+        assert [json.loads(line)["x"] for line in file] == [2, 2]
+    assert [point["x"] for point in points(folder)] == [1, 1]
+    assert stack.json("status", sweep)["program"] == "point.sh"
+    update(stack, sweep, (GRID % "2").replace("program: point.sh\n", ""))
+    assert stack.json("status", sweep)["program"] == "point.sh", "what the file does not say stays"
 
 
 def test_an_update_in_the_middle_replaces_what_waits(stack):
