@@ -51,12 +51,18 @@ static void stream_unref(besom_stream *stream)
     free(stream);
 }
 
-/* Callbacks may run before rpc_client_stream_open has returned, hence the handle is noted here too. */
-static void enter_callback(besom_stream *stream, struct rpc_client_stream *rpc)
+/* Callbacks may run before rpc_client_stream_open has returned: whoever is first notes the handle, once. */
+static void note_handle(besom_stream *stream, struct rpc_client_stream *rpc)
 {
     pthread_mutex_lock(&stream->mutex);
-    stream->rpc = rpc;
+    if (stream->rpc == NULL)
+        stream->rpc = rpc;
     pthread_mutex_unlock(&stream->mutex);
+}
+
+static void enter_callback(besom_stream *stream, struct rpc_client_stream *rpc)
+{
+    note_handle(stream, rpc);
     callback_enter();
 }
 
@@ -126,9 +132,7 @@ static besom_status open_stream(besom_client *client, const struct rpc_client_me
         stream_unref(stream);
         return error_export(error, &err);
     }
-    pthread_mutex_lock(&stream->mutex);
-    stream->rpc = rpc;
-    pthread_mutex_unlock(&stream->mutex);
+    note_handle(stream, rpc);
     *out = stream;
     return BESOM_OK;
 }
