@@ -98,14 +98,6 @@ static json_t *start_json(struct dry_run *run, uint64_t index, const struct star
                      word_json(run->cli, buffer_text(&line)));
 }
 
-static json_t *seed_json(const struct spec *spec)
-{
-    if (!spec->has_seed)
-        return json_null();
-    return spec->seed <= INT64_MAX ? json_integer((json_int_t)spec->seed)
-                                   : json_sprintf("%" PRIu64, spec->seed);
-}
-
 static json_t *facts_json(const struct dry_run *run)
 {
     const struct spec *spec = run->spec;
@@ -116,7 +108,8 @@ static json_t *facts_json(const struct dry_run *run)
                      spec_method_name(spec->method), "metric", spec->metric.name, "goal",
                      spec_goal_name(spec->metric.goal), "grid_points",
                      run->has_points ? json_integer((json_int_t)run->points) : json_null(), "run_cap",
-                     (json_int_t)spec->run_cap, "bands", bands, "seed", seed_json(spec));
+                     (json_int_t)spec->run_cap, "bands", bands, "seed",
+                     spec->has_seed ? json_integer((json_int_t)spec->seed) : json_null());
 }
 
 static int print_json(struct dry_run *run)

@@ -35,8 +35,8 @@ int sweep_flags_seed(const struct sweep_flags *flags, bool *has, uint64_t *out)
     char *end = NULL;
     errno = 0;
     *out = strtoull(flags->seed, &end, 10);
-    if (errno != 0 || *end != '\0' || *flags->seed < '0' || *flags->seed > '9')
-        return cli_fail(CLI_USAGE, "--seed: '%.40s' is no whole number from 0 to 2^64 - 1", flags->seed);
+    if (errno != 0 || *out > INT64_MAX || *end != '\0' || *flags->seed < '0' || *flags->seed > '9')
+        return cli_fail(CLI_USAGE, "--seed: '%.40s' is no whole number from 0 to 2^63 - 1", flags->seed);
     return CLI_OK;
 }
 

@@ -15,8 +15,9 @@
 /* Flags that stand above the file's keys; unset = NULL. */
 struct sweep_flags {
     const char *project, *name, *program;
-    const char *seed; /* text, because any 64 bits are allowed */
-    bool any_method;  /* not a flag: the file is only read, so methods that no service here runs are right */
+    const char *seed;   /* text, because 0 is a seed; below 2^63 */
+    const char *entity; /* W&B's flag, taken and not used */
+    bool any_method; /* not a flag: the file is only read, so methods that no service here runs are right */
 };
 
 #define SWEEP_FLAG_KEYS(Options)                                                                         \
@@ -27,6 +28,12 @@ struct sweep_flags {
      .environment = "BESOM_PROJECT",                                                                     \
      .value_name = "NAME",                                                                               \
      .help = "project of the sweep, above the file's"},                                                  \
+        {.name = "entity",                                                                               \
+         .letter = 'e',                                                                                  \
+         .type = CONFIG_TEXT,                                                                            \
+         .offset = offsetof(Options, flags.entity),                                                      \
+         .value_name = "NAME",                                                                           \
+         .help = "taken for W&B's sake and ignored: there are projects only"},                           \
         {.name = "name",                                                                                 \
          .type = CONFIG_TEXT,                                                                            \
          .offset = offsetof(Options, flags.name),                                                        \

@@ -212,8 +212,8 @@ def test_dry_run_shows_the_command_of_the_run(every_macro):
 
 def test_default_command(shared_stack):
     path = program(shared_stack, "train it.py")
-    _, seen = run_once(shared_stack, {"method": "grid", "program": path, "parameters": {"b": {"value": "x y"},
-                                                                                       "a": {"value": 1e-05}}}, "default")
+    parameters = {"b": {"value": "x y"}, "a": {"value": 1e-05}}
+    _, seen = run_once(shared_stack, {"method": "grid", "program": path, "parameters": parameters}, "default")
     assert seen["argv"] == ["--a=1e-05", "--b=x y"]
 
 
@@ -271,10 +271,16 @@ def test_dry_run_without_an_end(offline):
 @pytest.mark.parametrize("arguments,word", [
     (["-n", "3"], "--dry-run"), (["--dry-run", "-n", "0"], "-n"), (["--dry-run", "--pause"], "--pause"),
     (["--dry-run", "-n", "x"], "-n"), (["--dry-run", "--seed", "x"], "--seed"),
+    (["--dry-run", "--seed", str(2**63)], "2^63 - 1"), (["--seed", str(2**63)], "2^63 - 1"),
 ])
 def test_dry_run_refuses(offline, arguments, word):
     done = offline.command("sweep", *arguments, offline.write("random.yaml", RANDOM), check=False)
     assert done.returncode == 2 and word in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
+
+
+def test_the_words_after_wandb_sweep_are_taken(offline):
+    path = offline.write("words.yaml", RANDOM)
+    offline.command("sweep", "-e", "team", "-p", "project", "--name", "n", "--program", "p.py", "--dry-run", path)
 
 
 def test_a_command_that_no_agent_can_start(offline):
@@ -295,6 +301,7 @@ def test_bayes_is_read_but_not_run(offline):
     assert found["ok"] and found["method_available"] is False
     for command in (["sweep"], ["sweep", "--dry-run"], ["run"]):
         done = offline.command(*command, path, check=False)
-        assert done.returncode == 2 and done.stderr == f"{path}:1:9: method bayes is not available yet in this version\n"
+        assert done.returncode == 2
+        assert done.stderr == f"{path}:1:9: method bayes is not available yet in this version\n"
     done = offline.command("sample", path, check=False)
     assert done.returncode == 2 and "before it has results" in done.stderr and done.stdout == ""
