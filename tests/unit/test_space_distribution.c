@@ -130,6 +130,66 @@ static void test_values_match_references(void **state)
     }
 }
 
+/* Wide, narrow and far from zero; shapes whose density has no bound. */
+static const char *const extremes[] = {
+    "{\"distribution\": \"uniform\", \"min\": -8e307, \"max\": 8e307}",
+    "{\"distribution\": \"uniform\", \"min\": 1e6, \"max\": 1000000.5}",
+    "{\"distribution\": \"q_uniform\", \"min\": -1, \"max\": 1, \"q\": 7}",
+    "{\"distribution\": \"q_uniform\", \"min\": 0, \"max\": 1e15, \"q\": 3}",
+    "{\"distribution\": \"log_uniform_values\", \"min\": 1e-300, \"max\": 1e300}",
+    "{\"distribution\": \"q_log_uniform_values\", \"min\": 1e-9, \"max\": 1e9, \"q\": 1e-9}",
+    "{\"distribution\": \"log_uniform\", \"min\": -700, \"max\": 700}",
+    "{\"distribution\": \"inv_log_uniform\", \"min\": -700, \"max\": 700}",
+    "{\"distribution\": \"inv_log_uniform_values\", \"min\": 1e-12, \"max\": 1}",
+    "{\"distribution\": \"normal\", \"mu\": -1e9, \"sigma\": 1e3}",
+    "{\"distribution\": \"normal\", \"mu\": 3, \"sigma\": 0}",
+    "{\"distribution\": \"log_normal\", \"mu\": -20, \"sigma\": 5}",
+    "{\"distribution\": \"log_normal\", \"mu\": 2, \"sigma\": 0}",
+    "{\"distribution\": \"beta\", \"a\": 0.05, \"b\": 0.05}",
+    "{\"distribution\": \"beta\", \"a\": 200, \"b\": 0.5}",
+    "{\"distribution\": \"beta\", \"a\": 5000, \"b\": 5000}",
+    "{\"distribution\": \"int_uniform\", \"min\": -1000000, \"max\": 1000000}",
+};
+
+static void test_inverse_at_extremes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(extremes); i++) {
+        struct space *space = one(extremes[i]);
+        for (int step = 0; step <= 200; step++) {
+            json_t *value = value_at(space, step / 200.0);
+            json_t *again = value_at(space, unit_of(space, value));
+            double x = json_number_value(value);
+            if (!isfinite(x) || fabs(json_number_value(again) - x) > 1e-6 * fmax(fabs(x), 1e-300))
+                fail_msg("%s at %d/200: %.17g became %.17g", extremes[i], step, x, json_number_value(again));
+            json_decref(value);
+            json_decref(again);
+        }
+        space_free(space);
+    }
+}
+
+/* Discrete values return exactly, to the first of equal ones. */
+static void test_inverse_of_listed_values(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {
+        "{\"values\": [0, false, \"\", null, [1], {\"a\": 0}, -0.5, \"0\"]}",
+        "{\"values\": [\"a\", \"b\", \"c\"], \"probabilities\": [0.001, 0.0000001, 0.9989999]}"};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        struct space *space = one(lists[i]);
+        json_t *definition = json_loads(lists[i], 0, NULL);
+        json_t *values = json_object_get(definition, "values");
+        for (size_t k = 0; k < json_array_size(values); k++) {
+            json_t *again = value_at(space, unit_of(space, json_array_get(values, k)));
+            assert_true(json_equal(again, json_array_get(values, k)));
+            json_decref(again);
+        }
+        json_decref(definition);
+        space_free(space);
+    }
+}
+
 /* quantile(inverse(x)) = x over the range, ends included. */
 static void test_inverse_returns_to_the_value(void **state)
 {
@@ -277,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_match_references), cmocka_unit_test(test_inverse_returns_to_the_value),
+        cmocka_unit_test(test_inverse_at_extremes),     cmocka_unit_test(test_inverse_of_listed_values),
         cmocka_unit_test(test_every_row_is_tested),     cmocka_unit_test(test_categories),
         cmocka_unit_test(test_types_follow_the_file),   cmocka_unit_test(test_tails_are_finite),
         cmocka_unit_test(test_faults_are_named),
