@@ -160,7 +160,8 @@ static void store_item(struct plan *plan, struct store_attempt *attempt, struct 
 }
 
 /* The verdicts: stored already, next in line, or after a gap (the stream ends, and the agent
- * sends again what is missing). */
+ * sends again what is missing). A stream that was opened as the run's own ends likewise when the attempt is
+ * no longer that: a lost one that comes back must count what it sends, and only opening it again tells. */
 static void judge_items(const struct commit *commit, struct plan *plan)
 {
     size_t at = 0;
@@ -172,7 +173,8 @@ static void judge_items(const struct commit *commit, struct plan *plan)
         item->accepted = item->reached_rung = false;
         item->found = attempt->found;
         item->stale = !attempt->current || attempt->ended;
-        if (attempt->found && item->batch.sequence == attempt->last_sequence + 1)
+        bool outdated = item->stale && item->track->current;
+        if (attempt->found && !outdated && item->batch.sequence == attempt->last_sequence + 1)
             store_item(plan, attempt, item);
         item->last_sequence = attempt->last_sequence;
     }

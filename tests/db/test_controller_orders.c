@@ -87,6 +87,32 @@ static void a_stopped_run_that_never_started_does_not_come_back(void **state)
     served_stop(&served);
 }
 
+/* A silent run is given up; its next value, on the same stream, brings it back and counts. */
+static void a_value_of_a_lost_run_counts(void **state)
+{
+    struct database *database = *state;
+    char run_id[9];
+    struct line line;
+    served_start(&served, database, 1, impatient);
+    served_acquire(&served, 0, run_id);
+    line_open(&line, &served, run_id);
+    line_send_value(&line, 1, 5.0);
+    line_await(&line, &line.acks, 1);
+    await_number(database, "SELECT count(*) FROM besom.run_attempts WHERE end_reason = 'lost'", 1);
+    line_send_value(&line, 2, 0.5);
+    line_await(&line, &line.closed, 1);
+    assert_int_equal(line.end, BESOM_UNAVAILABLE);
+    assert_int_equal(line.last_ack, 1);
+    line_free(&line);
+    line_open(&line, &served, run_id);
+    line_send_value(&line, 2, 0.5);
+    line_await(&line, &line.acks, 1);
+    assert_int_equal(line.last_ack, 2);
+    line_free(&line);
+    await_number(database, "SELECT metric_rows FROM besom.run_attempts WHERE best_value = 0.5", 2);
+    served_stop(&served);
+}
+
 #define CALLERS 800
 
 static struct {
@@ -145,6 +171,7 @@ int main(void)
                                         database_drop),
         cmocka_unit_test_setup_teardown(a_stopped_run_that_never_started_does_not_come_back, database_make,
                                         database_drop),
+        cmocka_unit_test_setup_teardown(a_value_of_a_lost_run_counts, database_make, database_drop),
         cmocka_unit_test_setup_teardown(all_who_wait_leave_a_canceled_sweep, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
