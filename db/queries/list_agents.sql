@@ -1,8 +1,21 @@
--- Agents, most recently seen first. $1 sweep ("" = all). Called by store_list_agents.
-SELECT g.sweep_id, g.agent_id, g.host, g.features, g.version, g.pid, g.slots, g.protocol, g.registered_at, g.seen_at,
-       g.retired_at,
-       (SELECT count(*) FROM besom.leases l WHERE l.sweep_id = g.sweep_id AND l.agent_id = g.agent_id),
+-- Agents, most recently seen first; one with a lease that is alive is seen now. $1 sweep ("" = all).
+-- Called by store_list_agents.
+WITH held AS MATERIALIZED (
+    SELECT sweep_id, agent_id, count(*) AS runs, bool_or(expires_at > now()) AS alive
+    FROM besom.leases
+    WHERE $1 = '' OR sweep_id = $1
+    GROUP BY sweep_id, agent_id
+), seen AS (
+    SELECT g.*, CASE WHEN held.alive THEN now() ELSE g.seen_at END AS heard_at, coalesce(held.runs, 0) AS runs
+    FROM besom.agents g
+    LEFT JOIN held ON held.sweep_id = g.sweep_id AND held.agent_id = g.agent_id
+    WHERE $1 = '' OR g.sweep_id = $1
+    ORDER BY heard_at DESC, g.agent_id
+    LIMIT 1000
+)
+SELECT s.sweep_id, s.agent_id, s.host, s.features, s.version, s.pid, s.slots, s.protocol, s.registered_at, s.heard_at,
+       s.retired_at, s.runs,
        (SELECT count(*) FROM besom.run_attempts a
-        WHERE a.sweep_id = g.sweep_id AND a.agent_id = g.agent_id AND a.ended_at IS NOT NULL)
-FROM (SELECT * FROM besom.agents WHERE $1 = '' OR sweep_id = $1 ORDER BY seen_at DESC, agent_id LIMIT 1000) g
-ORDER BY g.seen_at DESC, g.agent_id;
+        WHERE a.sweep_id = s.sweep_id AND a.agent_id = s.agent_id AND a.ended_at IS NOT NULL)
+FROM seen s
+ORDER BY s.heard_at DESC, s.agent_id;

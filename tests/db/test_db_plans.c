@@ -131,12 +131,37 @@ static void claiming_from_a_long_queue_is_fast(void **state)
     session_close(session);
 }
 
+static void ordering_many_is_fast(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    int64_t created, start_us;
+    fixture_sweep(database, (struct sweep_options){0});
+    database_execute(database->url,
+                     "INSERT INTO besom.agents (sweep_id, agent_id, host, pid, slots, protocol) "
+                     "SELECT '" SWEEP "', 'many' || i, '', 1, 1, 1 FROM generate_series(1, 5000) i;"
+                     "INSERT INTO besom.runs (sweep_id, run_id, ordinal, spec_version, params, config_hash, "
+                     "unique_config, run_seed, state, attempt) "
+                     "SELECT '" SWEEP "', 'm' || i, i, 1, '{}', '', false, 0, 'running', 1 "
+                     "FROM generate_series(1, 5000) i;"
+                     "INSERT INTO besom.run_attempts (sweep_id, run_id, attempt, agent_id, slot, counter) "
+                     "SELECT '" SWEEP "', 'm' || i, 1, 'many' || i, 0, 1 FROM generate_series(1, 5000) i");
+    start_us = clock_monotonic_us(&clock_system);
+    assert_ok(store_add_directives_for_sweep(session_tx(session), SWEEP, "kill", "", &created, &test_err));
+    int64_t took_ms = (clock_monotonic_us(&clock_system) - start_us) / 1000;
+    print_message("orders to 5000 agents: %d ms\n", (int)took_ms);
+    assert_int_equal(created, 5000);
+    assert_true(took_ms < 4000);
+    session_close(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_query_is_prepared, database_make, database_drop),
         cmocka_unit_test_setup_teardown(hot_queries_use_indexes, database_make, database_drop),
         cmocka_unit_test_setup_teardown(counting_is_fast, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(ordering_many_is_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(claiming_from_a_long_queue_is_fast, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);

@@ -210,6 +210,25 @@ static void orders_have_generations(void **state)
     session_close(session);
 }
 
+/* The order waits with the attempt that may come back; a user's order is for another way (see StopRun). */
+static void a_lost_run_is_stopped_early_when_it_comes_back(void **state)
+{
+    struct database *database = *state;
+    fixture_sweep(database, (struct sweep_options){.runs = 1, .agents = 1});
+    struct session *session = session_open(database);
+    struct store_claim claim = fixture_start_run(session, "agent0");
+    bool created;
+    database_execute(database->url, "UPDATE besom.runs SET state = 'pending';"
+                                    "UPDATE besom.run_attempts SET ended_at = now(), end_reason = 'lost'");
+    assert_ok(
+        store_add_directive(session_tx(session), SWEEP, claim.run_id, "stop_user", "", &created, &test_err));
+    assert_false(created);
+    assert_ok(
+        store_add_directive(session_tx(session), SWEEP, claim.run_id, "stop_early", "", &created, &test_err));
+    assert_true(created);
+    session_close(session);
+}
+
 struct order_call {
     struct session *session;
     const char *run_id;
@@ -258,9 +277,13 @@ static void two_sessions_give_one_order_and_ordered_generations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(rung_values_are_numbered),   CASE(decisions_become_orders),
-        CASE(a_stale_decider_is_refused), CASE(two_deciders_at_once_are_one),
-        CASE(orders_have_generations),    CASE(two_sessions_give_one_order_and_ordered_generations),
+        CASE(rung_values_are_numbered),
+        CASE(decisions_become_orders),
+        CASE(a_stale_decider_is_refused),
+        CASE(two_deciders_at_once_are_one),
+        CASE(orders_have_generations),
+        CASE(a_lost_run_is_stopped_early_when_it_comes_back),
+        CASE(two_sessions_give_one_order_and_ordered_generations),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
 }
