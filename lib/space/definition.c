@@ -119,6 +119,14 @@ static void list_keys(const struct distribution *kind, struct buffer *out)
         buffer_printf(out, "%s%s", i > 0 ? ", " : "", kind->keys[i].name);
 }
 
+static bool is_key_of_any(const char *key)
+{
+    for (size_t i = 0; i < distribution_count; i++)
+        if (distribution_find_key(&distributions[i], key) != NULL)
+            return true;
+    return false;
+}
+
 static void foreign_key(const struct distribution *kind, const char *key, struct counter *counter)
 {
     CLEANUP(buffer_free) struct buffer keys = BUFFER_INIT;
@@ -129,7 +137,7 @@ static void foreign_key(const struct distribution *kind, const char *key, struct
         names[count++] = kind->keys[i].name;
     names[count++] = "distribution";
     names[count++] = "when";
-    const char *near = config_suggest(key, names, count);
+    const char *near = is_key_of_any(key) ? NULL : config_suggest(key, names, count);
     if (near != NULL)
         fault(counter, key, "unknown key \"%.80s\": did you mean %s?", key, near);
     else

@@ -79,11 +79,11 @@ static void read_kind(struct schema *schema, const struct node *value, void *fie
 }
 
 /* Known to W&B, no meaning here. */
-static void read_ignored(struct schema *schema, const struct node *value, void *field)
+static void read_version(struct schema *schema, const struct node *value, void *field)
 {
-    (void)schema;
-    (void)value;
     (void)field;
+    if (value->kind != NODE_SCALAR)
+        schema_error(schema, value, "must be text, not %s", node_describe(value));
 }
 
 static void refuse_metrics(struct schema *schema, const struct node *value, void *field)
@@ -117,7 +117,7 @@ static const struct schema_key file_keys[] = {
     {"entity", schema_read_text, FIELD(entity), false},
     {"job", schema_read_text, FIELD(job), false},
     {"image_uri", schema_read_text, FIELD(image_uri), false},
-    {"apiVersion", read_ignored, 0, false},
+    {"apiVersion", read_version, 0, false},
     {"kind", read_kind, 0, false},
     {"seed", read_seed, 0, true},
     {"retry", schema_read_retry, 0, true},

@@ -66,7 +66,8 @@ void schema_read_metric(struct schema *schema, const struct node *value, void *f
     size_t before = schema->reader.problems->error_count;
     if (!schema_read_section(schema, &metric_section, value, &spec->metric))
         return;
-    if (spec->metric.name == NULL && schema->reader.problems->error_count == before)
+    bool faultless = schema->reader.problems->error_count == before;
+    if (spec->metric.name == NULL && (faultless || node_find(value, "name") == NULL))
         schema_error(schema, value, "metric needs a name");
 }
 
