@@ -96,9 +96,9 @@ static void print_findings(struct cli *cli, const char *path, const struct spec 
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
     buffer_printf(&text, "%s is right: %s", path, spec_method_name(spec->method));
     if (findings.has_grid)
-        buffer_printf(&text, " of %" PRIu64 " points", findings.points);
+        buffer_printf(&text, " of %" PRIu64 " point%s", findings.points, findings.points == 1 ? "" : "s");
     if (spec->run_cap > 0)
-        buffer_printf(&text, ", at most %" PRId64 " runs", spec->run_cap);
+        buffer_printf(&text, ", at most %" PRId64 " run%s", spec->run_cap, spec->run_cap == 1 ? "" : "s");
     if (spec->metric.name != NULL)
         buffer_printf(&text, ", %s %s", spec_goal_name(spec->metric.goal), spec->metric.name);
     cli_say("%s", buffer_text(&text));
