@@ -8,6 +8,9 @@
 #include "backoff.h"
 #include "spool.h"
 
+/* More on the way gains nothing, and keeps the library's thread from hearing what comes down. */
+#define UNACKNOWLEDGED_MAX 64
+
 enum event_kind { EVENT_OPENED, EVENT_ACK, EVENT_DIRECTIVE, EVENT_REFUSED, EVENT_WRITABLE, EVENT_CLOSED };
 
 /* One stream; outlives its tracker until its last event has been handled. */
@@ -139,7 +142,7 @@ static Besom__V1__TrackBatch *next_batch(struct tracker *tracker)
 /* Sends until the spool or the queue's room is at its end. */
 static void pump(struct tracker *tracker)
 {
-    while (tracker->opened) {
+    while (tracker->opened && tracker->sent - tracker->acknowledged < UNACKNOWLEDGED_MAX) {
         Besom__V1__TrackBatch *batch = next_batch(tracker);
         if (batch == NULL)
             return;
