@@ -126,7 +126,11 @@ enum status store_finish_runs(struct store_tx *tx, const struct store_finish *it
         ends[end_count].error_text = items[place].error_text == NULL ? "" : items[place].error_text;
         places[end_count++] = place;
     }
-    return end_count == 0 ? STATUS_OK : write_ends(tx, ends, places, end_count, results, err);
+    if (end_count > 0)
+        TRY(write_ends(tx, ends, places, end_count, results, err));
+    for (size_t i = 0; i < end_count; i++)
+        results[places[i]].ended_now = true;
+    return STATUS_OK;
 }
 
 enum status store_get_end_facts(struct store_tx *tx, const char *sweep_id, const char *run_id,

@@ -139,6 +139,7 @@ struct store_finish_result {
     enum store_finish_verdict verdict;
     const char *state, *end_reason; /* of the run afterwards (or already: the call is idempotent) */
     bool requeued;
+    bool ended_now; /* by this call, not by one before it */
     int64_t last_sequence;
     int64_t result_number; /* 0 when requeued */
 };

@@ -54,7 +54,7 @@ enum status finish_add_event(struct store_tx *tx, const struct store_finish *ite
                              const struct store_finish_result *result, const char *actor, struct err *err)
 {
     bool plain = strcmp(item->state, "finished") == 0;
-    if (plain || result->verdict != STORE_FINISH_DONE)
+    if (plain || !result->ended_now)
         return STATUS_OK;
     char detail[160];
     (void)snprintf(detail, sizeof detail, "attempt %d: %s", item->attempt, item->end_reason);

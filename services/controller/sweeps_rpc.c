@@ -230,10 +230,11 @@ static enum status run_delete(struct store_tx *tx, struct request *request, stru
         return no_memory(err);
     TRY(picture_get_sweep(tx, message->sweep_id, true, &sweep, err));
     TRY(store_count_runs(tx, message->sweep_id, &counts, err));
-    if (counts.running > 0 && !message->force)
+    int64_t live = counts.running + counts.unreachable;
+    if (live > 0 && !message->force)
         return err_set(err, STATUS_PRECONDITION,
                        "sweep %s has %" PRId64 " running runs (cancel it first, or force the deletion)",
-                       message->sweep_id, counts.running);
+                       message->sweep_id, live);
     TRY(store_delete_sweep(tx, message->sweep_id, err));
     request->response = &response->base;
     return STATUS_OK;

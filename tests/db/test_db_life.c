@@ -58,6 +58,7 @@ static void finishing_twice_is_one_result(void **state)
         assert_string_equal(result.end_reason, "exit");
         assert_int_equal(result.result_number, 1);
         assert_false(result.requeued);
+        assert_int_equal(result.ended_now, i == 0);
     }
     struct store_run run = fixture_run(session, claim.run_id);
     assert_true(run.has_objective && run.objective == 0.25);
