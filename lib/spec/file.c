@@ -129,6 +129,14 @@ static const struct schema_key file_keys[] = {
     {"concurrency", schema_read_count, FIELD(concurrency), true},
 };
 
+bool schema_is_file_key(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(file_keys); i++)
+        if (strcmp(file_keys[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static const struct schema_section file_section = {NULL, file_keys, ARRAY_LEN(file_keys), true};
 
 /* The method stands first: what parameters may be depends on it. */

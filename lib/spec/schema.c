@@ -84,6 +84,12 @@ static const struct schema_key *resembled_key(const struct schema_section *secti
 static void report_unknown(struct schema *schema, const struct schema_section *section,
                            const struct node *key)
 {
+    if (section->name != NULL && schema_is_file_key(key->text)) {
+        schema_error(schema, key,
+                     "unknown key \"%.80s\" in %s: it is a key of the file itself (indent it less)",
+                     key->text, section->name);
+        return;
+    }
     const struct schema_key *meant = resembled_key(section, key->text);
     bool ignored = section->lenient && (meant == NULL || !meant->decisive);
     problems_add(schema->reader.problems, ignored ? SPEC_WARNING : SPEC_ERROR, key->place,

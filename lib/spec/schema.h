@@ -76,6 +76,9 @@ json_t *schema_when_to_json(struct schema *schema, const struct node *when);
 /* A space_report whose context is the schema. */
 void schema_report_condition(void *context, const struct space_fault *fault);
 
+/* Whether the file itself has a key of that name. */
+bool schema_is_file_key(const char *name);
+
 /* Reads the whole file into schema->spec: the table of keys, then what spans several of them. */
 void schema_read_file(struct schema *schema);
 

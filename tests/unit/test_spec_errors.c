@@ -105,6 +105,8 @@ static const struct refusal refusals[] = {
     {GRID ONE "metric: loss\n", "metric must be a map"},
     {GRID ONE "metric: {name: x, gaol: minimize}\n",
      "4:19: unknown key \"gaol\" in metric: did you mean goal?"},
+    {GRID ONE "metric:\n  name: x\n  run_cap: 3\n",
+     "6:3: unknown key \"run_cap\" in metric: it is a key of the file itself (indent it less)"},
     {GRID ONE "early_terminate: {type: hyperband, min_iter: 3}\n", "needs a metric"},
     {GRID ONE "metric: {name: x}\nearly_terminate: {type: hyperband}\n",
      "5:18: early_terminate needs min_iter"},
