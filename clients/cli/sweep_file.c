@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/random.h"
 #include "connection.h"
+#include "format.h"
 #include "resolve.h"
 
 #define BANDS_SHOWN 8
@@ -42,10 +43,14 @@ int sweep_flags_seed(const struct sweep_flags *flags, bool *has, uint64_t *out)
 
 static void tell_problems(const char *path, const struct spec_problems *problems)
 {
-    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
-    for (size_t i = 0; i < problems->count; i++)
-        spec_problem_format(&problems->items[i], path, &text);
-    fputs(buffer_text(&text), stderr);
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    for (size_t i = 0; i < problems->count; i++) {
+        struct buffer line CLEANUP(buffer_free) = BUFFER_INIT;
+        spec_problem_format(&problems->items[i], path, &line);
+        if (line.length > 0)
+            line.data[line.length - 1] = '\0'; /* its line break */
+        fprintf(stderr, "%s\n", text_clean(&arena, buffer_text(&line)));
+    }
     if (problems->dropped > 0)
         cli_note("%zu more problems are not shown", problems->dropped);
 }

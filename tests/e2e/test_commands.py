@@ -278,6 +278,14 @@ def test_dry_run_refuses(offline, arguments, word):
     assert done.returncode == 2 and word in done.stderr and done.stderr.count("\n") == 1 and done.stdout == ""
 
 
+def test_a_file_cannot_steer_a_terminal(offline):
+    name = "\x1b]0;title\x07é"
+    sweep_file = {"method": "grid", "program": "t", "parameters": {name: {"value": 1}}}
+    path = offline.write("steer.json", json.dumps(sweep_file))
+    done = offline.command("check", path, check=False)
+    assert done.returncode == 2 and "?]0;title?é" in done.stderr and "\x1b" not in done.stderr
+
+
 def test_the_words_after_wandb_sweep_are_taken(offline):
     path = offline.write("words.yaml", RANDOM)
     offline.command("sweep", "-e", "team", "-p", "project", "--name", "n", "--program", "p.py", "--dry-run", path)
