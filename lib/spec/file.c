@@ -50,9 +50,12 @@ static void read_seed(struct schema *schema, const struct node *value, void *fie
         spec->has_seed = true;
         return;
     }
-    if (value->kind == NODE_MAP) {
-        schema_error(schema, value,
-                     "seed is one number for the whole file: move it under parameters to search over it");
+    if (value->kind != NODE_SCALAR) {
+        /* Unknown to W&B, which goes on without it. */
+        schema_warning(
+            schema, value,
+            "seed is one number for the whole file, so this is ignored: move it under parameters to "
+            "search over it");
         return;
     }
     if (!schema_integer_of(schema, value, &seed) || seed < 0) {

@@ -234,22 +234,24 @@ void schema_read_controller(struct schema *schema, const struct node *value, voi
 void schema_read_tags(struct schema *schema, const struct node *value, void *field)
 {
     struct spec *spec = field;
-    if (value->kind != NODE_LIST) {
+    bool one = value->kind == NODE_SCALAR;
+    const struct node *const *items = one ? &value : (const struct node *const *)value->items;
+    size_t count = one ? 1 : value->count;
+    if (!one && value->kind != NODE_LIST) {
         schema_error(schema, value, "tags must be a list of texts");
         return;
     }
-    const char **tags = arena_calloc(&spec->arena, value->count + 1, sizeof *tags);
+    const char **tags = arena_calloc(&spec->arena, count + 1, sizeof *tags);
     if (tags == NULL) {
         schema->reader.out_of_memory = true;
         return;
     }
-    for (size_t i = 0; i < value->count; i++) {
-        if (value->items[i]->kind != NODE_SCALAR)
-            schema_error(schema, value->items[i], "a tag must be text, not %s",
-                         node_describe(value->items[i]));
+    for (size_t i = 0; i < count; i++) {
+        if (items[i]->kind != NODE_SCALAR)
+            schema_error(schema, items[i], "a tag must be text, not %s", node_describe(items[i]));
         else
-            tags[i] = schema_keep_text(schema, value->items[i]->text);
+            tags[i] = schema_keep_text(schema, items[i]->text);
     }
     spec->tags = tags;
-    spec->tag_count = value->count;
+    spec->tag_count = count;
 }

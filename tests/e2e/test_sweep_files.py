@@ -105,7 +105,7 @@ def expect_unknown_key(expected, key, top):
         expected.error(f"{whole[0]} " if whole else f'unknown key "{key}"')
     elif key == "seed":  # a key of its own here
         if isinstance(top[key][1], yaml.MappingNode):
-            expected.error("move it under parameters")
+            expected.warning("move it under parameters")
     elif key == "metrics":
         pass  # told with the keys in it
     elif resembles_decisive(key):

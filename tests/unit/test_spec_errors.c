@@ -123,7 +123,6 @@ static const struct refusal refusals[] = {
     {GRID ONE "command: [\"${lr}\"]\n", "4:11: unknown macro ${lr}: no parameter has a macro of its own"},
     {GRID ONE "command: [[a]]\n", "an item of command must be text, not a list"},
     {GRID ONE "seed: -1\n", "seed must be"},
-    {GRID ONE "seed: {values: [1, 2]}\n", "move it under parameters"},
     {GRID ONE "retry: {max: 1, on: [lots]}\n", "4:22: unknown reason to retry \"lots\": did you mean lost?"},
     {GRID ONE "kind: Job\n", "kind must be sweep"},
     {GRID ONE "stop_grace: soon\n", "4:13: "},

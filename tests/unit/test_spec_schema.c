@@ -281,7 +281,6 @@ static void test_faulty_sections(void **state)
         {"apiVersion: [1]", "4:13: must be text"},
         {"seed: 18446744073709551616", "seed must be a whole number from 0 to 2^64 - 1"},
         {"seed: 1.5", "seed must be"},
-        {"seed: [1]", "seed must be"},
         {"description: {a: b}", "must be text"},
         {"on_disconnect: wait", "unknown on_disconnect"},
         {"lost_after: -5m", "4:13:"},
@@ -337,6 +336,11 @@ static void test_warnings(void **state)
     assert_read(RANDOM ONE
                 "metric: {name: x}\nearly_terminate: {type: hyperband, min_iter: 1, max_iter: 9, s: 1}\n",
                 "f:5:36: warning: min_iter is ignored: max_iter and s are given\n", "\"max_iter\":9");
+    assert_read(RANDOM ONE "seed: {values: [1, 2]}\n",
+                "f:4:7: warning: seed is one number for the whole file, so this is ignored: move it under "
+                "parameters to search over it\n",
+                "random");
+    assert_read(RANDOM ONE "tags: one\n", "", "\"tags\":[\"one\"]");
     assert_read(RANDOM ONE "sweep_anew: Yes\n", "f:4:1: warning: unknown key \"sweep_anew\", ignored\n",
                 "\"method\"");
 }
