@@ -35,8 +35,11 @@ static void put_real(struct buffer *out, double value)
 /* The four digits of a \u escape; 0 for anything else. */
 static unsigned escaped_unit(const char *text)
 {
-    unsigned unit = 0;
-    return sscanf(text, "\\u%4x", &unit) == 1 ? unit : 0;
+    char digits[5];
+    if (text[0] != '\\' || text[1] != 'u')
+        return 0;
+    snprintf(digits, sizeof digits, "%.4s", text + 2);
+    return (unsigned)strtoul(digits, NULL, 16);
 }
 
 /* Appends a text that JSON has quoted as YAML quotes it: no pairs of surrogates, DEL escaped. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "dry_run.h"
 
+#include <assert.h>
 #include <besom/command.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -90,6 +91,7 @@ static json_t *start_json(struct dry_run *run, uint64_t index, const struct star
 {
     struct buffer line CLEANUP(buffer_free) = BUFFER_INIT;
     json_t *argv = json_array();
+    assert(start->argv != NULL);
     for (char **item = start->argv; *item != NULL; item++)
         json_array_append_new(argv, word_json(run->cli, *item));
     command_line_quote(start->argv, &line);

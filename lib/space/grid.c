@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "space/grid.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,11 +227,13 @@ enum status grid_locate(const struct space *space, uint64_t index, uint64_t *val
     enum status status = grid->component_count > 0 ? start(&search, err) : STATUS_OK;
     for (size_t i = 0; i < grid->leaf_count && status == STATUS_OK; i++) {
         const struct place *place = &grid->places[i];
+        assert(place->component == NO_COMPONENT || search.live != NULL);
         if (place->component != NO_COMPONENT) {
             values[i] = decide(&search, place);
             continue;
         }
         search.rest /= place->radix;
+        assert(search.rest > 0);
         values[i] = search.index / search.rest;
         search.index %= search.rest;
     }
