@@ -36,6 +36,7 @@ struct node {
     bool plain;           /* written without quotes or tag */
     bool flow;            /* a list or map in brackets */
     bool open;            /* its end has not been read yet */
+    size_t height;        /* of what is in it, aliases followed; 0 for a scalar */
     union {
         struct node **items;     /* of a list */
         struct node_pair *pairs; /* of a map; sorted by key, distinct */

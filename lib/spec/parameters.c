@@ -11,6 +11,7 @@
 #include "spec/schema.h"
 
 #define PATH_MAX_BYTES 300
+#define NAME_MAX_BYTES 256
 
 /* One leaf, while it is being checked. */
 struct leaf_report {
@@ -191,6 +192,17 @@ static bool is_name(const char *name)
     return true;
 }
 
+static void check_name(struct schema *schema, const struct node *name, size_t depth)
+{
+    if (name->text[0] == '\0' || (depth == 1 && !is_name(name->text)))
+        schema_error(
+            schema, name,
+            "parameter name \"%.80s\" must begin with a letter or _ and go on with letters, digits, _ . -",
+            name->text);
+    if (strlen(name->text) > NAME_MAX_BYTES)
+        schema_error(schema, name, "a parameter name may have %d bytes", NAME_MAX_BYTES);
+}
+
 static json_t *read_level(struct schema *schema, const struct node *parameters, const char *prefix,
                           size_t depth);
 
@@ -223,11 +235,7 @@ static json_t *read_parameter(struct schema *schema, const struct node_pair *pai
 {
     char path[PATH_MAX_BYTES];
     snprintf(path, sizeof path, "%s%s%s", prefix, *prefix != '\0' ? "." : "", pair->key->text);
-    if (pair->key->text[0] == '\0' || (depth == 1 && !is_name(pair->key->text)))
-        schema_error(
-            schema, pair->key,
-            "parameter name \"%.80s\" must begin with a letter or _ and go on with letters, digits, _ . -",
-            pair->key->text);
+    check_name(schema, pair->key, depth);
     if (!is_nested(pair->value))
         return read_leaf(schema, pair, path);
     if (depth >= SPACE_DEPTH_MAX) {

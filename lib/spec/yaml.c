@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
-#include <yaml.h>
 
 #include "spec/node.h"
+#include "spec/yaml_problem.h"
 
 #define TAG_PREFIX "tag:yaml.org,2002:"
+#define TOO_DEEP "nested more than 100 deep"
+#define DIRECTIVES_MAX 100 /* libyaml compares each with all before it */
 
 /* In the reader's arena. */
 struct anchor {
@@ -34,101 +36,16 @@ struct children {
     size_t capacity;
 };
 
-static struct place to_place(yaml_mark_t mark)
-{
-    return (struct place){.line = mark.line + 1, .column = mark.column + 1};
-}
-
 static void fail(struct loader *loader, yaml_mark_t mark, const char *text)
 {
     if (!loader->failed)
-        problems_add(loader->reader->problems, SPEC_ERROR, to_place(mark), "%s", text);
+        problems_add(loader->reader->problems, SPEC_ERROR, yaml_problem_place(mark), "%s", text);
     loader->failed = true;
 }
 
 static void fail_memory(struct loader *loader)
 {
     loader->reader->out_of_memory = true;
-    loader->failed = true;
-}
-
-struct explanation {
-    const char *problem; /* how libyaml's text begins */
-    const char *plain;
-};
-
-static const struct explanation explanations[] = {
-    {"did not find expected ',' or ']'", "expected a comma or the closing ] of this list"},
-    {"did not find expected ',' or '}'", "expected a comma or the closing } of this map"},
-    {"did not find expected key",
-     "expected a key here: check the indentation, which differs from the lines above"},
-    {"did not find expected '-' indicator",
-     "expected another \"- item\" of this list: check the indentation"},
-    {"mapping values are not allowed",
-     "a \": \" is not allowed here: check the indentation, or quote the text"},
-    {"could not find expected ':'", "expected a \":\" after this key"},
-    {"found character that cannot start any token",
-     "this character cannot start a value: quote the text, and indent with spaces, not tabs"},
-    {"found a tab character", "a tab is not allowed for indentation: use spaces"},
-    {"found unexpected end of stream", "the file ends inside a quoted text"},
-    {"found undefined anchor", "this alias has no anchor of that name above it"},
-    {"block sequence entries are not allowed",
-     "a \"- item\" is not allowed here: put it on a line of its own"},
-    {"did not find expected <document start>", "the document ended before this: check the indentation"},
-    {"control characters are not allowed", "the file holds a control character"},
-    {"did not find expected alphabetic or numeric character",
-     "* and & start aliases and anchors: quote text that begins with them"},
-};
-
-static const char *explain(const char *problem)
-{
-    for (size_t i = 0; i < sizeof explanations / sizeof explanations[0]; i++)
-        if (strncmp(problem, explanations[i].problem, strlen(explanations[i].problem)) == 0)
-            return explanations[i].plain;
-    return problem;
-}
-
-/* What libyaml was reading, in plain words; NULL when that says nothing. */
-static const char *collection_of(const char *context)
-{
-    if (context == NULL)
-        return NULL;
-    if (strstr(context, "mapping") != NULL)
-        return "map";
-    if (strstr(context, "sequence") != NULL || strstr(context, "collection") != NULL)
-        return "list";
-    return strstr(context, "scalar") != NULL ? "text" : NULL;
-}
-
-/* The reader's errors carry a byte offset only. */
-static struct place place_of_offset(const char *bytes, size_t offset)
-{
-    struct place place = {.line = 1, .column = 1};
-    for (size_t i = 0; i < offset; i++) {
-        bool newline = bytes[i] == '\n';
-        place.line += newline;
-        place.column = newline ? 1 : place.column + (((unsigned char)bytes[i] & 0xC0) != 0x80);
-    }
-    return place;
-}
-
-static void report_parser(struct loader *loader, const char *bytes, size_t length)
-{
-    const yaml_parser_t *parser = &loader->parser;
-    if (parser->error == YAML_MEMORY_ERROR || parser->problem == NULL) {
-        fail_memory(loader);
-        return;
-    }
-    struct place place = to_place(parser->problem_mark);
-    if (parser->error == YAML_READER_ERROR)
-        place = place_of_offset(bytes, parser->problem_offset < length ? parser->problem_offset : length);
-    if (parser->error == YAML_READER_ERROR && strstr(parser->problem, "UTF-8") != NULL)
-        problems_add(loader->reader->problems, SPEC_ERROR, place, "the file is not valid UTF-8 here");
-    else if (collection_of(parser->context) != NULL && parser->context_mark.line + 1 != place.line)
-        problems_add(loader->reader->problems, SPEC_ERROR, place, "%s (in the %s that begins on line %zu)",
-                     explain(parser->problem), collection_of(parser->context), parser->context_mark.line + 1);
-    else
-        problems_add(loader->reader->problems, SPEC_ERROR, place, "%s", explain(parser->problem));
     loader->failed = true;
 }
 
@@ -144,7 +61,7 @@ static struct node *new_node(struct loader *loader, enum node_kind kind, yaml_ma
         return NULL;
     }
     node->kind = kind;
-    node->place = to_place(mark);
+    node->place = yaml_problem_place(mark);
     return node;
 }
 
@@ -329,6 +246,18 @@ static void finish_list(struct loader *loader, struct node *list, const struct c
     list->count = own->count;
 }
 
+/* Aliases nest without nesting in the text: what they name counts as deep as it is. */
+static void note_height(struct loader *loader, struct node *node, yaml_mark_t mark)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *child = node->kind == NODE_MAP ? node->pairs[i].value : node->items[i];
+        if (child->height >= node->height)
+            node->height = child->height + 1;
+    }
+    if (node->height > NODE_DEPTH_MAX)
+        fail(loader, mark, TOO_DEEP);
+}
+
 static struct node *load_node(struct loader *loader, const yaml_event_t *event, size_t depth);
 
 static bool next_event(struct loader *loader, yaml_event_t *event)
@@ -363,7 +292,7 @@ static struct node *load_collection(struct loader *loader, const yaml_event_t *e
 {
     bool is_map = event->type == YAML_MAPPING_START_EVENT;
     if (depth >= NODE_DEPTH_MAX) {
-        fail(loader, event->start_mark, "nested more than 100 deep");
+        fail(loader, event->start_mark, TOO_DEEP);
         return NULL;
     }
     struct node *node = new_node(loader, is_map ? NODE_MAP : NODE_LIST, event->start_mark);
@@ -381,6 +310,7 @@ static struct node *load_collection(struct loader *loader, const yaml_event_t *e
         finish_map(loader, node, &children, end);
     else if (!loader->failed)
         finish_list(loader, node, &children);
+    note_height(loader, node, event->start_mark);
     node->open = false;
     free(children.items);
     return node;
@@ -419,18 +349,40 @@ static struct node *load_stream(struct loader *loader)
     }
 }
 
+/* Lines that begin with %TAG or %YAML. False after a problem was reported. */
+static bool check_directives(struct reader *reader, const char *bytes, size_t length)
+{
+    size_t line = 1;
+    size_t directives = 0;
+    const char *end = bytes + length;
+    for (const char *at = bytes; at < end; line++) {
+        if (end - at > 5 && (memcmp(at, "%TAG", 4) == 0 || memcmp(at, "%YAML", 5) == 0))
+            directives++;
+        if (directives > DIRECTIVES_MAX) {
+            problems_add(reader->problems, SPEC_ERROR, (struct place){line, 1}, "too many directives (%%)");
+            return false;
+        }
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        at = newline != NULL ? newline + 1 : end;
+    }
+    return true;
+}
+
 struct node *node_read_yaml(struct reader *reader, const char *bytes, size_t length)
 {
     struct loader loader = {.reader = reader};
+    if (!check_directives(reader, bytes, length))
+        return NULL;
     if (yaml_parser_initialize(&loader.parser) == 0) {
         reader->out_of_memory = true;
         return NULL;
     }
     yaml_parser_set_input_string(&loader.parser, (const unsigned char *)bytes, length);
     struct node *root = load_stream(&loader);
-    if (loader.parser.error != YAML_NO_ERROR)
-        report_parser(&loader, bytes, length);
-    else if (root == NULL && !loader.failed)
+    if (loader.parser.error != YAML_NO_ERROR) {
+        yaml_problem_report(reader, &loader.parser, bytes, length);
+        loader.failed = true;
+    } else if (root == NULL && !loader.failed)
         problems_add(reader->problems, SPEC_ERROR, (struct place){1, 1}, "the file is empty");
     HASH_CLEAR(hh, loader.anchors);
     yaml_parser_delete(&loader.parser);
