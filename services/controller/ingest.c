@@ -13,6 +13,7 @@
 #include "services/controller/meter.h"
 #include "services/controller/reaper.h"
 #include "services/controller/stops.h"
+#include "services/controller/target.h"
 
 #define BATCHES_MAX 256
 #define RENEWALS_MAX 2000
@@ -81,6 +82,8 @@ static void answer_stored(struct controller *controller, struct ingest_item *ite
     track_ack(track, item->last_sequence);
     if (item->accepted)
         meter_add(controller->meter, track->sweep_id, item->batch.points, clock_monotonic_ms(&clock_system));
+    if (item->reached_target && !track->target_told)
+        track->target_told = target_finish_sweep(controller, track->sweep_id, track->run_id);
     if (item->reached_rung && controller->stops != NULL)
         stops_nudge(controller->stops, track->sweep_id);
     if (item->batch.sequence > item->last_sequence + 1) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/controller/ingest_commit.h"
+#include "services/controller/target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,7 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
     attempt->best_value = progress.best;
     attempt->bands_reached = progress.bands_reached;
     attempt->preempting = item->batch.preempting || attempt->preempting;
+    item->reached_target = progress.has_best && target_is_reached(facts, progress.best);
     for (size_t i = 0; i < item->batch.figure_count; i++) {
         struct store_summary *figure = &plan->figures[plan->figure_count++];
         *figure = item->batch.figures[i];
@@ -170,7 +172,7 @@ static void judge_items(const struct commit *commit, struct plan *plan)
         if (i > 0 && compare_attempts(commit->items[i - 1]->track, item->track) != 0)
             at++;
         struct store_attempt *attempt = &plan->attempts[at];
-        item->accepted = item->reached_rung = false;
+        item->accepted = item->reached_rung = item->reached_target = false;
         item->found = attempt->found;
         item->stale = !attempt->current || attempt->ended;
         bool outdated = item->stale && item->track->current;

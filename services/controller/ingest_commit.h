@@ -20,7 +20,7 @@ struct ingest_item {
     const char *refusal; /* in the arena; the batch was replaced by an empty one, NULL = it was not */
     /* the verdict */
     int64_t last_sequence;
-    bool found, stale, accepted, reached_rung;
+    bool found, stale, accepted, reached_rung, reached_target;
 };
 
 /* group_options.run; the context is the controller. */
