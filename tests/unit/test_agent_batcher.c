@@ -100,13 +100,13 @@ static void many_long_names_take_several_batches(void **state)
 {
     const struct fixture *fixture = *state;
     char name[257];
-    for (int i = 0; i < 60000; i++) {
+    for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof name, "%05d%0245d", i, 0);
         batcher_add_metric(fixture->batcher, name, 1, 0.5, 1700000000000000);
     }
     flush(fixture);
     struct found found = read_back(fixture);
-    assert_int_equal(found.points, 60000);
+    assert_int_equal(found.points, 20000);
     assert_true(found.batches > 1);
 }
 
