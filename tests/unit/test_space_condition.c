@@ -205,6 +205,31 @@ static void test_draws_leave_inactive_out(void **state)
     space_free(plain);
 }
 
+/* Draws are multiples of q, a grid's points are steps from min: a condition may name either. */
+static void test_drawn_steps_are_parents_too(void **state)
+{
+    (void)state;
+    struct space *space =
+        build("{\"n\": {\"distribution\": \"q_uniform\", \"min\": 1, \"max\": 10, \"q\": 2},"
+              " \"drawn\": {\"value\": 0, \"when\": {\"n\": [4, 10]}},"
+              " \"listed\": {\"value\": 0, \"when\": {\"n\": [5, 9]}}}");
+    struct err err = ERR_INIT;
+    size_t seen = 0;
+    for (uint64_t i = 0; i < 500; i++) {
+        json_t *config = NULL;
+        assert_int_equal(space_random_point(space, 5, i, &config, &err), STATUS_OK);
+        json_int_t n = json_integer_value(json_object_get(config, "n"));
+        assert_true((json_object_get(config, "drawn") != NULL) == (n == 4 || n == 10));
+        assert_null(json_object_get(config, "listed"));
+        seen += n == 4;
+        json_decref(config);
+    }
+    assert_in_range(seen, 60, 160);
+    assert_point(space, 2, "{\"listed\":0,\"n\":5}");
+    assert_point(space, 4, "{\"listed\":0,\"n\":9}");
+    space_free(space);
+}
+
 /* Order of parameters: lr, optimizer, sgd.damp, sgd.momentum, sgd.nesterov. */
 static void test_inactive_stands_in_the_middle(void **state)
 {
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_large_conditional_grids),
         cmocka_unit_test(test_what_hangs_together_is_bounded),
         cmocka_unit_test(test_draws_leave_inactive_out),
+        cmocka_unit_test(test_drawn_steps_are_parents_too),
         cmocka_unit_test(test_inactive_stands_in_the_middle),
         cmocka_unit_test(test_conditions_survive_json),
         cmocka_unit_test(test_faults_are_named),
