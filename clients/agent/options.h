@@ -14,6 +14,7 @@
 struct agent_options {
     const char *sweep_id; /* last part of the argument */
     int64_t count;        /* runs to end before leaving; 0 = no bound */
+    const char *project, *entity; /* ignored */
     int64_t slots;
     bool forward_signals;
     int64_t term_timeout_ms; /* -1 = none */

@@ -165,6 +165,12 @@ def test_count_bounds_the_runs(stack):
     assert "--count" in stack.agent_text(sweep)
 
 
+def test_flags_of_wandb_agent_are_taken(stack):
+    sweep = stack.create(PLAIN.format(script="exit 0"))
+    ended_with(stack.start_agent(f"team/any/{sweep}", sweep, "-p", "any", "-e", "team", "--count", "1"), 0)
+    assert states(stack, sweep) == ["finished"]
+
+
 def test_programs_can_be_refused(stack):
     sweep = stack.create(PLAIN.format(script="exit 0"))
     ended_with(stack.start_agent(sweep, sweep, "--allow-program", "*.py"), 1)
