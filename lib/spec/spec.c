@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/json_text.h"
 #include "spec/schema.h"
 
 #define ARENA_MAX ((size_t)256 << 20)
@@ -99,8 +100,12 @@ static enum status parse(const char *bytes, size_t length, const char *filename,
 {
     TRY(check_size(length, problems));
     CLEANUP(arena_free) struct arena arena = arena_make(ARENA_MAX);
+    CLEANUP(buffer_free) struct buffer rewritten = BUFFER_INIT;
     struct reader reader = {.arena = &arena, .problems = problems, .budget = NODE_COUNT_MAX};
-    const struct node *root = node_read_yaml(&reader, bytes, length);
+    bool is_rewritten = json_text_to_yaml(bytes, length, &rewritten);
+    const struct node *root = is_rewritten
+                                  ? node_read_yaml(&reader, buffer_text(&rewritten), rewritten.length)
+                                  : node_read_yaml(&reader, bytes, length);
     if (reader.out_of_memory)
         return out_of_memory(err);
     if (root == NULL)

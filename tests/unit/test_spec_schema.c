@@ -340,6 +340,9 @@ static void test_warnings(void **state)
                 "f:4:7: warning: seed is one number for the whole file, so this is ignored: move it under "
                 "parameters to search over it\n",
                 "random");
+    assert_read("{\"method\": \"grid\", \"program\": \"t.py\", "
+                "\"parameters\": {\"x\": {\"values\": [\"\\ud83e\\uddf9\", \"\\\\ud83e\"]}}}",
+                "", "\xf0\x9f\xa7\xb9");
     assert_read(RANDOM ONE "tags: one\n", "", "\"tags\":[\"one\"]");
     assert_read(RANDOM ONE "sweep_anew: Yes\n", "f:4:1: warning: unknown key \"sweep_anew\", ignored\n",
                 "\"method\"");
