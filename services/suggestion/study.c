@@ -48,20 +48,32 @@ void study_free(struct study *study)
     free(study);
 }
 
+/* The values of the active parameters in order, null for each that conditions leave out; NULL when one of the
+ * active ones is missing. New reference. */
+static json_t *list_values(const struct space *space, const json_t *params, const bool *active)
+{
+    json_t *values = json_array();
+    for (size_t i = 0; i < space_parameter_count(space); i++) {
+        json_t *value = active[i] ? space_config_get(space, i, params) : json_null();
+        if (value == NULL || json_array_append(values, value) != 0) {
+            json_decref(values);
+            return NULL;
+        }
+    }
+    return values;
+}
+
 /* Identity of a point by the space's parameters alone; *complete false when one of them is missing. */
 static enum status hash_point(const struct space *space, const json_t *params,
                               unsigned char out[SPACE_HASH_SIZE], bool *complete, struct err *err)
 {
-    json_t *values = json_array();
-    *complete = true;
-    for (size_t i = 0; i < space_parameter_count(space) && *complete; i++) {
-        json_t *value = space_config_get(space, i, params);
-        *complete = value != NULL;
-        if (value != NULL && json_array_append(values, value) != 0) {
-            json_decref(values);
-            return err_set(err, STATUS_NO_MEMORY, "study: out of memory");
-        }
-    }
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    bool *active = arena_calloc(&arena, space_parameter_count(space) + 1, sizeof *active);
+    if (active == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "study: out of memory");
+    TRY(space_active(space, params, active, err));
+    json_t *values = list_values(space, params, active);
+    *complete = values != NULL;
     enum status status = *complete ? space_config_hash(values, out, err) : STATUS_OK;
     json_decref(values);
     return status;

@@ -48,6 +48,15 @@ def test_a_grid_leaves_out_what_was_observed(service):
     assert len(points) == 17 and ("x", 2, 4, 7) not in points
 
 
+def test_a_conditional_grid_leaves_out_what_was_observed(service):
+    parameters = {"way": {"values": ["sgd", "adam"]}, "momentum": {"values": [0.1, 0.9], "when": {"way": "sgd"}}}
+    service.must("init", sweep_config={"method": "grid", "parameters": parameters}, seed=1)
+    service.must("observe", params={"way": "adam"}, state="finished", value=1)
+    service.must("observe", params={"way": "sgd"}, state="finished", value=1)  # incomplete: no point of this grid
+    assert [answer["params"] for answer in ask_all(service)] == [
+        {"way": "sgd", "momentum": 0.1}, {"way": "sgd", "momentum": 0.9}]
+
+
 def test_random_replays_with_its_seed(service):
     draws = {}
     for seed in (1, 2, 1):
