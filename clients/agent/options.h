@@ -12,8 +12,8 @@
 #include "base/config.h"
 
 struct agent_options {
-    const char *sweep_id; /* last part of the argument */
-    int64_t count;        /* runs to end before leaving; 0 = no bound */
+    const char *sweep_id;         /* last part of the argument */
+    int64_t count;                /* runs to end before leaving; 0 = no bound */
     const char *project, *entity; /* ignored */
     int64_t slots;
     bool forward_signals;
