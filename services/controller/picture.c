@@ -5,6 +5,8 @@
 
 #include "spec/spec.h"
 
+#define SUMMARIES_LISTED 1000 /* of each run in a list */
+
 static enum status no_memory(struct err *err)
 {
     return err_set(err, STATUS_NO_MEMORY, "out of memory");
@@ -106,7 +108,8 @@ enum status picture_runs(struct store_tx *tx, const char *sweep_id, const struct
         }
         for (at = low; at < row_count && strcmp(rows[at].run_id, ids[i]) == 0; at++)
             ;
-        TRY(message_add_summaries(arena, (*out)[i], rows + low, at - low, err));
+        size_t found = at - low < SUMMARIES_LISTED ? at - low : SUMMARIES_LISTED;
+        TRY(message_add_summaries(arena, (*out)[i], rows + low, found, err));
     }
     return STATUS_OK;
 }

@@ -16,6 +16,7 @@
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
+#define PAGE_BYTES_MAX (3u << 20) /* of runs; a message may have 4 MiB */
 
 static enum status no_memory(struct err *err)
 {
@@ -286,6 +287,19 @@ static enum status read_offset(const char *token, int64_t *out, struct err *err)
     return STATUS_OK;
 }
 
+/* As many of the page as one message carries; the next page begins with the first that is left. */
+static size_t count_fitting(Besom__V1__Run *const *runs, size_t count)
+{
+    size_t bytes = 0, fitting = 0;
+    while (fitting < count) {
+        bytes += besom__v1__run__get_packed_size(runs[fitting]);
+        if (bytes > PAGE_BYTES_MAX && fitting > 0)
+            break;
+        fitting++;
+    }
+    return fitting;
+}
+
 static enum status run_list_runs(struct store_tx *tx, struct request *request, struct err *err)
 {
     static const enum store_run_order orders[] = {STORE_BY_ORDINAL, STORE_BY_OBJECTIVE, STORE_BY_NEWEST};
@@ -309,8 +323,11 @@ static enum status run_list_runs(struct store_tx *tx, struct request *request, s
     bool more = count > (size_t)limit;
     response->n_runs = more ? (size_t)limit : count;
     TRY(picture_runs(tx, message->sweep_id, runs, response->n_runs, &response->runs, err));
+    size_t fitting = count_fitting(response->runs, response->n_runs);
+    more = more || fitting < response->n_runs;
+    response->n_runs = fitting;
     if (more)
-        response->next_page_token = arena_printf(store_tx_arena(tx), "%" PRId64, offset + limit);
+        response->next_page_token = arena_printf(store_tx_arena(tx), "%" PRId64, offset + (int64_t)fitting);
     request->response = &response->base;
     return response->next_page_token != NULL ? STATUS_OK : no_memory(err);
 }
