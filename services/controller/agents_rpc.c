@@ -127,8 +127,7 @@ static enum status check_list(struct request *request, struct err *err)
     const Besom__V1__ListAgentsRequest *message = request->message;
     if (message->sweep_id[0] == '\0')
         return request_allow_unbound(rpc_call_identity(request->call), err);
-    TRY(request_check_id("sweep", message->sweep_id, err));
-    return request_allow(request->controller, rpc_call_identity(request->call), message->sweep_id, err);
+    return request_check_sweep(request, message->sweep_id, err);
 }
 
 static enum status run_list(struct store_tx *tx, struct request *request, struct err *err)

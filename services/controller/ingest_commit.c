@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/controller/ingest_commit.h"
-#include "services/controller/target.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "db/store/runs.h"
+#include "services/controller/target.h"
 
 struct commit {
     struct controller *controller;

@@ -85,3 +85,9 @@ enum status request_check_id(const char *what, const char *id, struct err *err)
     return err_set(err, STATUS_INVALID, "\"%.32s\" is no id of a %s (eight lower-case letters and digits)",
                    id, what);
 }
+
+enum status request_check_sweep(const struct request *request, const char *sweep_id, struct err *err)
+{
+    TRY(request_check_id("sweep", sweep_id, err));
+    return request_allow(request->controller, rpc_call_identity(request->call), sweep_id, err);
+}

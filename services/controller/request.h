@@ -49,5 +49,8 @@ enum status request_allow_unbound(const struct rpc_identity *identity, struct er
 
 /* INVALID when it is no id of a sweep or run. */
 enum status request_check_id(const char *what, const char *id, struct err *err) MUST_USE;
+/* Both for a call about one sweep: it is an id, and the caller's token reaches it. */
+enum status request_check_sweep(const struct request *request, const char *sweep_id,
+                                struct err *err) MUST_USE;
 
 #endif

@@ -21,8 +21,7 @@ static enum status check_run(struct request *request, const char *sweep_id, cons
                              struct err *err)
 {
     TRY(request_check_id("run", run_id, err));
-    TRY(request_check_id("sweep", sweep_id, err));
-    return request_allow(request->controller, rpc_call_identity(request->call), sweep_id, err);
+    return request_check_sweep(request, sweep_id, err);
 }
 
 /* ---- GetRun ---- */

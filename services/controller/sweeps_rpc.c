@@ -31,17 +31,12 @@ static enum status page_size(int32_t asked, int *out, struct err *err)
     return STATUS_OK;
 }
 
-static enum status check_sweep(struct request *request, const char *sweep_id, struct err *err)
-{
-    TRY(request_check_id("sweep", sweep_id, err));
-    return request_allow(request->controller, rpc_call_identity(request->call), sweep_id, err);
-}
-
 /* ---- GetSweep ---- */
 
 static enum status check_get(struct request *request, struct err *err)
 {
-    return check_sweep(request, ((const Besom__V1__GetSweepRequest *)request->message)->sweep_id, err);
+    return request_check_sweep(request, ((const Besom__V1__GetSweepRequest *)request->message)->sweep_id,
+                               err);
 }
 
 static enum status run_get(struct store_tx *tx, struct request *request, struct err *err)
@@ -158,7 +153,7 @@ static enum status check_change(struct request *request, struct err *err)
     enum sweep_order order;
     if (!order_of(message->action, &order))
         return err_set(err, STATUS_INVALID, "action %d is not known", (int)message->action);
-    return check_sweep(request, message->sweep_id, err);
+    return request_check_sweep(request, message->sweep_id, err);
 }
 
 static enum status apply_order(struct store_tx *tx, const struct request *request, const char *sweep_id,
@@ -217,7 +212,8 @@ REQUEST_HANDLER(change_sweep)
 
 static enum status check_delete(struct request *request, struct err *err)
 {
-    return check_sweep(request, ((const Besom__V1__DeleteSweepRequest *)request->message)->sweep_id, err);
+    return request_check_sweep(request, ((const Besom__V1__DeleteSweepRequest *)request->message)->sweep_id,
+                               err);
 }
 
 static enum status run_delete(struct store_tx *tx, struct request *request, struct err *err)
@@ -267,7 +263,7 @@ static enum status check_list_runs(struct request *request, struct err *err)
     if (message->order < BESOM__V1__RUN_ORDER__RUN_ORDER_UNSPECIFIED ||
         message->order > BESOM__V1__RUN_ORDER__RUN_ORDER_NEWEST)
         return err_set(err, STATUS_INVALID, "order %d is not known", (int)message->order);
-    return check_sweep(request, message->sweep_id, err);
+    return request_check_sweep(request, message->sweep_id, err);
 }
 
 static enum status join_states(const Besom__V1__ListRunsRequest *message, struct buffer *out, struct err *err)

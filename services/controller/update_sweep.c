@@ -32,10 +32,9 @@ static void update_clear(struct update *update)
 static enum status check_update(struct request *request, struct err *err)
 {
     const Besom__V1__UpdateSweepRequest *message = request->message;
-    TRY(request_check_id("sweep", message->sweep_id, err));
     if (strlen(message->name) > SWEEP_NAME_MAX_BYTES)
         return err_set(err, STATUS_INVALID, "a name may have %d bytes", SWEEP_NAME_MAX_BYTES);
-    return request_allow(request->controller, rpc_call_identity(request->call), message->sweep_id, err);
+    return request_check_sweep(request, message->sweep_id, err);
 }
 
 static enum status read_source(struct update *update, struct err *err)
