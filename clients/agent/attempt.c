@@ -63,6 +63,16 @@ enum status attempt_paths_make(const char *folder, struct attempt_paths *out, st
     return fits ? STATUS_OK : err_set(err, STATUS_INVALID, "path is too long: %s", folder);
 }
 
+/* What the command finds around it, and how it is listened to. */
+static json_t *surroundings_to_json(const struct attempt_spec *spec)
+{
+    return json_pack("{s:I, s:s*, s:s*, s:s*, s:b, s:b, s:s*, s:s*}", "next_step",
+                     (json_int_t)spec->next_step, "run_dir", spec->run_dir, "gpus", spec->gpus, "python_path",
+                     spec->python_path, "read_stdout", (int)spec->read_output[0], "read_stderr",
+                     (int)spec->read_output[1], "output_pattern", spec->output_pattern, "output_step",
+                     spec->output_step);
+}
+
 static json_t *spec_to_json(const struct attempt_spec *spec)
 {
     json_t *command = json_array();
@@ -70,13 +80,14 @@ static json_t *spec_to_json(const struct attempt_spec *spec)
         json_array_append_new(command, json_string_nocheck(*item));
     /* The seed takes all 64 bits, hence the cast: JSON integers here are signed. */
     return json_pack(
-        "{s:i, s:s, s:s, s:i, s:i, s:I, s:I, s:s, s:I, s:s, s:o, s:s*, s:I, s:I, s:I, s:I, s:b}", "version",
-        1, "sweep_id", spec->sweep_id, "run_id", spec->run_id, "attempt", (int)spec->attempt, "slot",
-        (int)spec->slot, "counter", (json_int_t)spec->counter, "started_us", (json_int_t)spec->started_us,
-        "project", spec->project, "seed", (json_int_t)spec->seed, "params_json", spec->params_json, "command",
-        command, "workdir", spec->workdir, "stop_grace_ms", (json_int_t)spec->stop_grace_ms, "lost_after_ms",
-        (json_int_t)spec->lost_after_ms, "lease_ms", (json_int_t)spec->lease_ms, "spool_limit_bytes",
-        (json_int_t)spec->spool_limit_bytes, "stop_on_disconnect", (int)spec->stop_on_disconnect);
+        "{s:i, s:s, s:s, s:i, s:i, s:I, s:I, s:s, s:I, s:s, s:o, s:s*, s:I, s:I, s:I, s:I, s:b, s:o}",
+        "version", 1, "sweep_id", spec->sweep_id, "run_id", spec->run_id, "attempt", (int)spec->attempt,
+        "slot", (int)spec->slot, "counter", (json_int_t)spec->counter, "started_us",
+        (json_int_t)spec->started_us, "project", spec->project, "seed", (json_int_t)spec->seed, "params_json",
+        spec->params_json, "command", command, "workdir", spec->workdir, "stop_grace_ms",
+        (json_int_t)spec->stop_grace_ms, "lost_after_ms", (json_int_t)spec->lost_after_ms, "lease_ms",
+        (json_int_t)spec->lease_ms, "spool_limit_bytes", (json_int_t)spec->spool_limit_bytes,
+        "stop_on_disconnect", (int)spec->stop_on_disconnect, "surroundings", surroundings_to_json(spec));
 }
 
 static enum status write_json(const char *path, json_t *document, struct err *err)
@@ -172,6 +183,18 @@ static int64_t number_of(const json_t *document, const char *key)
     return json_integer_value(json_object_get(document, key));
 }
 
+static void read_surroundings(const json_t *document, struct attempt_spec *out)
+{
+    out->next_step = number_of(document, "next_step");
+    out->run_dir = copy_text(document, "run_dir");
+    out->gpus = copy_text(document, "gpus");
+    out->python_path = copy_text(document, "python_path");
+    out->read_output[0] = json_is_true(json_object_get(document, "read_stdout"));
+    out->read_output[1] = json_is_true(json_object_get(document, "read_stderr"));
+    out->output_pattern = copy_text(document, "output_pattern");
+    out->output_step = copy_text(document, "output_step");
+}
+
 enum status attempt_spec_read(const struct attempt_paths *paths, struct attempt_spec *out, struct err *err)
 {
     json_t *document = NULL;
@@ -195,6 +218,7 @@ enum status attempt_spec_read(const struct attempt_paths *paths, struct attempt_
         .spool_limit_bytes = number_of(document, "spool_limit_bytes"),
         .stop_on_disconnect = json_is_true(json_object_get(document, "stop_on_disconnect")),
     };
+    read_surroundings(json_object_get(document, "surroundings"), out);
     json_decref(document);
     if (out->sweep_id != NULL && out->run_id != NULL && out->project != NULL && out->params_json != NULL &&
         out->command != NULL && out->slot >= 0)
@@ -213,6 +237,11 @@ void attempt_spec_free(struct attempt_spec *spec)
     free(spec->project);
     free(spec->params_json);
     free(spec->workdir);
+    free(spec->run_dir);
+    free(spec->gpus);
+    free(spec->python_path);
+    free(spec->output_pattern);
+    free(spec->output_step);
     *spec = (struct attempt_spec){.attempt = 0};
 }
 

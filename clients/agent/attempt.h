@@ -45,6 +45,13 @@ struct attempt_spec {
     int64_t lease_ms;
     int64_t spool_limit_bytes;
     bool stop_on_disconnect;
+    int64_t next_step;    /* of the first log call without a step */
+    char *run_dir;        /* BESOM_RUN_DIR: the same for all attempts of the run; NULL = none */
+    char *gpus;           /* for CUDA_VISIBLE_DEVICES, "0,1"; NULL = not pinned */
+    char *python_path;    /* put in front of PYTHONPATH; NULL = nothing */
+    bool read_output[2];  /* metrics from standard output, from standard error */
+    char *output_pattern; /* as in OutputMetrics; NULL or "" = JSON objects and key=value */
+    char *output_step;    /* name whose value is a line's step; NULL or "" = none */
 };
 
 /* START_FAILED: the command's fault. NOT_STARTED: this machine's, which another may not have. */

@@ -1,0 +1,50 @@
+-- SPDX-License-Identifier: GPL-3.0-or-later
+-- What people and programs say of runs, fuller summaries, attempts that go on where the one before ended, quarantine,
+-- and the sweep of a project's single runs.
+
+ALTER TABLE besom.runs
+    ADD COLUMN name text NOT NULL DEFAULT '',               -- '' = as its program says
+    ADD COLUMN notes text NOT NULL DEFAULT '',              -- likewise
+    ADD COLUMN tags text[] NOT NULL DEFAULT '{}',           -- added by users
+    ADD COLUMN hidden_tags text[] NOT NULL DEFAULT '{}';    -- of the program's, taken away by users
+
+ALTER TABLE besom.run_attempts
+    ADD COLUMN next_step bigint NOT NULL DEFAULT 0,         -- above every step of this attempt and those before
+    ADD COLUMN has_facts boolean NOT NULL DEFAULT false;
+
+ALTER TABLE besom.run_summaries
+    ADD COLUMN first double precision NOT NULL DEFAULT 'NaN',
+    ADD COLUMN least_step bigint NOT NULL DEFAULT 0,
+    ADD COLUMN total double precision NOT NULL DEFAULT 0,   -- of finite values
+    ADD COLUMN finite bigint NOT NULL DEFAULT 0;            -- how many those are
+
+-- Said once by a run's program; the newest of a kind and name.
+CREATE TABLE besom.run_facts (
+    sweep_id text NOT NULL,
+    run_id text NOT NULL,
+    attempt integer NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('summary', 'definition', 'config', 'about')),
+    name text NOT NULL,
+    value text NOT NULL,                                    -- JSON
+    PRIMARY KEY (sweep_id, run_id, attempt, kind, name),
+    FOREIGN KEY (sweep_id, run_id, attempt) REFERENCES besom.run_attempts ON DELETE CASCADE
+) WITH (fillfactor = 70);
+
+ALTER TABLE besom.agents ADD COLUMN quarantined boolean NOT NULL DEFAULT false;
+CREATE INDEX agents_quarantined ON besom.agents (sweep_id, host) WHERE quarantined;
+
+-- One sweep of single runs for each project.
+CREATE UNIQUE INDEX sweeps_of_single_runs ON besom.sweeps (project) WHERE method = 'none';
+
+CREATE OR REPLACE VIEW besom.shown_runs AS
+SELECT r.sweep_id, r.run_id, r.state, r.end_reason, r.params, coalesce(a.agent_id, '') AS agent_id,
+       coalesce(g.host, '') AS host, r.error_text, r.ordinal, r.created_at, r.started_at, r.ended_at,
+       coalesce(r.result_number, 0) AS result_number, r.run_time_ms, r.attempt, r.exit_code, r.signal,
+       r.spec_version, coalesce(l.expires_at < now(), false) AS unreachable,
+       CASE WHEN r.ended_at IS NOT NULL THEN r.objective
+            WHEN r.state <> 'pending' THEN a.best_value END AS objective,
+       r.name, r.notes, r.tags, r.hidden_tags
+FROM besom.runs r
+LEFT JOIN besom.run_attempts a ON a.sweep_id = r.sweep_id AND a.run_id = r.run_id AND a.attempt = r.attempt
+LEFT JOIN besom.agents g ON g.sweep_id = a.sweep_id AND g.agent_id = a.agent_id
+LEFT JOIN besom.leases l ON l.sweep_id = r.sweep_id AND l.run_id = r.run_id;
