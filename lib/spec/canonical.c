@@ -90,6 +90,17 @@ static void set_retry(json_t *object, const struct spec_retry *retry, bool *ok)
     set(object, "retry", value, ok);
 }
 
+static void set_metrics_from(json_t *object, const struct spec_metrics_from *metrics_from, bool *ok)
+{
+    if (metrics_from->source == SPEC_OUTPUT_NONE)
+        return;
+    json_t *value = json_object();
+    set_text(value, "source", schema_output_names[metrics_from->source], ok);
+    set_text(value, "pattern", metrics_from->pattern, ok);
+    set_text(value, "step", metrics_from->step, ok);
+    set(object, "metrics_from", value, ok);
+}
+
 static void set_texts(json_t *object, const struct spec *spec, bool *ok)
 {
     set_text(object, "program", spec->program, ok);
@@ -120,6 +131,7 @@ json_t *spec_to_json(const struct spec *spec)
     if (spec->has_seed)
         set(object, "seed", seed_value(spec->seed), &ok);
     set_retry(object, &spec->retry, &ok);
+    set_metrics_from(object, &spec->metrics_from, &ok);
     if (spec->on_disconnect != SPEC_ON_DISCONNECT_CONTINUE)
         set_text(object, "on_disconnect", schema_disconnect_names[spec->on_disconnect], &ok);
     set_duration(object, "stop_grace", spec->stop_grace_ms, &ok);

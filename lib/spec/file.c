@@ -126,6 +126,7 @@ static const struct schema_key file_keys[] = {
     {"retry", schema_read_retry, 0, true},
     {"tags", schema_read_tags, 0, false},
     {"notes", schema_read_text, FIELD(notes), false},
+    {"metrics_from", schema_read_metrics_from, 0, true},
     {"on_disconnect", read_on_disconnect, FIELD(on_disconnect), true},
     {"stop_grace", schema_read_duration, FIELD(stop_grace_ms), true},
     {"lost_after", schema_read_duration, FIELD(lost_after_ms), true},

@@ -67,6 +67,7 @@ void schema_read_metric(struct schema *schema, const struct node *value, void *f
 void schema_read_early_terminate(struct schema *schema, const struct node *value, void *field);
 void schema_read_retry(struct schema *schema, const struct node *value, void *field);
 void schema_read_controller(struct schema *schema, const struct node *value, void *field);
+void schema_read_metrics_from(struct schema *schema, const struct node *value, void *field);
 void schema_read_tags(struct schema *schema, const struct node *value, void *field);
 void schema_read_command(struct schema *schema, const struct node *value, void *field);
 void schema_read_parameters(struct schema *schema, const struct node *value, void *field);
@@ -89,6 +90,8 @@ extern const char *const schema_goal_names[];
 extern const size_t schema_goal_count;
 extern const char *const schema_impute_names[]; /* worst, best, latest, false */
 extern const size_t schema_impute_count;
+extern const char *const schema_output_names[]; /* log, stdout, stderr, both */
+extern const size_t schema_output_count;
 extern const char *const schema_disconnect_names[];
 extern const size_t schema_disconnect_count;
 extern const char *const schema_retry_names[]; /* bit i of spec_retry.on */

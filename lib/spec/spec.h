@@ -26,6 +26,8 @@ enum spec_goal { SPEC_GOAL_MINIMIZE, SPEC_GOAL_MAXIMIZE };
 enum spec_impute { SPEC_IMPUTE_WORST, SPEC_IMPUTE_BEST, SPEC_IMPUTE_LATEST, SPEC_IMPUTE_NONE };
 enum spec_on_disconnect { SPEC_ON_DISCONNECT_CONTINUE, SPEC_ON_DISCONNECT_STOP };
 
+enum spec_output { SPEC_OUTPUT_NONE, SPEC_OUTPUT_STDOUT, SPEC_OUTPUT_STDERR, SPEC_OUTPUT_BOTH };
+
 /* Bits of spec_retry.on. */
 enum spec_retry_on {
     SPEC_RETRY_CRASHED = 1,   /* ended by a signal nobody here sent */
@@ -37,6 +39,13 @@ enum spec_retry_on {
 struct spec_retry {
     int64_t max; /* attempts after the first; default 3 */
     unsigned on; /* default SPEC_RETRY_LOST | SPEC_RETRY_PREEMPTED */
+};
+
+/* Metrics read from a program's output. */
+struct spec_metrics_from {
+    enum spec_output source; /* default none: the program logs */
+    const char *pattern;     /* POSIX extended, two groups; NULL = JSON objects and key=value */
+    const char *step;        /* name that holds a line's step; NULL = lines count */
 };
 
 struct spec_metric {
@@ -62,6 +71,7 @@ struct spec {
     bool has_early_terminate;
     struct stop_config early_terminate;
     struct spec_retry retry;
+    struct spec_metrics_from metrics_from;
     enum spec_on_disconnect on_disconnect;
     int64_t stop_grace_ms; /* between SIGTERM and SIGKILL; -1 = not given */
     int64_t lost_after_ms; /* -1 = not given */

@@ -56,12 +56,24 @@ void claim_answer_exit_reason(const struct store_claim_sweep *sweep, char *out, 
         (void)snprintf(out, size, "sweep is %s", name);
 }
 
+/* What the agent shall read from the program's output; false: nothing. */
+static bool output_metrics(const struct spec_metrics_from *from, Besom__V1__OutputMetrics *out)
+{
+    besom__v1__output_metrics__init(out);
+    out->stdout = from->source == SPEC_OUTPUT_STDOUT || from->source == SPEC_OUTPUT_BOTH;
+    out->stderr = from->source == SPEC_OUTPUT_STDERR || from->source == SPEC_OUTPUT_BOTH;
+    out->pattern = text(from->pattern != NULL ? from->pattern : "");
+    out->step = text(from->step != NULL ? from->step : "");
+    return from->source != SPEC_OUTPUT_NONE;
+}
+
 static void send_run(const struct claim_answer *answer, const struct store_claim *claim,
                      struct rpc_call *call)
 {
     const struct spec *spec = answer->facts->spec;
     Besom__V1__AcquireRunResponse response = BESOM__V1__ACQUIRE_RUN_RESPONSE__INIT;
     Besom__V1__RunAssignment run = BESOM__V1__RUN_ASSIGNMENT__INIT;
+    Besom__V1__OutputMetrics output;
     bool own = spec->command != NULL;
     run.sweep_id = text(answer->facts->sweep_id);
     run.run_id = text(claim->run_id);
@@ -77,6 +89,7 @@ static void send_run(const struct claim_answer *answer, const struct store_claim
     run.on_disconnect = spec->on_disconnect == SPEC_ON_DISCONNECT_STOP
                             ? BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_STOP
                             : BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_CONTINUE;
+    run.output_metrics = output_metrics(&spec->metrics_from, &output) ? &output : NULL;
     run.started = claim->started;
     /* read only when somebody got nothing; ordinals are handed out in order */
     run.runs_handed_out = answer->sweep->handed_out > 0 ? answer->sweep->handed_out : claim->ordinal + 1;

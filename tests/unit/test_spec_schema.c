@@ -233,6 +233,13 @@ static void test_sections(void **state)
         {"seed: 18446744073709551615", "\"seed\":\"18446744073709551615\""},
         {"retry: {max: 0}", "\"max\":0"},
         {"on_disconnect: stop", "\"on_disconnect\":\"stop\""},
+        {"metrics_from: stdout", "\"metrics_from\":{\"source\":\"stdout\"}"},
+        {"metrics_from: {source: both, step: epoch}",
+         "\"metrics_from\":{\"source\":\"both\",\"step\":\"epoch\"}"},
+        {"metrics_from: {pattern: '([a-z]+): ([0-9.]+)'}",
+         "\"metrics_from\":{\"pattern\":\"([a-z]+): ([0-9.]+)\",\"source\":\"stdout\"}"},
+        {"metrics_from: {pattern: '([a-z]+)\\{([0-9]+)[{}]'}", "\"source\":\"stdout\""},
+        {"metrics_from: log", "\"method\""},
     };
     assert_each_stored(RANDOM ONE, right, ARRAY_LEN(right));
 }
@@ -284,6 +291,14 @@ static void test_faulty_sections(void **state)
         {"description: {a: b}", "must be text"},
         {"on_disconnect: wait", "unknown on_disconnect"},
         {"lost_after: -5m", "4:13:"},
+        {"metrics_from: stdin", "unknown source of metrics \"stdin\" (one of: log, stdout"},
+        {"metrics_from: [stdout]", "metrics_from must be a map"},
+        {"metrics_from: {source: log}", "source: log reads no output"},
+        {"metrics_from: {pattern: '(a'}", "4:25: the pattern is no POSIX extended regular expression: "},
+        {"metrics_from: {pattern: '(a)=b'}", "needs two groups, for the name and for the value, not 1"},
+        {"metrics_from: {pattern: '((a{1,9}){1,9})=(b)'}", "takes no counts in braces"},
+        {"metrics_from: {regex: '(a)=(b)'}", "unknown key \"regex\" in metrics_from"},
+        {"metric_from: stdout", "did you mean metrics_from?"},
     };
     assert_each_refused(RANDOM ONE, wrong, ARRAY_LEN(wrong));
 }
