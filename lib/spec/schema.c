@@ -70,15 +70,16 @@ static const struct schema_key *resembled_key(const struct schema_section *secti
     char word[WORD_MAX];
     fold(name, word);
     const char *names[KEYS_MAX];
+    const struct schema_key *contained = NULL;
     for (size_t i = 0; i < section->key_count && i < KEYS_MAX; i++) {
         char known[WORD_MAX];
         fold(section->keys[i].name, known);
-        if (strlen(known) >= 6 && strstr(word, known) != NULL)
-            return &section->keys[i];
         names[i] = section->keys[i].name;
+        if (contained == NULL && strlen(known) >= 6 && strstr(word, known) != NULL)
+            contained = &section->keys[i];
     }
     const char *near = config_suggest(name, names, section->key_count);
-    return near != NULL ? find_key(section, near) : NULL;
+    return near != NULL ? find_key(section, near) : contained;
 }
 
 static void report_unknown(struct schema *schema, const struct schema_section *section,
