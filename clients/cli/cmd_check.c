@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
@@ -66,27 +67,67 @@ static void add_findings(json_t *object, const struct spec *spec)
     json_object_set_new(object, "spec", spec_to_json(spec));
 }
 
-static int print_json(const char *path, const struct spec *spec, const struct spec_problems *problems,
-                      int code)
+static int print_json(const struct sweep_file *file, int code)
 {
-    json_t *object =
-        json_pack("{s:s,s:b,s:o}", "file", path, "ok", spec != NULL, "problems", problems_json(problems));
-    if (spec != NULL && object != NULL)
-        add_findings(object, spec);
+    json_t *object = json_pack("{s:s,s:b,s:o}", "file", file->path, "ok", file->spec != NULL, "problems",
+                               problems_json(&file->problems));
+    if (file->spec != NULL && object != NULL)
+        add_findings(object, file->spec);
     int printed = entity_print_json(object);
     return code != CLI_OK ? code : printed;
+}
+
+/* Appends "optimizer=adam" or "layers in (2, 3)" of each term. */
+static void append_when(struct buffer *out, const json_t *when)
+{
+    const char *name;
+    json_t *wanted;
+    json_object_foreach((json_t *)(uintptr_t)when, name, wanted)
+    {
+        char *text = json_is_string(wanted) ? strdup(json_string_value(wanted)) : space_config_text(wanted);
+        bool one = !json_is_array(wanted);
+        buffer_printf(out, "%s%s%s%s", out->length > 0 ? ", " : "", name, one ? "=" : " in ",
+                      text != NULL ? text : "?");
+        free(text);
+    }
+}
+
+/* Every condition above the parameter of a dotted path, and its own. */
+static void append_conditions(struct buffer *out, const json_t *parameters, const char *path)
+{
+    const char *name;
+    json_t *entry;
+    json_object_foreach((json_t *)(uintptr_t)parameters, name, entry)
+    {
+        size_t length = strlen(name);
+        if (strncmp(path, name, length) != 0 || (path[length] != '\0' && path[length] != '.'))
+            continue;
+        const json_t *inner = json_object_get(entry, "parameters");
+        if ((path[length] == '.') != (inner != NULL))
+            continue;
+        append_when(out, json_object_get(entry, "when"));
+        if (inner != NULL)
+            append_conditions(out, inner, path + length + 1);
+    }
 }
 
 static void print_space(struct cli *cli, const struct spec *spec)
 {
     static const struct table_column columns[] = {
-        {"PARAMETER", false}, {"DISTRIBUTION", false}, {"SEARCHED", false}};
-    struct table table = table_make(&cli->arena, columns, ARRAY_LEN(columns));
+        {"PARAMETER", false}, {"DISTRIBUTION", false}, {"SEARCHED", false}, {"WHEN", false}};
+    bool conditional = space_has_conditions(spec->space);
+    json_t *parameters = conditional ? space_to_json(spec->space) : NULL;
+    struct table table = table_make(&cli->arena, columns, ARRAY_LEN(columns) - (conditional ? 0 : 1));
     for (size_t i = 0; i < space_parameter_count(spec->space); i++) {
+        struct buffer when CLEANUP(buffer_free) = BUFFER_INIT;
         table_add(&table, space_parameter_path(spec->space, i));
         table_add(&table, space_parameter_kind(spec->space, i)->name);
         table_add(&table, space_parameter_is_searched(spec->space, i) ? "yes" : "no");
+        append_conditions(&when, parameters, space_parameter_path(spec->space, i));
+        if (conditional)
+            table_add(&table, buffer_text(&when));
     }
+    json_decref(parameters);
     table_print(&table);
 }
 
@@ -114,23 +155,16 @@ static int run_check(struct cli *cli, void *given)
 {
     struct check_options *options = given;
     options->flags.any_method = true;
-    const char *path = cli->given->arguments[0];
-    struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
-    struct spec *spec CLEANUP(spec_free_at) = NULL;
-    struct spec_problems problems CLEANUP(spec_problems_free);
-    spec_problems_init(&problems);
-    int code = sweep_file_read(path, &bytes);
+    struct sweep_file file CLEANUP(sweep_file_free);
+    int code = sweep_file_load(cli->given->arguments[0], &options->flags, !options->json, &file);
+    if (options->json && (code == CLI_OK || file.problems.count > 0))
+        return print_json(&file, code);
     if (code != CLI_OK)
         return code;
-    code = sweep_file_parse(path, &bytes, &options->flags, !options->json, &spec, &problems);
-    if (options->json)
-        return print_json(path, spec, &problems, code);
-    if (code != CLI_OK)
-        return code;
-    if (!sweep_file_is_run(spec))
+    if (!sweep_file_is_run(file.spec))
         cli_note("%s: the file is right, but this version cannot run method %s yet (it runs grid and random)",
-                 path, spec_method_name(spec->method));
-    print_findings(cli, path, spec);
+                 file.path, spec_method_name(file.spec->method));
+    print_findings(cli, file.path, file.spec);
     return CLI_OK;
 }
 

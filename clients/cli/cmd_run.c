@@ -354,25 +354,19 @@ static int run_sweep_here(struct cli *cli, const struct run_options *options, be
 static int run_run(struct cli *cli, void *given)
 {
     const struct run_options *options = given;
-    const char *path = cli->given->arguments[0];
-    struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
+    struct sweep_file file CLEANUP(sweep_file_free);
     besom_client *client CLEANUP(connection_close) = NULL;
     Besom__V1__CreateSweepResponse *response CLEANUP(message_release) = NULL;
-    struct spec *spec CLEANUP(spec_free_at) = NULL;
-    struct spec_problems problems CLEANUP(spec_problems_free);
-    spec_problems_init(&problems);
-    int code = sweep_file_read(path, &bytes);
-    if (code == CLI_OK)
-        code = sweep_file_parse(path, &bytes, &options->flags, true, &spec, &problems);
+    int code = sweep_file_load(cli->given->arguments[0], &options->flags, true, &file);
     if (code == CLI_OK && !has_address(options))
         code = bring_up(cli);
     if (code == CLI_OK)
         code = connection_open(cli, &options->connection, &client);
     if (code == CLI_OK)
-        code = sweep_file_create(client, path, &bytes, &options->flags, NULL, &response);
+        code = sweep_file_create(client, &file, &options->flags, NULL, &response);
     if (code != CLI_OK)
         return code;
-    cli_say("Created sweep %s from %s", response->sweep->sweep_id, path);
+    cli_say("Created sweep %s from %s", response->sweep->sweep_id, file.path);
     return run_sweep_here(cli, options, client, response->sweep);
 }
 

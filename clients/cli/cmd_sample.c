@@ -60,18 +60,12 @@ static int run_sample(struct cli *cli, void *given)
 {
     struct sample_options *options = given;
     options->flags.any_method = true;
-    const char *path = cli->given->arguments[0];
-    struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
-    struct spec *spec CLEANUP(spec_free_at) = NULL;
-    struct spec_problems problems CLEANUP(spec_problems_free);
-    spec_problems_init(&problems);
+    struct sweep_file file CLEANUP(sweep_file_free);
     uint64_t count = 0;
-    int code = sweep_file_read(path, &bytes);
+    int code = sweep_file_load(cli->given->arguments[0], &options->flags, true, &file);
     if (code == CLI_OK)
-        code = sweep_file_parse(path, &bytes, &options->flags, true, &spec, &problems);
-    if (code == CLI_OK)
-        code = count_points(options, spec, &count);
-    return code == CLI_OK ? print_points(spec, count) : code;
+        code = count_points(options, file.spec, &count);
+    return code == CLI_OK ? print_points(file.spec, count) : code;
 }
 
 static const struct config_key keys[] = {

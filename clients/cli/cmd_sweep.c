@@ -74,17 +74,16 @@ static void say_created(const Besom__V1__Sweep *sweep)
     cli_say("Watch with: besom status %s --watch", sweep->sweep_id);
 }
 
-static int send_new(struct cli *cli, const struct sweep_options *options, const struct buffer *bytes)
+static int send_new(struct cli *cli, const struct sweep_options *options, const struct sweep_file *file)
 {
-    const char *path = cli->given->arguments[0];
     besom_client *client CLEANUP(connection_close) = NULL;
     Besom__V1__CreateSweepResponse *response CLEANUP(message_release) = NULL;
     int code = connection_open(cli, &options->connection, &client);
     if (code != CLI_OK)
         return code;
     if (!options->json)
-        cli_say("Creating sweep from: %s", path);
-    code = sweep_file_create(client, path, bytes, &options->flags, &options->prior_runs, &response);
+        cli_say("Creating sweep from: %s", file->path);
+    code = sweep_file_create(client, file, &options->flags, &options->prior_runs, &response);
     if (code != CLI_OK)
         return code;
     if (options->json)
@@ -93,17 +92,17 @@ static int send_new(struct cli *cli, const struct sweep_options *options, const 
     return CLI_OK;
 }
 
-static int send_update(struct cli *cli, const struct sweep_options *options, const struct buffer *bytes)
+static int send_update(struct cli *cli, const struct sweep_options *options, const struct sweep_file *file)
 {
-    const char *path = cli->given->arguments[0], *sweep_id = NULL;
+    const char *sweep_id = NULL;
     besom_client *client CLEANUP(connection_close) = NULL;
     Besom__V1__UpdateSweepResponse *response CLEANUP(message_release) = NULL;
     int code = resolve_sweep(cli, &options->connection, options->update, &client, &sweep_id);
     if (code != CLI_OK)
         return code;
     if (!options->json)
-        cli_say("Updating sweep from: %s", path);
-    code = sweep_file_update(client, sweep_id, path, bytes, &options->flags, &response);
+        cli_say("Updating sweep from: %s", file->path);
+    code = sweep_file_update(client, sweep_id, file, &options->flags, &response);
     if (code != CLI_OK)
         return code;
     if (options->json)
@@ -123,20 +122,14 @@ static int send_update(struct cli *cli, const struct sweep_options *options, con
 
 static int send_file(struct cli *cli, const struct sweep_options *options)
 {
-    const char *path = cli->given->arguments[0];
-    struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
-    struct spec *spec CLEANUP(spec_free_at) = NULL;
-    struct spec_problems problems CLEANUP(spec_problems_free);
-    spec_problems_init(&problems);
-    int code = sweep_file_read(path, &bytes);
-    if (code == CLI_OK)
-        code = sweep_file_parse(path, &bytes, &options->flags, true, &spec, &problems);
+    struct sweep_file file CLEANUP(sweep_file_free);
+    int code = sweep_file_load(cli->given->arguments[0], &options->flags, true, &file);
     if (code != CLI_OK)
         return code;
     if (options->dry_run)
-        return dry_run_print(cli, path, spec, options->shown > 0 ? (uint64_t)options->shown : DRY_RUN_SHOWN,
-                             options->json);
-    return options->update != NULL ? send_update(cli, options, &bytes) : send_new(cli, options, &bytes);
+        return dry_run_print(cli, file.path, file.spec,
+                             options->shown > 0 ? (uint64_t)options->shown : DRY_RUN_SHOWN, options->json);
+    return options->update != NULL ? send_update(cli, options, &file) : send_new(cli, options, &file);
 }
 
 /* Flags that do not go together. */

@@ -17,7 +17,7 @@
 #define BANDS_SHOWN 8
 #define RUN_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM))
 
-int sweep_file_read(const char *path, struct buffer *out)
+static int read_bytes(const char *path, struct buffer *out)
 {
     struct err err = ERR_INIT;
     const char *source = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
@@ -55,8 +55,7 @@ static void tell_problems(const char *path, const struct spec_problems *problems
         cli_note("%zu more problems are not shown", problems->dropped);
 }
 
-int sweep_file_parse(const char *path, const struct buffer *bytes, const struct sweep_flags *flags, bool tell,
-                     struct spec **out, struct spec_problems *problems)
+static int parse(struct sweep_file *file, const struct sweep_flags *flags, bool tell)
 {
     struct spec_options options = {.program = flags->program, .name = flags->name, .project = flags->project};
     options.methods = flags->any_method ? ~0u : RUN_METHODS;
@@ -64,22 +63,38 @@ int sweep_file_parse(const char *path, const struct buffer *bytes, const struct 
     int code = sweep_flags_seed(flags, &options.has_seed, &options.seed);
     if (code != CLI_OK)
         return code;
-    enum status status = spec_parse(buffer_text(bytes), bytes->length, path, &options, out, problems, &err);
+    enum status status = spec_parse(buffer_text(&file->bytes), file->bytes.length, file->path, &options,
+                                    &file->spec, &file->problems, &err);
     if (tell)
-        tell_problems(path, problems);
+        tell_problems(file->path, &file->problems);
     if (status == STATUS_OK)
         return CLI_OK;
-    if (status == STATUS_INVALID && problems->error_count > 0)
+    if (status == STATUS_INVALID && file->problems.error_count > 0)
         return CLI_USAGE;
-    return cli_fail_err(&err, "%s", path);
+    return cli_fail_err(&err, "%s", file->path);
 }
 
-static void fill_request(Besom__V1__CreateSweepRequest *request, const char *path, const struct buffer *bytes,
+int sweep_file_load(const char *path, const struct sweep_flags *flags, bool tell, struct sweep_file *out)
+{
+    *out = (struct sweep_file){.path = path, .bytes = BUFFER_INIT};
+    spec_problems_init(&out->problems);
+    int code = read_bytes(path, &out->bytes);
+    return code == CLI_OK ? parse(out, flags, tell) : code;
+}
+
+void sweep_file_free(struct sweep_file *file)
+{
+    buffer_free(&file->bytes);
+    spec_free(file->spec);
+    spec_problems_free(&file->problems);
+}
+
+static void fill_request(Besom__V1__CreateSweepRequest *request, const struct sweep_file *file,
                          const struct sweep_flags *flags)
 {
-    request->source.data = (uint8_t *)bytes->data;
-    request->source.len = bytes->length;
-    request->file_name = message_text(path);
+    request->source.data = (uint8_t *)file->bytes.data;
+    request->source.len = file->bytes.length;
+    request->file_name = message_text(file->path);
     if (flags->project != NULL)
         request->project = message_text(flags->project);
     if (flags->name != NULL)
@@ -88,9 +103,8 @@ static void fill_request(Besom__V1__CreateSweepRequest *request, const char *pat
         request->program = message_text(flags->program);
 }
 
-int sweep_file_create(besom_client *client, const char *path, const struct buffer *bytes,
-                      const struct sweep_flags *flags, const struct config_list *prior_runs,
-                      Besom__V1__CreateSweepResponse **out)
+int sweep_file_create(besom_client *client, const struct sweep_file *file, const struct sweep_flags *flags,
+                      const struct config_list *prior_runs, Besom__V1__CreateSweepResponse **out)
 {
     Besom__V1__CreateSweepRequest request = BESOM__V1__CREATE_SWEEP_REQUEST__INIT;
     besom_error error = {.code = BESOM_OK};
@@ -103,15 +117,15 @@ int sweep_file_create(besom_client *client, const char *path, const struct buffe
         request.seed_choice_case = BESOM__V1__CREATE_SWEEP_REQUEST__SEED_CHOICE_SEED;
     id_make(&random_system, request_id);
     request.request_id = request_id;
-    fill_request(&request, path, bytes, flags);
+    fill_request(&request, file, flags);
     if (prior_runs != NULL) {
         request.prior_runs = (char **)(uintptr_t)prior_runs->items;
         request.n_prior_runs = prior_runs->count;
     }
     if (besom_sweep_create(client, &request, out, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot create a sweep from %s", path);
+        return connection_fail(&error, "cannot create a sweep from %s", file->path);
     if ((*out)->sweep == NULL)
-        return cli_fail(CLI_FAILED, "cannot create a sweep from %s: the answer is empty", path);
+        return cli_fail(CLI_FAILED, "cannot create a sweep from %s: the answer is empty", file->path);
     return CLI_OK;
 }
 
@@ -132,22 +146,21 @@ enum status sweep_file_point(const struct spec *spec, uint64_t index, json_t **o
     return space_random_point(spec->space, spec->seed, index, out, err);
 }
 
-int sweep_file_update(besom_client *client, const char *sweep_id, const char *path,
-                      const struct buffer *bytes, const struct sweep_flags *flags,
-                      Besom__V1__UpdateSweepResponse **out)
+int sweep_file_update(besom_client *client, const char *sweep_id, const struct sweep_file *file,
+                      const struct sweep_flags *flags, Besom__V1__UpdateSweepResponse **out)
 {
     Besom__V1__UpdateSweepRequest request = BESOM__V1__UPDATE_SWEEP_REQUEST__INIT;
     besom_error error = {.code = BESOM_OK};
     request.sweep_id = message_text(sweep_id);
-    request.source.data = (uint8_t *)bytes->data;
-    request.source.len = bytes->length;
-    request.file_name = message_text(path);
+    request.source.data = (uint8_t *)file->bytes.data;
+    request.source.len = file->bytes.length;
+    request.file_name = message_text(file->path);
     if (flags->name != NULL)
         request.name = message_text(flags->name);
     if (flags->program != NULL)
         request.program = message_text(flags->program);
     if (besom_sweep_update(client, &request, out, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot update sweep %s from %s", sweep_id, path);
+        return connection_fail(&error, "cannot update sweep %s from %s", sweep_id, file->path);
     if ((*out)->sweep == NULL)
         return cli_fail(CLI_FAILED, "cannot update sweep %s: the answer is empty", sweep_id);
     return CLI_OK;

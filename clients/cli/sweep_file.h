@@ -49,25 +49,30 @@ struct sweep_flags {
         .help = "seed of all draws, above the file's"                                                    \
     }
 
-/* The bytes of a file, or of stdin for "-". CLI_USAGE when there is none. */
-int sweep_file_read(const char *path, struct buffer *out) MUST_USE;
+/* A file as it was read, and what it says. */
+struct sweep_file {
+    const char *path;              /* as given */
+    struct buffer bytes;           /* owned */
+    struct spec *spec;             /* owned; NULL when the file is wrong */
+    struct spec_problems problems; /* owned; errors and warnings */
+};
+
+/* Reads the file ("-" is stdin) and parses it under the flags; problems go to stderr as FILE:LINE:COL unless
+ * `tell` is false. CLI_USAGE when there is an error. `out` is to be given back in any case. */
+int sweep_file_load(const char *path, const struct sweep_flags *flags, bool tell,
+                    struct sweep_file *out) MUST_USE;
+/* Usable as CLEANUP. */
+void sweep_file_free(struct sweep_file *file);
 
 /* Seed flag to number. *has = false when it was not given. */
 int sweep_flags_seed(const struct sweep_flags *flags, bool *has, uint64_t *out) MUST_USE;
 
-/* Parses; problems go to stderr as FILE:LINE:COL. CLI_USAGE when there is an error, or with `tell` false
- * without a word. `problems` is the caller's, initialised. */
-int sweep_file_parse(const char *path, const struct buffer *bytes, const struct sweep_flags *flags, bool tell,
-                     struct spec **out, struct spec_problems *problems) MUST_USE;
-
 /* Sends a checked file. `prior_runs` may be NULL. *out is the caller's. */
-int sweep_file_create(besom_client *client, const char *path, const struct buffer *bytes,
-                      const struct sweep_flags *flags, const struct config_list *prior_runs,
-                      Besom__V1__CreateSweepResponse **out) MUST_USE;
+int sweep_file_create(besom_client *client, const struct sweep_file *file, const struct sweep_flags *flags,
+                      const struct config_list *prior_runs, Besom__V1__CreateSweepResponse **out) MUST_USE;
 /* Sends a checked file as the next version of a sweep. *out is the caller's. */
-int sweep_file_update(besom_client *client, const char *sweep_id, const char *path,
-                      const struct buffer *bytes, const struct sweep_flags *flags,
-                      Besom__V1__UpdateSweepResponse **out) MUST_USE;
+int sweep_file_update(besom_client *client, const char *sweep_id, const struct sweep_file *file,
+                      const struct sweep_flags *flags, Besom__V1__UpdateSweepResponse **out) MUST_USE;
 
 /* Whether the services of this version run it. */
 bool sweep_file_is_run(const struct spec *spec);
