@@ -1,7 +1,5 @@
 /*
- * Chunks: the points of one metric as bytes. Steps and times as varints of
- * zigzag second differences; values as little-endian doubles, or XORed with
- * the one before when that is clearly smaller. Bit-exact both ways, NaN and
+ * Chunks: the points of one metric as bytes. Bit-exact both ways, NaN and
  * infinities included. Pure; safe on bytes of any origin.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
@@ -15,8 +13,12 @@
 #include "base/buffer.h"
 #include "base/err.h"
 
-/* Stored with each chunk; a number is never used again for another layout. */
-enum pack_encoding { PACK_PLAIN = 1, PACK_XOR = 2 };
+/*
+ * Stored with each chunk; a number is never used again for another layout. Chunks are written as PACK_BITS.
+ * The rows of the others name the first and last step by order of logging; from PACK_BITS on these are the
+ * least and the greatest.
+ */
+enum pack_encoding { PACK_PLAIN = 1, PACK_XOR = 2, PACK_BITS = 3 };
 
 #define PACK_POINTS_MAX 100000
 
@@ -27,7 +29,7 @@ struct pack_columns {
     size_t count;
 };
 
-/* Appends the packed points to `out` and says which encoding it chose. NO_MEMORY. */
+/* Appends the packed points to `out` and says which encoding it is. NO_MEMORY. */
 enum status pack_points(const struct pack_columns *columns, struct buffer *out, int16_t *encoding,
                         struct err *err) MUST_USE;
 
