@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Besom's Python package: a program's side of its run, sweeps of functions, and reading results.
+
+    import besom
+
+    with besom.init() as run:                # under an agent: the sweep's parameters
+        for epoch in range(run.config.get("epochs", 3)):
+            run.log({"loss": 1.0 / (epoch + 1)})
+
+Nothing here needs more than Python's own library.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+from . import _run
+from ._config import Config
+from ._init import init
+from ._run import Run
+from ._summary import Summary
+from .errors import (ConfigError, Error, FinishedError, InvalidError, NotFoundError, NotPermittedError, NotStartedError,
+                     RunStopped, UnavailableError)
+
+__version__ = "0.1.0"
+__all__ = ["Config", "ConfigError", "Error", "FinishedError", "InvalidError", "NotFoundError", "NotPermittedError",
+           "NotStartedError", "Run", "RunStopped", "Summary", "UnavailableError", "config", "define_metric", "finish",
+           "init", "log", "mark_preempting", "run", "summary"]
+
+run: Optional[Run]
+"""The run that `init()` made; None before it and after `finish()`."""
+config: Config
+"""Its configuration."""
+summary: Summary
+"""Its summary."""
+
+
+def _running(what: str) -> Run:
+    current = _run.current()
+    if current is None:
+        raise NotStartedError(f"besom.{what} has no run yet: besom.init() begins one")
+    return current
+
+
+def __getattr__(name: str) -> Any:
+    if name == "run":
+        return _run.current()
+    if name in ("config", "summary"):
+        return getattr(_running(name), name)
+    raise AttributeError(f"module 'besom' has no attribute '{name}'")
+
+
+def log(data: Dict[str, Any], step: Optional[int] = None, commit: Optional[bool] = None) -> None:
+    """`Run.log` of the process's run. NotStartedError before `init()`."""
+    _running("log()").log(data, step, commit)
+
+
+def define_metric(name: str, step_metric: Optional[str] = None, summary: Any = None, goal: Optional[str] = None,
+                  hidden: Optional[bool] = None, **others: Any) -> None:
+    """`Run.define_metric` of the process's run."""
+    _running("define_metric()").define_metric(name, step_metric, summary, goal, hidden, **others)
+
+
+def mark_preempting() -> None:
+    """`Run.mark_preempting` of the process's run."""
+    _running("mark_preempting()").mark_preempting()
+
+
+def finish(exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
+    """`Run.finish` of the process's run; nothing when there is none."""
+    current = _run.current()
+    if current is not None:
+        current.finish(exit_code, quiet)
