@@ -41,8 +41,7 @@ SELECT r.sweep_id, r.run_id, r.state, r.end_reason, r.params, coalesce(a.agent_i
        coalesce(g.host, '') AS host, r.error_text, r.ordinal, r.created_at, r.started_at, r.ended_at,
        coalesce(r.result_number, 0) AS result_number, r.run_time_ms, r.attempt, r.exit_code, r.signal,
        r.spec_version, coalesce(l.expires_at < now(), false) AS unreachable,
-       CASE WHEN r.ended_at IS NOT NULL THEN r.objective
-            WHEN r.state <> 'pending' THEN a.best_value END AS objective,
+       CASE WHEN r.ended_at IS NOT NULL THEN r.objective ELSE a.best_value END AS objective,
        r.name, r.notes, r.tags, r.hidden_tags
 FROM besom.runs r
 LEFT JOIN besom.run_attempts a ON a.sweep_id = r.sweep_id AND a.run_id = r.run_id AND a.attempt = r.attempt

@@ -1,5 +1,6 @@
 -- Hands runs of one sweep to the callers of AcquireRun, one row for each key, in order:
--- verdict (0 nothing, 1 a run, 2 its attempt is over, 3 unknown agent), the run, and the sweep's state.
+-- verdict (0 nothing, 1 a run, 2 its attempt is over, 3 unknown agent), the run, whether it was handed out just now, the
+-- next step of an attempt that was there (inherit_attempts gives it for others), and the sweep's state.
 -- A key that was served before gets its run again and its lease renewed; the other keys get pending runs, by priority,
 -- then by ordinal. The sweep's row is locked against changes of state only when there is something to hand out.
 -- A sweep with a limit of runs at once gives nothing unless its row was locked before this statement began: only then
@@ -7,12 +8,12 @@
 -- $1 sweep, $2 lease in milliseconds; arrays: $3 agents, $4 slots, $5 counters; $6 the sweep's row is locked already.
 -- Called by store_claim_runs.
 WITH key AS MATERIALIZED (
-    SELECT k.i, k.agent_id, k.slot, k.counter, a.run_id, a.attempt, a.ended_at, a.started_at,
+    SELECT k.i, k.agent_id, k.slot, k.counter, a.run_id, a.attempt, a.ended_at, a.started_at, a.next_step,
            EXISTS (SELECT FROM besom.agents g
                    WHERE g.sweep_id = $1 AND g.agent_id = k.agent_id AND g.retired_at IS NULL) AS registered
     FROM unnest($3::text[], $4::integer[], $5::bigint[]) WITH ORDINALITY AS k (agent_id, slot, counter, i)
     LEFT JOIN LATERAL (
-        SELECT run_id, attempt, ended_at, started_at
+        SELECT run_id, attempt, ended_at, started_at, next_step
         FROM besom.run_attempts
         WHERE sweep_id = $1 AND agent_id = k.agent_id AND slot = k.slot AND counter = k.counter
         LIMIT 1
@@ -106,7 +107,7 @@ SELECT CASE WHEN g.run_id IS NOT NULL OR w.run_id IS NOT NULL THEN 1
             ELSE 0 END,
        coalesce(g.run_id, k.run_id), coalesce(g.params, r.params), coalesce(g.attempt, k.attempt),
        coalesce(g.spec_version, r.spec_version), coalesce(g.ordinal, r.ordinal), coalesce(g.run_seed, r.run_seed),
-       k.started_at IS NOT NULL, s.state, s.state_reason, s.exhausted, s.concurrency
+       k.started_at IS NOT NULL, g.run_id IS NOT NULL, coalesce(k.next_step, 0), s.state, s.state_reason, s.exhausted, s.concurrency
 FROM key k
 CROSS JOIN sweep s
 LEFT JOIN given g ON g.agent_id = k.agent_id AND g.slot = k.slot AND g.counter = k.counter

@@ -1,4 +1,4 @@
--- Ends a run that waits for an agent, with its result number. No row: it is not pending. $1 sweep, $2 run.
+-- Ends a run that waits for an agent, with its result number and the best value of its attempts. No row: it is not pending. $1 sweep, $2 run.
 -- Called by store_kill_pending_run.
 WITH held AS MATERIALIZED (
     SELECT run_id, result_number
@@ -14,6 +14,8 @@ WITH held AS MATERIALIZED (
 )
 UPDATE besom.runs r
 SET state = 'killed', end_reason = 'user', ended_at = now(),
+    objective = (SELECT best_value FROM besom.run_attempts a
+                 WHERE a.sweep_id = $1 AND a.run_id = r.run_id AND a.attempt = r.attempt),
     result_number = coalesce(r.result_number, counter.results)
 FROM held, counter
 WHERE r.sweep_id = $1 AND r.run_id = held.run_id;

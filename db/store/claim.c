@@ -10,12 +10,13 @@ static const struct field KEY_FIELDS[] = {
     FIELD(I32, struct store_claim_key, slot),
     FIELD(I64, struct store_claim_key, counter),
 };
-static const int VERDICT_COLUMN = 0, FIRST_CLAIM_COLUMN = 1, FIRST_SWEEP_COLUMN = 8;
+static const int VERDICT_COLUMN = 0, FIRST_CLAIM_COLUMN = 1, FIRST_SWEEP_COLUMN = 10;
 static const struct field CLAIM_FIELDS[] = {
-    FIELD(TEXT, struct store_claim, run_id),  FIELD(TEXT, struct store_claim, params_json),
-    FIELD(I32, struct store_claim, attempt),  FIELD(I32, struct store_claim, spec_version),
-    FIELD(I64, struct store_claim, ordinal),  FIELD(I64, struct store_claim, run_seed),
-    FIELD(BOOL, struct store_claim, started),
+    FIELD(TEXT, struct store_claim, run_id),   FIELD(TEXT, struct store_claim, params_json),
+    FIELD(I32, struct store_claim, attempt),   FIELD(I32, struct store_claim, spec_version),
+    FIELD(I64, struct store_claim, ordinal),   FIELD(I64, struct store_claim, run_seed),
+    FIELD(BOOL, struct store_claim, started),  FIELD(BOOL, struct store_claim, fresh),
+    FIELD(I64, struct store_claim, next_step),
 };
 static const struct field SWEEP_FIELDS[] = {
     FIELD(TEXT, struct store_claim_sweep, state),
@@ -64,6 +65,35 @@ int64_t store_claim_room(const struct store_claim_sweep *sweep)
     return room > 0 ? room : 0;
 }
 
+/* Attempts after the first take over how far those before them came. */
+static enum status inherit(struct store_tx *tx, const char *sweep_id, struct store_claim *claims,
+                           size_t count, struct err *err)
+{
+    static const struct field FIELDS[] = {
+        FIELD(TEXT, struct store_claim, run_id),
+        FIELD(I32, struct store_claim, attempt),
+    };
+    CLEANUP(result_clear) struct result result = {NULL};
+    struct params params = params_begin(tx);
+    struct store_claim *later = arena_calloc(tx->arena, count + 1, sizeof *later);
+    size_t *places = arena_calloc(tx->arena, count + 1, sizeof *places), later_count = 0;
+    if (later == NULL || places == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "no memory for %zu claims", count);
+    for (size_t i = 0; i < count; i++)
+        if (claims[i].fresh && claims[i].attempt > 1) {
+            later[later_count] = claims[i];
+            places[later_count++] = i;
+        }
+    if (later_count == 0)
+        return STATUS_OK;
+    params_text(&params, sweep_id);
+    params_columns(&params, SHAPE(struct store_claim, FIELDS), later, later_count);
+    TRY(query_run(tx, QUERY_INHERIT_ATTEMPTS, &params, &result, err));
+    for (int row = 0; row < result_count(&result); row++)
+        claims[places[result_i64(&result, row, 0) - 1]].next_step = result_i64(&result, row, 1);
+    return STATUS_OK;
+}
+
 /* `locked`: the sweep's row was locked by a statement before this one. */
 static enum status claim(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
                          size_t count, int64_t lease_ms, bool locked, struct store_claim *claims,
@@ -83,6 +113,7 @@ static enum status claim(struct store_tx *tx, const char *sweep_id, const struct
     if (count == 0)
         return STATUS_OK;
     TRY(read_claims(tx, &result, claims, any_without, err));
+    TRY(inherit(tx, sweep_id, claims, count, err));
     TRY(result_row(&result, 0, FIRST_SWEEP_COLUMN, SHAPE(struct store_claim_sweep, SWEEP_FIELDS), sweep,
                    tx->arena, err));
     return *any_without ? read_counts(tx, sweep_id, sweep, err) : STATUS_OK;

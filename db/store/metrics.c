@@ -16,7 +16,9 @@ static const struct field SUMMARY_FIELDS[] = {
     FIELD(TEXT, struct store_summary, name),     FIELD(I32, struct store_summary, attempt),
     FIELD(I64, struct store_summary, points),    FIELD(I64, struct store_summary, last_step),
     FIELD(F64, struct store_summary, last),      FIELD(F64, struct store_summary, min),
-    FIELD(F64, struct store_summary, max),
+    FIELD(F64, struct store_summary, max),       FIELD(F64, struct store_summary, first),
+    FIELD(F64, struct store_summary, total),     FIELD(I64, struct store_summary, least_step),
+    FIELD(I64, struct store_summary, finite),
 };
 
 enum status store_append_inbox(struct store_tx *tx, const struct store_inbox_row *rows, size_t count,

@@ -25,15 +25,18 @@ struct store_summary {
     int32_t attempt;
     int64_t points, last_step;
     double last, min, max; /* min, max NaN when no value is finite */
+    double first, total;   /* total of the finite values, of which there are `finite` */
+    int64_t least_step, finite;
 };
-/* Adds deltas: points summed, last replaced, min and max widened (NaN loses). Distinct keys, sorted. */
+/* Adds deltas: points, total and finite summed, last replaced, first kept, min and max widened (NaN loses),
+ * the least step taken. A total beyond all numbers is NaN from then on. Distinct keys, sorted. */
 enum status store_merge_summaries(struct store_tx *tx, const struct store_summary *rows, size_t count,
                                   struct err *err) MUST_USE;
-/* attempt 0 = the run's last. */
+/* In order of name, then attempt. attempt 0 = all of the run. */
 enum status store_list_summaries(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                  int32_t attempt, struct store_summary **out, size_t *count,
                                  struct err *err) MUST_USE;
-/* Of the last attempts of many runs of one sweep, sorted by run. */
+/* Of all attempts of many runs of one sweep, sorted by run, name and attempt. */
 enum status store_list_summaries_of(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
                                     size_t run_count, struct store_summary **out, size_t *count,
                                     struct err *err) MUST_USE;

@@ -49,7 +49,9 @@ struct store_claim {
     int32_t attempt, spec_version;
     int64_t ordinal;
     uint64_t run_seed;
-    bool started; /* start was reported before */
+    bool started;      /* start was reported before */
+    bool fresh;        /* handed out just now */
+    int64_t next_step; /* above every step of the run's attempts so far */
 };
 struct store_claim_sweep { /* what the answer to callers that got nothing depends on */
     const char *state, *state_reason;
@@ -63,8 +65,9 @@ struct store_claim_sweep { /* what the answer to callers that got nothing depend
  * Serves all of one sweep's callers together: locks the sweep row FOR SHARE, answers keys that have an
  * attempt already, and gives each other key one pending run (priority, then ordinal; FOR UPDATE SKIP LOCKED),
  * writing attempt + 1, state assigned, lease of lease_ms, run_attempts row; sweep pending → running with the
- * first one. Nothing is handed out unless the sweep is pending or running. With a concurrency the sweep's row
- * is locked FOR UPDATE instead, and no more runs are running afterwards than it allows (a lost run that comes
+ * first one. An attempt after the first goes on from where the one before ended: next step, rows, best value,
+ * bands. Nothing is handed out unless the sweep is pending or running. With a concurrency the sweep's row is
+ * locked FOR UPDATE instead, and no more runs are running afterwards than it allows (a lost run that comes
  * back is not held up by it). NOT_FOUND for the sweep. agents.seen_at is set.
  */
 enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const struct store_claim_key *keys,
@@ -100,13 +103,16 @@ struct store_attempt {
     bool has_best, preempting, was_preempting; /* was_preempting: as locked */
     double best_value;
     int32_t bands_reached;
+    int64_t next_step; /* above every step so far */
+    bool has_facts;
 };
 /* Locks the rows of `keys` (which must be sorted by sweep_id, run_id, attempt and distinct) and fills them.
  * One query. */
 enum status store_lock_attempts(struct store_tx *tx, struct store_attempt *keys, size_t count,
                                 struct err *err) MUST_USE;
-/* Writes last_sequence, metric_rows, best_value, bands_reached, log_bytes, dropped_lines, preempting (current
- * attempts: also run state running ⇄ preempting) of those rows and renews their leases. One query each. */
+/* Writes last_sequence, metric_rows, best_value, bands_reached, log_bytes, dropped_lines, next_step,
+ * has_facts, preempting (current attempts: also run state running ⇄ preempting) of those rows and renews
+ * their leases. One query each. */
 enum status store_save_attempts(struct store_tx *tx, const struct store_attempt *attempts, size_t count,
                                 int64_t lease_ms, struct err *err) MUST_USE;
 struct store_lease_key {
@@ -152,7 +158,8 @@ struct store_finish_result {
 enum status store_finish_runs(struct store_tx *tx, const struct store_finish *items, size_t count,
                               struct store_finish_result *results, struct err *err) MUST_USE;
 
-/* Ends a pending run as killed by a user: no agent has it. *killed false: it is not pending (any more). */
+/* Ends a pending run as killed by a user: no agent has it. Its objective is the best of its attempts. *killed
+ * false: it is not pending (any more). */
 enum status store_kill_pending_run(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                    bool *killed, struct err *err) MUST_USE;
 

@@ -75,6 +75,8 @@ static const struct field STATE_FIELDS[] = {
     FIELD(BOOL, struct store_attempt, preempting),
     FIELD(BOOL, struct store_attempt, was_preempting),
     FIELD(I32, struct store_attempt, bands_reached),
+    FIELD(I64, struct store_attempt, next_step),
+    FIELD(BOOL, struct store_attempt, has_facts),
 };
 static const struct field SAVED_FIELDS[] = {
     FIELD(I64, struct store_attempt, last_sequence),
@@ -84,6 +86,8 @@ static const struct field SAVED_FIELDS[] = {
     FIELD_WITH(MAYBE_F64, struct store_attempt, best_value, has_best),
     FIELD(BOOL, struct store_attempt, preempting),
     FIELD(I32, struct store_attempt, bands_reached),
+    FIELD(I64, struct store_attempt, next_step),
+    FIELD(BOOL, struct store_attempt, has_facts),
 };
 static const struct field MARK_FIELDS[] = {
     FIELD(TEXT, struct store_attempt, sweep_id),

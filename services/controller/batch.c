@@ -41,12 +41,21 @@ const char *batch_refusal(const Besom__V1__TrackBatch *message)
     return logs_refusal(message);
 }
 
-static void add_figure(struct store_summary *figure, double value)
+static void add_extremes(struct store_summary *figure, double value)
 {
     if (!isfinite(value))
         return;
     figure->min = isnan(figure->min) || value < figure->min ? value : figure->min;
     figure->max = isnan(figure->max) || value > figure->max ? value : figure->max;
+}
+
+static void add_value(struct store_summary *figure, double value)
+{
+    add_extremes(figure, value);
+    if (!isfinite(value))
+        return;
+    figure->total += value;
+    figure->finite++;
 }
 
 static enum status make_figure(const Besom__V1__Series *series, struct arena *arena,
@@ -58,10 +67,26 @@ static enum status make_figure(const Besom__V1__Series *series, struct arena *ar
                                   .last = series->values[last],
                                   .last_step = series->steps[last],
                                   .min = NAN,
-                                  .max = NAN};
-    for (size_t i = 0; i < series->n_values; i++)
-        add_figure(out, series->values[i]);
+                                  .max = NAN,
+                                  .first = series->values[0],
+                                  .least_step = series->steps[0]};
+    for (size_t i = 0; i < series->n_values; i++) {
+        add_value(out, series->values[i]);
+        out->least_step = series->steps[i] < out->least_step ? series->steps[i] : out->least_step;
+    }
     return out->name != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+}
+
+static int64_t step_above(int64_t step)
+{
+    return step == INT64_MAX ? step : step + 1;
+}
+
+static void note_steps(const Besom__V1__Series *series, struct batch *out)
+{
+    for (size_t i = 0; i < series->n_steps; i++)
+        if (series->steps[i] >= out->next_step)
+            out->next_step = step_above(series->steps[i]);
 }
 
 static enum status make_series(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
@@ -79,6 +104,7 @@ static enum status make_series(const Besom__V1__TrackBatch *message, const char 
         if (series->n_values == 0)
             continue;
         TRY(make_figure(series, arena, &out->figures[out->figure_count++], err));
+        note_steps(series, out);
         if (metric[0] == '\0' || strcmp(series->name, metric) != 0)
             continue;
         for (size_t k = 0; k < series->n_values; k++)
@@ -173,8 +199,11 @@ static void merge_into(struct store_summary *to, const struct store_summary *fro
     to->points += from->points;
     to->last = from->last;
     to->last_step = from->last_step;
-    add_figure(to, from->min);
-    add_figure(to, from->max);
+    to->least_step = from->least_step < to->least_step ? from->least_step : to->least_step;
+    to->total += from->total;
+    to->finite += from->finite;
+    add_extremes(to, from->min);
+    add_extremes(to, from->max);
 }
 
 size_t batch_merge_figures(struct store_summary *figures, size_t count)

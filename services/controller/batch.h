@@ -34,13 +34,14 @@ struct batch {
     int32_t points;
     const void *payload; /* TrackBatch with its series only */
     size_t payload_length;
-    struct store_summary *figures; /* name, points, last_step, last, min, max; one per series */
+    struct store_summary *figures; /* all but the attempt's key; one per series */
     size_t figure_count;
     struct batch_log *logs;
     size_t log_count;
     int64_t log_bytes, dropped_lines;
     double *values; /* finite values of the sweep's metric, in order */
     size_t value_count;
+    int64_t next_step; /* above every step of it, 0 without points */
     bool preempting;
 };
 

@@ -94,6 +94,7 @@ static void send_run(const struct claim_answer *answer, const struct store_claim
     /* read only when somebody got nothing; ordinals are handed out in order */
     run.runs_handed_out = answer->sweep->handed_out > 0 ? answer->sweep->handed_out : claim->ordinal + 1;
     run.expected_runs = answer->facts->expected_runs;
+    run.next_step = claim->next_step;
     response.verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_RUN;
     response.run = &run;
     rpc_call_reply(call, &response.base);

@@ -108,7 +108,7 @@ static void add_rung(void *context, int32_t band_index, double value, double bes
                                   .best = best};
 }
 
-/* Metric rows, best value and bands: of the current attempt only. */
+/* Metric rows, best value, bands, steps and figures: of the current attempt only. */
 static void advance(struct plan *plan, struct store_attempt *attempt, struct ingest_item *item)
 {
     const struct facts *facts = item->track->facts;
@@ -124,6 +124,8 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
     attempt->best_value = progress.best;
     attempt->bands_reached = progress.bands_reached;
     attempt->preempting = item->batch.preempting || attempt->preempting;
+    if (item->batch.next_step > attempt->next_step)
+        attempt->next_step = item->batch.next_step;
     item->reached_target = progress.has_best && target_is_reached(facts, progress.best);
     for (size_t i = 0; i < item->batch.figure_count; i++) {
         struct store_summary *figure = &plan->figures[plan->figure_count++];

@@ -2,6 +2,7 @@
 #include "services/controller/messages.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 #include "services/controller/run_state.h"
@@ -145,21 +146,18 @@ static Besom__V1__Summary *summary_of(struct arena *arena, const struct store_su
     message->last_step = row->last_step;
     message->min = row->min;
     message->max = row->max;
+    message->first = row->first;
+    message->mean = row->finite > 0 ? row->total / (double)row->finite : (double)NAN;
     return message;
 }
 
 enum status message_add_summaries(struct arena *arena, Besom__V1__Run *run, const struct store_summary *rows,
                                   size_t count, struct err *err)
 {
-    size_t own = 0;
-    for (size_t i = 0; i < count; i++)
-        own += strcmp(rows[i].run_id, run->run_id) == 0;
-    run->summaries = arena_calloc(arena, own + 1, sizeof(*run->summaries));
+    run->summaries = arena_calloc(arena, count + 1, sizeof(*run->summaries));
     if (run->summaries == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(rows[i].run_id, run->run_id) != 0)
-            continue;
         Besom__V1__Summary *summary = summary_of(arena, &rows[i]);
         if (summary == NULL)
             return err_set(err, STATUS_NO_MEMORY, "out of memory");

@@ -32,7 +32,7 @@ int64_t message_expected_runs(const struct store_sweep *sweep);
 Besom__V1__Run *message_of_run(struct arena *arena, const struct store_run *run);
 Besom__V1__Agent *message_of_agent(struct arena *arena, const struct store_agent *agent, int64_t now_us,
                                    int64_t lease_ms);
-/* Sets summaries from rows of this run (other runs' rows are passed over). */
+/* Sets summaries from rows of this run, one for each metric (run_picture_merge). */
 enum status message_add_summaries(struct arena *arena, Besom__V1__Run *run, const struct store_summary *rows,
                                   size_t count, struct err *err) MUST_USE;
 Besom__V1__StopDecision *message_of_decision(struct arena *arena, const struct store_decision *decision);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "services/controller/run_picture.h"
 #include "spec/spec.h"
 
 #define SUMMARIES_LISTED 1000 /* of each run in a list */
@@ -52,8 +53,7 @@ static enum status add_summaries(struct store_tx *tx, Besom__V1__Run *run, struc
     struct store_summary *rows;
     size_t count;
     TRY(store_list_summaries(tx, run->sweep_id, run->run_id, 0, &rows, &count, err));
-    for (size_t i = 0; i < count; i++)
-        rows[i].run_id = run->run_id;
+    count = run_picture_merge(rows, count);
     return message_add_summaries(store_tx_arena(tx), run, rows, count, err);
 }
 
@@ -108,7 +108,8 @@ enum status picture_runs(struct store_tx *tx, const char *sweep_id, const struct
         }
         for (at = low; at < row_count && strcmp(rows[at].run_id, ids[i]) == 0; at++)
             ;
-        size_t found = at - low < SUMMARIES_LISTED ? at - low : SUMMARIES_LISTED;
+        size_t found = run_picture_merge(rows + low, at - low);
+        found = found < SUMMARIES_LISTED ? found : SUMMARIES_LISTED;
         TRY(message_add_summaries(arena, (*out)[i], rows + low, found, err));
     }
     return STATUS_OK;

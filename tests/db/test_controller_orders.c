@@ -113,6 +113,35 @@ static void a_value_of_a_lost_run_counts(void **state)
     served_stop(&served);
 }
 
+/* What a superseded attempt still sends is stored, and changes nothing of the run. */
+static void late_values_change_nothing(void **state)
+{
+    struct database *database = *state;
+    char run_id[9];
+    struct line line;
+    served_start(&served, database, 1, impatient);
+    served_acquire(&served, 0, run_id);
+    line_open(&line, &served, run_id);
+    line_send_value(&line, 1, 5.0);
+    line_await(&line, &line.acks, 1);
+    await_number(database, "SELECT count(*) FROM besom.run_attempts WHERE end_reason = 'lost'", 1);
+    line_free(&line);
+    served_acquire(&served, 1, run_id);
+    line_open(&line, &served, run_id);
+    line_send_value(&line, 2, 0.5);
+    line_await(&line, &line.acks, 1);
+    assert_int_equal(line.last_ack, 2);
+    line_free(&line);
+    assert_int_equal(database_number(database->url, "SELECT count(*) FROM besom.metric_inbox"), 2);
+    assert_int_equal(database_number(database->url,
+                                     "SELECT count(*) FROM besom.run_attempts WHERE best_value = 5 "
+                                     "AND metric_rows = 1 AND bands_reached = 1 AND next_step = 2"),
+                     2);
+    assert_int_equal(database_number(database->url, "SELECT points FROM besom.run_summaries"), 1);
+    assert_int_equal(database_number(database->url, "SELECT objective FROM besom.shown_runs"), 5);
+    served_stop(&served);
+}
+
 #define CALLERS 800
 
 static struct {
@@ -172,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stopped_run_that_never_started_does_not_come_back, database_make,
                                         database_drop),
         cmocka_unit_test_setup_teardown(a_value_of_a_lost_run_counts, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(late_values_change_nothing, database_make, database_drop),
         cmocka_unit_test_setup_teardown(all_who_wait_leave_a_canceled_sweep, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, served_begin_process, served_end_process);

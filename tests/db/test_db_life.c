@@ -266,6 +266,75 @@ static void a_superseded_attempt_changes_nothing(void **state)
     session_close(session);
 }
 
+static void save_progress(struct session *session, const struct store_claim *claim, double best)
+{
+    struct store_attempt attempt = {
+        .sweep_id = SWEEP, .run_id = claim->run_id, .attempt = claim->attempt, .found = true};
+    assert_ok(store_lock_attempts(session_tx(session), &attempt, 1, &test_err));
+    attempt.has_best = true;
+    attempt.best_value = best;
+    attempt.metric_rows += 5;
+    attempt.bands_reached += 1;
+    attempt.next_step += 8;
+    assert_ok(store_save_attempts(session_tx(session), &attempt, 1, LEASE_MS, &test_err));
+}
+
+static void the_next_attempt_goes_on(void **state)
+{
+    struct database *database = *state;
+    fixture_sweep(database, (struct sweep_options){.runs = 1, .agents = 2});
+    struct session *session = session_open(database);
+    struct store_claim claim = fixture_start_run(session, "agent0");
+    assert_int_equal(claim.next_step, 0);
+    save_progress(session, &claim, 0.25);
+    assert_ok(session_commit(session));
+    expire_leases(database);
+    assert_true(lose(session, &claim, 3).requeued);
+    struct store_run run = fixture_run(session, claim.run_id);
+    assert_true(run.has_objective && run.objective == 0.25);
+    assert_ok(session_commit(session));
+    for (int i = 0; i < 2; i++) { /* its key again gives the same */
+        struct store_claim next = fixture_claim(session, "agent1", 0, 1);
+        assert_int_equal(next.attempt, 2);
+        assert_int_equal(next.fresh, i == 0);
+        assert_int_equal(next.next_step, 8);
+        assert_ok(session_commit(session));
+    }
+    struct store_attempt second = {.sweep_id = SWEEP, .run_id = claim.run_id, .attempt = 2};
+    assert_ok(store_lock_attempts(session_tx(session), &second, 1, &test_err));
+    assert_true(second.has_best && second.best_value == 0.25);
+    assert_int_equal(second.metric_rows, 5);
+    assert_int_equal(second.bands_reached, 1);
+    assert_int_equal(second.next_step, 8);
+    run = fixture_run(session, claim.run_id);
+    assert_true(run.has_objective && run.objective == 0.25);
+    claim.attempt = 2;
+    struct store_finish end = fixture_end(&claim, "agent1", "finished");
+    end.has_objective = true;
+    fixture_finish(session, end);
+    run = fixture_run(session, claim.run_id);
+    assert_true(run.has_objective && run.objective == 0.25);
+    session_close(session);
+}
+
+static void a_run_killed_in_the_queue_keeps_its_objective(void **state)
+{
+    struct database *database = *state;
+    bool killed;
+    fixture_sweep(database, (struct sweep_options){.runs = 1, .agents = 1});
+    struct session *session = session_open(database);
+    struct store_claim claim = fixture_start_run(session, "agent0");
+    save_progress(session, &claim, 0.25);
+    assert_ok(session_commit(session));
+    expire_leases(database);
+    assert_true(lose(session, &claim, 3).requeued);
+    assert_ok(store_kill_pending_run(session_tx(session), SWEEP, claim.run_id, &killed, &test_err));
+    assert_true(killed);
+    struct store_run run = fixture_run(session, claim.run_id);
+    assert_true(run.has_objective && run.objective == 0.25);
+    session_close(session);
+}
+
 static void release_loses_against_an_open(void **state)
 {
     struct database *database = *state;
@@ -503,6 +572,8 @@ int main(void)
         CASE(a_lost_attempt_returns_before_its_successor),
         CASE(a_run_lost_for_good_returns_with_its_number),
         CASE(a_superseded_attempt_changes_nothing),
+        CASE(the_next_attempt_goes_on),
+        CASE(a_run_killed_in_the_queue_keeps_its_objective),
         CASE(release_loses_against_an_open),
         CASE(release_waits_for_an_open_and_sees_it),
         CASE(release_waits_for_a_repeated_claim_and_sees_it),

@@ -58,7 +58,9 @@ static void summaries_merge(void **state)
                                 .last_step = 5,
                                 .last = (double)NAN,
                                 .min = (double)NAN,
-                                .max = (double)NAN};
+                                .max = (double)NAN,
+                                .first = 7,
+                                .least_step = 4};
     assert_ok(store_merge_summaries(session_tx(session), &row, 1, &test_err));
     row = (struct store_summary){.sweep_id = SWEEP,
                                  .run_id = "run00000",
@@ -68,10 +70,14 @@ static void summaries_merge(void **state)
                                  .last_step = 8,
                                  .last = 4,
                                  .min = -1,
-                                 .max = 4};
+                                 .max = 4,
+                                 .first = 1,
+                                 .total = 5,
+                                 .finite = 3,
+                                 .least_step = -3};
     assert_ok(store_merge_summaries(session_tx(session), &row, 1, &test_err));
     row.last = row.min = row.max = (double)NAN;
-    row.last_step = 9;
+    row.last_step = row.least_step = 9;
     assert_ok(store_merge_summaries(session_tx(session), &row, 1, &test_err));
     const char *const runs[] = {"run00000", "run00001"};
     for (int i = 0; i < 2; i++) {
@@ -86,7 +92,48 @@ static void summaries_merge(void **state)
         assert_int_equal(read[0].points, 8);
         assert_int_equal(read[0].last_step, 9);
         assert_true(isnan(read[0].last) && read[0].min == -1 && read[0].max == 4);
+        assert_true(read[0].first == 7 && read[0].total == 10 && read[0].finite == 6);
+        assert_int_equal(read[0].least_step, -3);
     }
+    session_close(session);
+}
+
+static void a_total_may_grow_beyond_all_numbers(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    started_sweep(database, session);
+    struct store_summary row = {.sweep_id = SWEEP, .run_id = "run00000", .name = "loss", .attempt = 1};
+    const double totals[] = {1e308, 1e308, 1};
+    struct store_summary *read;
+    size_t count;
+    for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
+        row.total = totals[i];
+        assert_ok(store_merge_summaries(session_tx(session), &row, 1, &test_err));
+    }
+    assert_ok(store_list_summaries(session_tx(session), SWEEP, "run00000", 0, &read, &count, &test_err));
+    assert_true(isnan(read[0].total));
+    session_close(session);
+}
+
+static void summaries_of_all_attempts_are_read(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    started_sweep(database, session);
+    struct store_summary rows[] = {
+        {.sweep_id = SWEEP, .run_id = "run00000", .name = "acc", .attempt = 1},
+        {.sweep_id = SWEEP, .run_id = "run00000", .name = "acc", .attempt = 2},
+        {.sweep_id = SWEEP, .run_id = "run00000", .name = "loss", .attempt = 1},
+    };
+    struct store_summary *read;
+    size_t count;
+    assert_ok(store_merge_summaries(session_tx(session), rows, 3, &test_err));
+    assert_ok(store_list_summaries(session_tx(session), SWEEP, "run00000", 0, &read, &count, &test_err));
+    assert_int_equal(count, 3);
+    assert_int_equal(read[1].attempt, 2);
+    assert_ok(store_list_summaries(session_tx(session), SWEEP, "run00000", 2, &read, &count, &test_err));
+    assert_int_equal(count, 1);
     session_close(session);
 }
 
@@ -413,6 +460,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(summaries_merge),
+        CASE(a_total_may_grow_beyond_all_numbers),
+        CASE(summaries_of_all_attempts_are_read),
         CASE(logs_are_read_from_a_byte_and_trimmed),
         CASE(the_first_output_at_an_offset_stands),
         CASE(the_inbox_is_taken_in_order),

@@ -63,6 +63,29 @@ static void a_good_batch_is_taken(void **state)
     assert_true(isinf(batch.figures[0].last));
     assert_int_equal(batch.figures[0].last_step, 3);
     assert_true(batch.figures[0].min == 2.0 && batch.figures[0].max == 4.0);
+    assert_true(batch.figures[0].first == 4.0 && batch.figures[0].total == 6.0);
+    assert_int_equal(batch.figures[0].finite, 2);
+    assert_int_equal(batch.next_step, 4);
+    arena_free(&arena);
+}
+
+static void any_step_is_taken(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct arena arena = arena_make(0);
+    struct batch batch;
+    struct err err = ERR_INIT;
+    fixture_init(&fixture);
+    fixture.steps[0] = INT64_MAX;
+    fixture.steps[1] = INT64_MIN;
+    assert_null(batch_refusal(&fixture.batch));
+    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_true(batch.figures[0].least_step == INT64_MIN && batch.next_step == INT64_MAX);
+    for (size_t i = 0; i < 4; i++)
+        fixture.steps[i] = -9 + (int64_t)i;
+    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch.next_step, 0);
     arena_free(&arena);
 }
 
@@ -146,14 +169,16 @@ static void figures_of_one_metric_are_merged(void **state)
 {
     (void)state;
     struct store_summary rows[] = {
-        {"s", "r", "a", 1, 2, 5, 9.0, 1.0, 3.0},
-        {"s", "r", "a", 1, 1, 6, 8.0, NAN, NAN},
-        {"s", "r", "b", 1, 1, 1, 7.0, 7.0, 7.0},
+        {"s", "r", "a", 1, 2, 5, 9.0, 1.0, 3.0, 1.0, 4.0, 4, 2},
+        {"s", "r", "a", 1, 1, 6, 8.0, NAN, NAN, 8.0, 0.0, -6, 0},
+        {"s", "r", "b", 1, 1, 1, 7.0, 7.0, 7.0, 7.0, 7.0, 1, 1},
     };
     assert_int_equal(batch_merge_figures(rows, 3), 2);
     assert_int_equal(rows[0].points, 3);
     assert_int_equal(rows[0].last_step, 6);
     assert_true(rows[0].last == 8.0 && rows[0].min == 1.0 && rows[0].max == 3.0);
+    assert_true(rows[0].first == 1.0 && rows[0].total == 4.0 && rows[0].finite == 2);
+    assert_int_equal(rows[0].least_step, -6);
     assert_string_equal(rows[1].name, "b");
 }
 
@@ -186,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_batch_is_taken),
+        cmocka_unit_test(any_step_is_taken),
         cmocka_unit_test(bounds_are_kept),
         cmocka_unit_test(bands_are_reached_wherever_batches_are_cut),
         cmocka_unit_test(the_best_follows_the_goal),
