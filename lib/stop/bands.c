@@ -55,7 +55,7 @@ static void bands_above(const struct stop_config *config, int64_t bands[STOP_BAN
 {
     for (int64_t i = 0; i < STOP_BANDS_MAX; i++) {
         int64_t band = multiplied(config->min_iter, config->eta, i);
-        if (band > ROW_MAX)
+        if (band > ROW_MAX || (config->type == STOP_ASHA && band >= config->max_iter))
             return;
         if (*count == 0 || bands[*count - 1] != band)
             bands[(*count)++] = band;
@@ -68,7 +68,7 @@ enum status stop_bands(const struct stop_config *config, int64_t bands[STOP_BAND
     *count = 0;
     if (!(config->eta > 1) || !isfinite(config->eta))
         return err_set(err, STATUS_INVALID, "eta must be a number greater than 1");
-    bool from_max = config->form == STOP_FORM_MAX_ITER;
+    bool from_max = config->type == STOP_HYPERBAND && config->form == STOP_FORM_MAX_ITER;
     int64_t rows = from_max ? config->max_iter : config->min_iter;
     if (rows < 1 || rows > ROW_MAX)
         return err_set(err, STATUS_INVALID, "%s must be between 1 and 2^53",
@@ -76,6 +76,8 @@ enum status stop_bands(const struct stop_config *config, int64_t bands[STOP_BAND
     if (from_max && config->s < 1)
         return err_set(err, STATUS_INVALID, "s must be at least 1");
     (from_max ? bands_below : bands_above)(config, bands, count);
+    if (*count == 0 && config->type == STOP_ASHA)
+        return err_set(err, STATUS_INVALID, "no band: max_iter must be greater than min_iter");
     if (*count == 0)
         return err_set(err, STATUS_INVALID, "no band: max_iter %lld divided by eta %g is below 1",
                        (long long)rows, config->eta);

@@ -1,7 +1,7 @@
 /*
- * Each band keeps its values sorted, best first, and a place per run; runs are
- * numbered as they come. A value is found again by its run's place and a
- * binary search, so that replacing it costs no scan.
+ * Each band keeps its values ranked, and each run its value at each band; runs
+ * are numbered as they come. A decision costs O(log n) in the runs that reached
+ * the band.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "stop/stop.h"
@@ -11,31 +11,27 @@
 #include <string.h>
 #include <uthash.h>
 
-/* Lower is better: values of a maximised metric are negated on the way in and out. */
-struct entry {
-    double loss;
-    size_t run;
-};
+#include "stop/ranking.h"
 
+/* Lower is better: values of a maximised metric are negated on the way in and out. */
 struct band {
     int64_t row;
-    struct entry *sorted; /* owned; by loss, then run */
-    size_t count;
-    size_t capacity;
+    struct ranking ranking; /* owned */
 };
 
 struct run {
     char key[STOP_RUN_KEY_MAX + 1];
     size_t number;
     int64_t attempt;
-    double losses[STOP_BANDS_MAX]; /* NAN: no value at that band */
+    bool stopped;
+    double losses[STOP_BANDS_MAX]; /* what is ranked at each band; NAN: nothing */
     UT_hash_handle hh;
 };
 
 struct stop_rule {
-    double eta;
+    struct stop_config config;
     double sign; /* -1 when the metric is maximised */
-    bool strict;
+    size_t stops;
     struct band bands[STOP_BANDS_MAX];
     size_t band_count;
     struct run *by_key; /* owned; uthash */
@@ -59,9 +55,8 @@ enum status stop_rule_new(const struct stop_config *config, bool maximize, struc
     struct stop_rule *rule = calloc(1, sizeof *rule);
     if (rule == NULL)
         return out_of_memory(err);
-    rule->eta = config->eta;
+    rule->config = *config;
     rule->sign = maximize ? -1 : 1;
-    rule->strict = config->strict;
     rule->band_count = count;
     for (size_t i = 0; i < count; i++)
         rule->bands[i].row = rows[i];
@@ -77,7 +72,7 @@ void stop_rule_free(struct stop_rule *rule)
     for (size_t i = 0; i < rule->run_count; i++)
         free(rule->runs[i]);
     for (size_t i = 0; i < rule->band_count; i++)
-        free(rule->bands[i].sorted);
+        ranking_free(&rule->bands[i].ranking);
     free(rule->runs);
     free(rule);
 }
@@ -86,6 +81,11 @@ void stop_rule_free_at(struct stop_rule **rule)
 {
     stop_rule_free(*rule);
     *rule = NULL;
+}
+
+const struct stop_config *stop_rule_config(const struct stop_rule *rule)
+{
+    return &rule->config;
 }
 
 size_t stop_rule_band_count(const struct stop_rule *rule)
@@ -137,53 +137,12 @@ static struct run *add_run(struct stop_rule *rule, const char *key, int64_t atte
     return run;
 }
 
-static bool precedes(const struct entry *a, const struct entry *b)
-{
-    return a->loss < b->loss || (a->loss == b->loss && a->run < b->run);
-}
-
-/* Index of the first entry that does not precede `entry`. */
-static size_t lower_bound(const struct band *band, const struct entry *entry)
-{
-    size_t low = 0;
-    size_t high = band->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (precedes(&band->sorted[middle], entry))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void remove_value(struct band *band, double *loss, size_t run)
 {
     if (isnan(*loss))
         return;
-    struct entry entry = {*loss, run};
-    size_t at = lower_bound(band, &entry);
-    memmove(&band->sorted[at], &band->sorted[at + 1], (band->count - at - 1) * sizeof *band->sorted);
-    band->count--;
+    ranking_remove(&band->ranking, *loss, run);
     *loss = NAN;
-}
-
-static bool insert_value(struct band *band, double loss, size_t run)
-{
-    if (band->count == band->capacity) {
-        size_t capacity = band->capacity == 0 ? 64 : band->capacity * 2;
-        struct entry *grown = realloc(band->sorted, capacity * sizeof *grown);
-        if (grown == NULL)
-            return false;
-        band->sorted = grown;
-        band->capacity = capacity;
-    }
-    struct entry entry = {loss, run};
-    size_t at = lower_bound(band, &entry);
-    memmove(&band->sorted[at + 1], &band->sorted[at], (band->count - at) * sizeof *band->sorted);
-    band->sorted[at] = entry;
-    band->count++;
-    return true;
 }
 
 static void forget_values(struct stop_rule *rule, struct run *run)
@@ -213,11 +172,19 @@ static enum status check_value(const struct stop_rule *rule, const char *key, si
     return STATUS_OK;
 }
 
+static enum status check_values(const struct stop_rule *rule, const char *key, size_t band_index,
+                                const struct stop_value *value, struct err *err)
+{
+    TRY(check_value(rule, key, band_index, value->value, err));
+    TRY(check_value(rule, key, band_index, value->best, err));
+    return check_value(rule, key, band_index, value->mean, err);
+}
+
 enum status stop_rule_store(struct stop_rule *rule, const char *key, int64_t attempt, size_t band_index,
-                            double value_at_band, bool *out_stale, struct err *err)
+                            const struct stop_value *value, bool *out_stale, struct err *err)
 {
     *out_stale = false;
-    TRY(check_value(rule, key, band_index, value_at_band, err));
+    TRY(check_values(rule, key, band_index, value, err));
     struct run *run = find_run(rule, key);
     if (run == NULL && (run = add_run(rule, key, attempt)) == NULL)
         return out_of_memory(err);
@@ -225,12 +192,10 @@ enum status stop_rule_store(struct stop_rule *rule, const char *key, int64_t att
         *out_stale = true;
         return STATUS_OK;
     }
-    if (attempt > run->attempt)
-        forget_values(rule, run);
     run->attempt = attempt;
-    double loss = rule->sign * value_at_band;
+    double loss = rule->sign * (rule->config.type == STOP_MEDIAN ? value->mean : value->value);
     remove_value(&rule->bands[band_index], &run->losses[band_index], run->number);
-    if (!insert_value(&rule->bands[band_index], loss, run->number))
+    if (!ranking_insert(&rule->bands[band_index].ranking, loss, run->number))
         return out_of_memory(err);
     run->losses[band_index] = loss;
     return STATUS_OK;
@@ -240,9 +205,11 @@ static void add_rival(const struct stop_rule *rule, const struct band *band, siz
                       struct stop_decision *out)
 {
     struct stop_rival *rival = &out->rivals[out->rival_count++];
-    const struct entry *entry = &band->sorted[rank];
-    memcpy(rival->run, rule->runs[entry->run]->key, sizeof rival->run);
-    rival->value = rule->sign * entry->loss + 0.0;
+    double loss;
+    size_t run;
+    ranking_at(&band->ranking, rank, &loss, &run);
+    memcpy(rival->run, rule->runs[run]->key, sizeof rival->run);
+    rival->value = rule->sign * loss + 0.0;
     rival->rank = rank;
 }
 
@@ -253,46 +220,105 @@ static void list_rivals(const struct stop_rule *rule, const struct band *band, s
     size_t first = own > STOP_RIVALS_MAX / 2 ? own - STOP_RIVALS_MAX / 2 : 0;
     if (first > 0)
         add_rival(rule, band, 0, out);
-    for (size_t rank = first; rank < band->count && out->rival_count < STOP_RIVALS_MAX; rank++)
+    for (size_t rank = first; rank < ranking_count(&band->ranking) && out->rival_count < STOP_RIVALS_MAX;
+         rank++)
         if (rank != own)
             add_rival(rule, band, rank, out);
 }
 
-enum status stop_rule_judge(const struct stop_rule *rule, const char *key, size_t band_index,
-                            double best_so_far, struct stop_decision *out, struct err *err)
+static double loss_at(const struct band *band, size_t rank)
+{
+    double loss;
+    size_t run;
+    ranking_at(&band->ranking, rank, &loss, &run);
+    return loss;
+}
+
+/* hyperband and asha: a rank among all that got there. */
+static double rank_threshold(const struct stop_rule *rule, const struct band *band, struct stop_decision *out)
+{
+    size_t reached = ranking_count(&band->ranking);
+    size_t kept = (size_t)((double)reached / rule->config.eta);
+    if (rule->config.type == STOP_ASHA)
+        kept = kept > 0 ? kept - 1 : 0;
+    if (kept >= reached)
+        kept = reached - 1; /* count / eta rounded up for an eta next to 1 */
+    out->count = reached;
+    out->rank_index = kept;
+    return loss_at(band, kept);
+}
+
+/* The rank among the others of `own`'s rival number `index`. */
+static double other_at(const struct band *band, size_t own, size_t index)
+{
+    return loss_at(band, index < own ? index : index + 1);
+}
+
+/* The median of the others; NAN while there is none. */
+static double median_threshold(const struct band *band, size_t own, struct stop_decision *out)
+{
+    size_t others = ranking_count(&band->ranking) - 1;
+    out->count = others;
+    out->rank_index = others > 0 ? (others - 1) / 2 : 0;
+    if (others == 0)
+        return NAN;
+    double lower = other_at(band, own, out->rank_index);
+    return others % 2 == 1 ? lower : (lower + other_at(band, own, out->rank_index + 1)) / 2;
+}
+
+/* Whether and why a run that the threshold condemns goes on. */
+static enum stop_spared is_spared(const struct stop_rule *rule, const struct stop_decision *decision)
+{
+    const struct stop_config *config = &rule->config;
+    if (config->type == STOP_MEDIAN && (int64_t)decision->count < config->min_runs)
+        return STOP_SPARED_TOO_FEW;
+    if (decision->band < config->grace)
+        return STOP_SPARED_GRACE;
+    if (config->max_stops > 0 && (double)(rule->stops + 1) > config->max_stops * (double)rule->run_count)
+        return STOP_SPARED_MAX_STOPS;
+    return STOP_NOT_SPARED;
+}
+
+static void count_stop(struct stop_rule *rule, struct run *run)
+{
+    rule->stops += !run->stopped;
+    run->stopped = true;
+}
+
+enum status stop_rule_judge(struct stop_rule *rule, const char *key, size_t band_index, double best_so_far,
+                            struct stop_decision *out, struct err *err)
 {
     memset(out, 0, sizeof *out);
     TRY(check_value(rule, key, band_index, best_so_far, err));
-    const struct run *run = find_run(rule, key);
+    struct run *run = find_run(rule, key);
     if (run == NULL || isnan(run->losses[band_index]))
         return err_set(err, STATUS_PRECONDITION, "run %s has no value at band %zu", key, band_index);
     const struct band *band = &rule->bands[band_index];
-    size_t rank_index = (size_t)((double)band->count / rule->eta);
-    if (rank_index >= band->count)
-        rank_index = band->count - 1; /* count / eta rounded up for an eta next to 1 */
-    double threshold = band->sorted[rank_index].loss;
-    double loss = rule->strict ? run->losses[band_index] : rule->sign * best_so_far;
-    out->stop = loss > threshold;
+    bool by_median = rule->config.type == STOP_MEDIAN;
+    size_t own = ranking_rank(&band->ranking, run->losses[band_index], run->number);
+    double threshold = by_median ? median_threshold(band, own, out) : rank_threshold(rule, band, out);
+    double loss = rule->config.strict && !by_median ? run->losses[band_index] : rule->sign * best_so_far;
+    threshold = isnan(threshold) ? loss : threshold;
     out->band_index = band_index;
     out->band = band->row;
     out->value = rule->sign * loss + 0.0; /* not -0 */
     out->threshold = rule->sign * threshold + 0.0;
-    out->count = band->count;
-    out->rank_index = rank_index;
-    struct entry own = {run->losses[band_index], run->number};
-    list_rivals(rule, band, lower_bound(band, &own), out);
+    out->spared = loss > threshold ? is_spared(rule, out) : STOP_NOT_SPARED;
+    out->stop = loss > threshold && out->spared == STOP_NOT_SPARED;
+    if (out->stop)
+        count_stop(rule, run);
+    list_rivals(rule, band, own, out);
     return STATUS_OK;
 }
 
 enum status stop_rule_observe(struct stop_rule *rule, const char *key, int64_t attempt, size_t band_index,
-                              double value_at_band, double best_so_far, struct stop_decision *out,
-                              struct err *err)
+                              const struct stop_value *value, struct stop_decision *out, struct err *err)
 {
     memset(out, 0, sizeof *out);
     bool stale = false;
-    TRY(stop_rule_store(rule, key, attempt, band_index, value_at_band, &stale, err));
+    TRY(stop_rule_store(rule, key, attempt, band_index, value, &stale, err));
     if (!stale)
-        return stop_rule_judge(rule, key, band_index, best_so_far, out, err);
+        return stop_rule_judge(rule, key, band_index, value->best, out, err);
     out->stale = true;
     out->band_index = band_index;
     out->band = rule->bands[band_index].row;

@@ -13,7 +13,7 @@ struct run {
     char id[STOP_RUN_KEY_MAX + 1];
     bool running;
     size_t reached; /* bands */
-    double values[STOP_BANDS_MAX];
+    struct stop_value values[STOP_BANDS_MAX];
     double best; /* of the whole history */
     UT_hash_handle hh;
 };
@@ -91,6 +91,7 @@ static enum status find_or_add(struct board *board, const char *id, struct run *
 static void read_history(const struct board *board, const json_t *history, struct run *run)
 {
     int64_t row_number = 0;
+    double total = 0;
     run->reached = 0;
     for (size_t i = 0; i < json_array_size(history); i++) {
         const json_t *cell = json_object_get(json_array_get(history, i), board->metric);
@@ -98,10 +99,11 @@ static void read_history(const struct board *board, const json_t *history, struc
             continue;
         double value = json_number_value(cell);
         row_number++;
+        total += value;
         if (row_number == 1 || (board->maximize ? value > run->best : value < run->best))
             run->best = value;
         if (run->reached < board->band_count && board->bands[run->reached] == row_number)
-            run->values[run->reached++] = value;
+            run->values[run->reached++] = (struct stop_value){value, run->best, total / (double)row_number};
     }
 }
 
@@ -126,7 +128,7 @@ static enum status store_all(const struct board *board, struct stop_rule *rule, 
     bool stale = false;
     for (const struct run *run = board->runs; run != NULL; run = run->hh.next)
         for (size_t band = 0; band < run->reached; band++)
-            TRY(stop_rule_store(rule, run->id, 1, band, run->values[band], &stale, err));
+            TRY(stop_rule_store(rule, run->id, 1, band, &run->values[band], &stale, err));
     return STATUS_OK;
 }
 
@@ -134,7 +136,7 @@ static enum status tell(const struct board *board, const char *id, const struct 
                         json_t *stop, json_t *why, struct err *err)
 {
     struct buffer reason CLEANUP(buffer_free) = BUFFER_INIT;
-    explain_decision(decision, board->config.strict, &reason);
+    explain_decision(decision, &board->config, &reason);
     json_t *rivals = explain_rivals(decision);
     json_t *text = json_pack("{s:I, s:f, s:f, s:I, s:I, s:o?, s:s}", "band", (json_int_t)decision->band,
                              "value", decision->value, "threshold", decision->threshold, "threshold_rank",

@@ -108,7 +108,6 @@ static enum status make_rule(struct turn *turn, struct err *err)
         return err_set(err, STATUS_INTERNAL, "sweep %s: stored spec: %s", turn->sweep_id, err->text);
     if (!spec->has_early_terminate)
         return err_set(err, STATUS_PRECONDITION, "sweep %s has no early_terminate", turn->sweep_id);
-    turn->rule->strict = spec->early_terminate.strict;
     return stop_rule_new(&spec->early_terminate, spec->metric.goal == SPEC_GOAL_MAXIMIZE, &turn->rule->rule,
                          err);
 }
@@ -175,8 +174,7 @@ static enum status judge_values(struct turn *turn, struct err *err)
     if (turn->decisions == NULL)
         return err_set(err, STATUS_NO_MEMORY, "sweep %s: out of memory", turn->sweep_id);
     for (size_t i = 0; i < turn->count; i++) {
-        TRY(judge_value(turn->rule->rule, turn->rule->strict, &turn->values[i], &turn->judged_arena,
-                        &turn->decisions[i], err));
+        TRY(judge_value(turn->rule->rule, &turn->values[i], &turn->judged_arena, &turn->decisions[i], err));
         count_bytes(turn->rule, &turn->values[i]);
     }
     return STATUS_OK;

@@ -17,15 +17,71 @@ static void write_number(struct buffer *out, double value)
     buffer_puts(out, text);
 }
 
-void explain_decision(const struct stop_decision *decision, bool strict, struct buffer *out)
+static void write_hyperband(const struct stop_decision *decision, const struct stop_config *config,
+                            struct buffer *out)
 {
-    if (!strict)
+    bool worse = decision->stop || decision->spared != STOP_NOT_SPARED;
+    if (!config->strict)
         buffer_puts(out, "the best so far, ");
     write_number(out, decision->value);
-    buffer_printf(out, "%s at row %lld is %s than the threshold ", strict ? "" : ",",
-                  (long long)decision->band, decision->stop ? "worse" : "no worse");
+    buffer_printf(out, "%s at row %lld is %s than the threshold ", config->strict ? "" : ",",
+                  (long long)decision->band, worse ? "worse" : "no worse");
     write_number(out, decision->threshold);
     buffer_printf(out, " (rank %zu of %zu that reached it)", decision->rank_index + 1, decision->count);
+}
+
+static void write_asha(const struct stop_decision *decision, const struct stop_config *config,
+                       struct buffer *out)
+{
+    bool worse = decision->stop || decision->spared != STOP_NOT_SPARED;
+    if (!config->strict)
+        buffer_puts(out, "the best so far, ");
+    write_number(out, decision->value);
+    buffer_printf(out, "%s at row %lld is %s the best %zu of the %zu that reached it (",
+                  config->strict ? "" : ",", (long long)decision->band, worse ? "not among" : "among",
+                  decision->rank_index + 1, decision->count);
+    write_number(out, decision->threshold);
+    buffer_puts(out, worse ? " would do)" : " does)");
+}
+
+static void write_median(const struct stop_decision *decision, const struct stop_config *config,
+                         struct buffer *out)
+{
+    (void)config;
+    bool worse = decision->stop || decision->spared != STOP_NOT_SPARED;
+    buffer_puts(out, "the best so far, ");
+    write_number(out, decision->value);
+    buffer_printf(out, ", at row %lld is %s than the median of the averages of %zu others, ",
+                  (long long)decision->band, worse ? "worse" : "no worse", decision->count);
+    write_number(out, decision->threshold);
+}
+
+static void write_spared(const struct stop_decision *decision, const struct stop_config *config,
+                         struct buffer *out)
+{
+    switch (decision->spared) {
+    case STOP_NOT_SPARED: break;
+    case STOP_SPARED_GRACE:
+        buffer_printf(out, "; it goes on: nothing is stopped below row %lld (grace)",
+                      (long long)config->grace);
+        break;
+    case STOP_SPARED_MAX_STOPS:
+        buffer_puts(out, "; it goes on: as many as max_stops allows were stopped");
+        break;
+    case STOP_SPARED_TOO_FEW:
+        buffer_printf(out, "; it goes on: %lld others are needed (min_runs)", (long long)config->min_runs);
+        break;
+    }
+}
+
+void explain_decision(const struct stop_decision *decision, const struct stop_config *config,
+                      struct buffer *out)
+{
+    static void (*const writers[])(const struct stop_decision *, const struct stop_config *,
+                                   struct buffer *) = {
+        [STOP_HYPERBAND] = write_hyperband, [STOP_ASHA] = write_asha, [STOP_MEDIAN] = write_median};
+    writers[config->type](decision, config, out);
+    write_spared(decision, config, out);
 }
 
 json_t *explain_rivals(const struct stop_decision *decision)

@@ -11,7 +11,8 @@
 #include "stop/stop.h"
 
 /* "0.31 at row 9 is worse than the threshold 0.27 (rank 4 of 12 that reached it)". */
-void explain_decision(const struct stop_decision *decision, bool strict, struct buffer *out);
+void explain_decision(const struct stop_decision *decision, const struct stop_config *config,
+                      struct buffer *out);
 
 /* [[run, value], ...], best first. New reference; NULL without memory. */
 json_t *explain_rivals(const struct stop_decision *decision) MUST_USE;

@@ -12,11 +12,17 @@ static size_t band_of(const struct store_rung_value *value)
     return value->band_index < 0 ? SIZE_MAX : (size_t)value->band_index;
 }
 
+static struct stop_value value_of(const struct store_rung_value *value)
+{
+    return (struct stop_value){.value = value->value, .best = value->best, .mean = value->value};
+}
+
 enum status judge_replay(struct stop_rule *rule, const struct store_rung_value *value, struct err *err)
 {
-    bool stale = false;
+    struct stop_decision ignored; /* but for the stops that the rule counts */
+    const struct stop_value brought = value_of(value);
     enum status status =
-        stop_rule_store(rule, value->run_id, value->attempt, band_of(value), value->value, &stale, err);
+        stop_rule_observe(rule, value->run_id, value->attempt, band_of(value), &brought, &ignored, err);
     return status == STATUS_INVALID ? STATUS_OK : status;
 }
 
@@ -32,15 +38,15 @@ static enum status decide_go_on(const char *reason, struct arena *arena, struct 
     return out->reason != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "deciding: out of memory");
 }
 
-static enum status decide_by_rule(const struct stop_decision *decision, bool strict, struct arena *arena,
-                                  struct store_decision *out, struct err *err)
+static enum status decide_by_rule(const struct stop_decision *decision, const struct stop_config *config,
+                                  struct arena *arena, struct store_decision *out, struct err *err)
 {
     struct buffer reason CLEANUP(buffer_free) = BUFFER_INIT;
     out->stop = decision->stop;
     out->compared = decision->value;
     out->threshold = decision->threshold;
     out->reached = (int64_t)decision->count;
-    explain_decision(decision, strict, &reason);
+    explain_decision(decision, config, &reason);
     json_t *rivals = explain_rivals(decision);
     char *text = rivals == NULL ? NULL : space_config_text(rivals);
     json_decref(rivals);
@@ -52,8 +58,8 @@ static enum status decide_by_rule(const struct stop_decision *decision, bool str
     return STATUS_OK;
 }
 
-enum status judge_value(struct stop_rule *rule, bool strict, const struct store_rung_value *value,
-                        struct arena *arena, struct store_decision *out, struct err *err)
+enum status judge_value(struct stop_rule *rule, const struct store_rung_value *value, struct arena *arena,
+                        struct store_decision *out, struct err *err)
 {
     struct stop_decision decision;
     struct err refused = ERR_INIT;
@@ -66,13 +72,14 @@ enum status judge_value(struct stop_rule *rule, bool strict, const struct store_
         .band = value->band,
         .value = value->value,
     };
-    enum status status = stop_rule_observe(rule, value->run_id, value->attempt, band_of(value), value->value,
-                                           value->best, &decision, &refused);
+    const struct stop_value brought = value_of(value);
+    enum status status =
+        stop_rule_observe(rule, value->run_id, value->attempt, band_of(value), &brought, &decision, &refused);
     if (status == STATUS_INVALID)
         return decide_go_on(refused.text, arena, out, err);
     if (status != STATUS_OK)
         return err_set(err, status, "%s", refused.text);
     if (decision.stale)
         return decide_go_on("a later attempt of this run was heard of", arena, out, err);
-    return decide_by_rule(&decision, strict, arena, out, err);
+    return decide_by_rule(&decision, stop_rule_config(rule), arena, out, err);
 }

@@ -12,14 +12,14 @@
 #include "db/store/stops.h"
 #include "stop/stop.h"
 
-/* Stores the value in the rule without judging it: a decision on it exists. NO_MEMORY. */
+/* Feeds the rule a value on which a decision exists. NO_MEMORY. */
 enum status judge_replay(struct stop_rule *rule, const struct store_rung_value *value,
                          struct err *err) MUST_USE;
 
 /* Stores and judges. Texts of *out live in `arena`, its ids are those of `value`. A value that the rule
  * refuses (of a band that is not there, not finite) is decided as "goes on", so that it never holds up those
  * after it. NO_MEMORY. */
-enum status judge_value(struct stop_rule *rule, bool strict, const struct store_rung_value *value,
-                        struct arena *arena, struct store_decision *out, struct err *err) MUST_USE;
+enum status judge_value(struct stop_rule *rule, const struct store_rung_value *value, struct arena *arena,
+                        struct store_decision *out, struct err *err) MUST_USE;
 
 #endif

@@ -19,10 +19,9 @@ struct rule_cache;
 /* For its borrower alone. */
 struct sweep_rule {
     struct stop_rule *rule; /* owned; NULL: to be built */
-    bool strict;
-    int64_t epoch;   /* of the decider row under which it was fed */
-    int64_t decided; /* number of the last value that it was fed */
-    size_t bytes;    /* about what the rule takes */
+    int64_t epoch;          /* of the decider row under which it was fed */
+    int64_t decided;        /* number of the last value that it was fed */
+    size_t bytes;           /* about what the rule takes */
 };
 
 /* NO_MEMORY. */

@@ -225,7 +225,7 @@ static void assert_replays(struct database *database)
     for (size_t i = 0; i < count; i++) {
         struct store_decision expected;
         char sql[256];
-        assert_ok(judge_value(rule, true, &values[i], &arena, &expected, &test_err));
+        assert_ok(judge_value(rule, &values[i], &arena, &expected, &test_err));
         (void)snprintf(
             sql, sizeof sql,
             "SELECT count(*) FROM besom.stop_decisions WHERE number = %lld AND run_id = '%s' AND stop = %s",

@@ -55,7 +55,7 @@ static void judge_all(const struct store_rung_value values[VALUE_COUNT], size_t 
     for (size_t i = 0; i < replayed; i++)
         assert_int_equal(judge_replay(rule, &values[i], &err), STATUS_OK);
     for (size_t i = replayed; i < VALUE_COUNT; i++)
-        assert_int_equal(judge_value(rule, true, &values[i], arena, &out[i], &err), STATUS_OK);
+        assert_int_equal(judge_value(rule, &values[i], arena, &out[i], &err), STATUS_OK);
     stop_rule_free(rule);
 }
 
@@ -103,7 +103,7 @@ static struct store_decision judge_one(struct stop_rule *rule, const char *run, 
                                     .best = value};
     struct store_decision decision;
     struct err err = ERR_INIT;
-    assert_int_equal(judge_value(rule, true, &rung, arena, &decision, &err), STATUS_OK);
+    assert_int_equal(judge_value(rule, &rung, arena, &decision, &err), STATUS_OK);
     return decision;
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -27,7 +28,8 @@ static struct stop_decision observe(struct stop_rule *rule, const char *run, int
 {
     struct stop_decision decision;
     struct err err = ERR_INIT;
-    if (stop_rule_observe(rule, run, attempt, band, value, value, &decision, &err) != STATUS_OK)
+    const struct stop_value brought = {value, value, value};
+    if (stop_rule_observe(rule, run, attempt, band, &brought, &decision, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return decision;
 }
@@ -89,7 +91,8 @@ static void test_best_so_far_counts_when_not_strict(void **state)
     struct stop_decision decision;
     struct err err = ERR_INIT;
     observe(rule, "a", 1, 0, 1.0);
-    assert_int_equal(stop_rule_observe(rule, "b", 1, 0, 5.0, 0.5, &decision, &err), STATUS_OK);
+    const struct stop_value brought = {.value = 5.0, .best = 0.5, .mean = 2.0};
+    assert_int_equal(stop_rule_observe(rule, "b", 1, 0, &brought, &decision, &err), STATUS_OK);
     assert_false(decision.stop);
     assert_true(decision.value == 0.5);
     assert_true(observe(rule, "c", 1, 0, 5.5).stop);
@@ -109,11 +112,11 @@ static void test_one_value_per_run_of_its_latest_attempt(void **state)
     assert_true(stale.stale);
     assert_false(stale.stop);
     struct stop_decision other = observe(rule, "b", 1, 1, 9.0);
-    assert_int_equal(other.count, 1); /* the first attempt's value at band 1 went with it */
+    assert_int_equal(other.count, 2); /* the first attempt's value at band 1 stays: the second goes on */
     stop_rule_forget(rule, "b");
     struct err err = ERR_INIT;
     assert_int_equal(stop_rule_judge(rule, "b", 1, 9.0, &other, &err), STATUS_PRECONDITION);
-    assert_int_equal(observe(rule, "b", 1, 1, 8.0).count, 1);
+    assert_int_equal(observe(rule, "b", 1, 1, 8.0).count, 2);
     stop_rule_free(rule);
 }
 
@@ -123,10 +126,12 @@ static void test_wrong_values_are_refused(void **state)
     struct stop_rule *rule = new_rule(3, true, false);
     struct stop_decision decision;
     struct err err = ERR_INIT;
-    assert_int_equal(stop_rule_observe(rule, "a", 1, 0, NAN, 0, &decision, &err), STATUS_INVALID);
-    assert_int_equal(stop_rule_observe(rule, "a", 1, 0, INFINITY, 0, &decision, &err), STATUS_INVALID);
-    assert_int_equal(stop_rule_observe(rule, "a", 1, 99, 1, 1, &decision, &err), STATUS_INVALID);
-    assert_int_equal(stop_rule_observe(rule, "", 1, 0, 1, 1, &decision, &err), STATUS_INVALID);
+    static const struct stop_value wrong[] = {{NAN, 0, 0}, {INFINITY, 0, 0}, {0, NAN, 0}, {0, 0, -INFINITY}};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_int_equal(stop_rule_observe(rule, "a", 1, 0, &wrong[i], &decision, &err), STATUS_INVALID);
+    static const struct stop_value right = {1, 1, 1};
+    assert_int_equal(stop_rule_observe(rule, "a", 1, 99, &right, &decision, &err), STATUS_INVALID);
+    assert_int_equal(stop_rule_observe(rule, "", 1, 0, &right, &decision, &err), STATUS_INVALID);
     stop_rule_free(rule);
 }
 
@@ -190,6 +195,104 @@ static void test_rivals_are_the_best_and_the_nearest(void **state)
     stop_rule_free(rule);
 }
 
+static struct stop_rule *rule_of(const struct stop_config *config)
+{
+    struct stop_rule *rule = NULL;
+    struct err err = ERR_INIT;
+    assert_int_equal(stop_rule_new(config, false, &rule, &err), STATUS_OK);
+    return rule;
+}
+
+static struct stop_decision bring(struct stop_rule *rule, size_t number, size_t band, struct stop_value value)
+{
+    char run[32];
+    struct stop_decision decision;
+    struct err err = ERR_INIT;
+    snprintf(run, sizeof run, "run%zu", number);
+    assert_int_equal(stop_rule_observe(rule, run, 1, band, &value, &decision, &err), STATUS_OK);
+    return decision;
+}
+
+/* How many of the others are better. */
+static size_t better_than(const double *values, size_t count, double value)
+{
+    size_t better = 0;
+    for (size_t i = 0; i < count; i++)
+        better += values[i] < value;
+    return better;
+}
+
+static void test_asha_keeps_the_best_share(void **state)
+{
+    (void)state;
+    static const struct stop_config config = {
+        .type = STOP_ASHA, .min_iter = 1, .max_iter = 81, .eta = 3, .strict = true};
+    struct stop_rule *rule = rule_of(&config);
+    double values[RUNS];
+    assert_int_equal(stop_rule_band_count(rule), 4);
+    assert_int_equal(stop_rule_band(rule, 3), 27);
+    for (size_t i = 0; i < RUNS; i++) {
+        values[i] = floor(random_draw_unit(6, i, "value", 0) * 50);
+        struct stop_decision decision = bring(rule, i, 0, (struct stop_value){values[i], 0, 0});
+        size_t kept = (i + 1) / 3 > 1 ? (i + 1) / 3 : 1;
+        assert_int_equal(decision.stop, better_than(values, i, values[i]) >= kept);
+        assert_int_equal(decision.rank_index, kept - 1);
+    }
+    stop_rule_free(rule);
+}
+
+static double brute_median(const double *values, size_t count)
+{
+    double sorted[RUNS];
+    memcpy(sorted, values, count * sizeof sorted[0]);
+    qsort(sorted, count, sizeof sorted[0], compare_doubles);
+    return count % 2 == 1 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
+}
+
+static void test_median_of_the_others_averages(void **state)
+{
+    (void)state;
+    static const struct stop_config config = {
+        .type = STOP_MEDIAN, .min_iter = 1, .eta = 1.15, .min_runs = 5, .grace = 2};
+    struct stop_rule *rule = rule_of(&config);
+    double means[RUNS];
+    for (size_t i = 0; i < RUNS; i++) {
+        means[i] = floor(random_draw_unit(7, i, "mean", 0) * 50);
+        double best = means[i] - floor(random_draw_unit(7, i, "best", 0) * 20);
+        struct stop_decision decision = bring(rule, i, 1, (struct stop_value){99, best, means[i]});
+        bool worse = i > 0 && best > brute_median(means, i);
+        assert_int_equal(decision.stop, worse && i >= 5);
+        assert_int_equal(decision.spared, worse && i < 5 ? STOP_SPARED_TOO_FEW : STOP_NOT_SPARED);
+        assert_int_equal(decision.count, i);
+    }
+    for (size_t i = 0; i < 10; i++)
+        assert_int_equal(bring(rule, i, 0, (struct stop_value){0, 5.0 + (double)i, (double)i}).spared,
+                         i == 0  ? STOP_NOT_SPARED
+                         : i < 5 ? STOP_SPARED_TOO_FEW
+                                 : STOP_SPARED_GRACE);
+    stop_rule_free(rule);
+}
+
+static void test_grace_and_share_of_stops(void **state)
+{
+    (void)state;
+    static const struct stop_config config = {
+        .form = STOP_FORM_MIN_ITER, .min_iter = 1, .eta = 3, .strict = true, .grace = 3, .max_stops = 0.25};
+    struct stop_rule *rule = rule_of(&config);
+    size_t stops = 0;
+    for (size_t i = 0; i < 40; i++) {
+        struct stop_value value = {.value = (double)i};
+        assert_int_equal(bring(rule, i, 0, value).spared, i == 0 ? STOP_NOT_SPARED : STOP_SPARED_GRACE);
+        struct stop_decision decision = bring(rule, i, 1, value);
+        stops += decision.stop;
+        assert_true((double)stops <= 0.25 * (double)(i + 1));
+        assert_true(decision.value <= decision.threshold || decision.stop ||
+                    decision.spared == STOP_SPARED_MAX_STOPS);
+    }
+    assert_int_equal(stops, 10);
+    stop_rule_free(rule);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +304,9 @@ int main(void)
         cmocka_unit_test(test_wrong_values_are_refused),
         cmocka_unit_test(test_agrees_with_brute_force),
         cmocka_unit_test(test_rivals_are_the_best_and_the_nearest),
+        cmocka_unit_test(test_asha_keeps_the_best_share),
+        cmocka_unit_test(test_median_of_the_others_averages),
+        cmocka_unit_test(test_grace_and_share_of_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
