@@ -69,12 +69,18 @@ static void set_early_terminate(json_t *object, const struct spec *spec, bool *o
         return;
     const struct stop_config *config = &spec->early_terminate;
     json_t *value = json_object();
-    set_text(value, "type", "hyperband", ok);
+    set_text(value, "type", schema_stop_names[config->type], ok);
     set_positive(value, "min_iter", config->min_iter, ok);
     set_positive(value, "max_iter", config->max_iter, ok);
     set_positive(value, "s", config->s, ok);
-    set(value, "eta", json_real(config->eta), ok);
-    set(value, "strict", json_boolean(config->strict), ok);
+    set_positive(value, "min_runs", config->min_runs, ok);
+    set_positive(value, "grace", config->grace, ok);
+    if (config->max_stops > 0)
+        set(value, "max_stops", json_real(config->max_stops), ok);
+    if (config->type != STOP_MEDIAN) {
+        set(value, "eta", json_real(config->eta), ok);
+        set(value, "strict", json_boolean(config->strict), ok);
+    }
     set(object, "early_terminate", value, ok);
 }
 

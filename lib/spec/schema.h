@@ -90,6 +90,8 @@ extern const char *const schema_goal_names[];
 extern const size_t schema_goal_count;
 extern const char *const schema_impute_names[]; /* worst, best, latest, false */
 extern const size_t schema_impute_count;
+extern const char *const schema_stop_names[]; /* of enum stop_type */
+extern const size_t schema_stop_count;
 extern const char *const schema_output_names[]; /* log, stdout, stderr, both */
 extern const size_t schema_output_count;
 extern const char *const schema_disconnect_names[];

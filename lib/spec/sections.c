@@ -1,6 +1,5 @@
 /*
- * The smaller sections of a file: metric, early_terminate, retry, controller,
- * tags.
+ * The smaller sections of a file: metric, retry, controller, tags.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
@@ -69,103 +68,6 @@ void schema_read_metric(struct schema *schema, const struct node *value, void *f
     bool faultless = schema->reader.problems->error_count == before;
     if (spec->metric.name == NULL && (faultless || node_find(value, "name") == NULL))
         schema_error(schema, value, "metric needs a name");
-}
-
-/* ---- early_terminate ---- */
-
-struct hyperband_fields {
-    bool typed;
-    int64_t min_iter, max_iter, s; /* 0 = not given */
-    double eta;
-    bool strict;
-};
-
-static void read_type(struct schema *schema, const struct node *value, void *field)
-{
-    static const char *const types[] = {"hyperband"};
-    size_t choice;
-    schema_read_choice(schema, value, "type of early_terminate", types, ARRAY_LEN(types), &choice);
-    *(bool *)field = true;
-}
-
-static void read_eta(struct schema *schema, const struct node *value, void *field)
-{
-    double eta;
-    if (!schema_number_of(schema, value, &eta) || !(eta > 1))
-        schema_error(schema, value, "eta must be a number greater than 1");
-    else
-        *(double *)field = eta;
-}
-
-static const struct schema_key hyperband_keys[] = {
-    {"type", read_type, offsetof(struct hyperband_fields, typed), true},
-    {"min_iter", schema_read_count, offsetof(struct hyperband_fields, min_iter), true},
-    {"max_iter", schema_read_count, offsetof(struct hyperband_fields, max_iter), true},
-    {"s", schema_read_count, offsetof(struct hyperband_fields, s), true},
-    {"eta", read_eta, offsetof(struct hyperband_fields, eta), true},
-    {"strict", schema_read_bool, offsetof(struct hyperband_fields, strict), true},
-};
-
-static const struct schema_section hyperband_section = {"early_terminate", hyperband_keys,
-                                                        ARRAY_LEN(hyperband_keys), false};
-
-static const struct node *key_node(const struct node *map, const char *key)
-{
-    const struct node_pair *pair = node_find(map, key);
-    return pair != NULL ? pair->key : map;
-}
-
-/* max_iter with s wins over min_iter; max_iter without s says nothing by itself. */
-static bool choose_form(struct schema *schema, const struct node *map, const struct hyperband_fields *given,
-                        struct stop_config *out)
-{
-    *out = (struct stop_config){.min_iter = given->min_iter, .eta = given->eta, .strict = given->strict};
-    bool from_max = given->max_iter > 0 && given->s > 0;
-    out->form = from_max ? STOP_FORM_MAX_ITER : STOP_FORM_MIN_ITER;
-    if (from_max) {
-        out->max_iter = given->max_iter;
-        out->s = given->s;
-        out->min_iter = 0;
-        if (given->min_iter > 0)
-            schema_warning(schema, key_node(map, "min_iter"),
-                           "min_iter is ignored: max_iter and s are given");
-        return true;
-    }
-    if (given->min_iter == 0)
-        schema_error(schema, map,
-                     given->max_iter > 0 ? "max_iter needs s, the number of bands below it"
-                                         : "early_terminate needs min_iter, or max_iter and s");
-    else if (given->max_iter > 0)
-        schema_warning(schema, key_node(map, "max_iter"),
-                       "max_iter is ignored without s: bands start at min_iter");
-    else if (given->s > 0)
-        schema_warning(schema, key_node(map, "s"), "s is ignored without max_iter: bands start at min_iter");
-    return given->min_iter > 0;
-}
-
-void schema_read_early_terminate(struct schema *schema, const struct node *value, void *field)
-{
-    struct spec *spec = field;
-    if (value->kind == NODE_SCALAR && value->scalar.kind == SCALAR_NULL) {
-        schema_error(schema, value,
-                     "early_terminate is empty: give type: hyperband and min_iter, or leave it out");
-        return;
-    }
-    struct hyperband_fields given = {.eta = 3, .strict = true};
-    size_t before = schema->reader.problems->error_count;
-    if (!schema_read_section(schema, &hyperband_section, value, &given))
-        return;
-    if (!given.typed)
-        schema_error(schema, value, "early_terminate needs type: hyperband");
-    if (schema->reader.problems->error_count != before ||
-        !choose_form(schema, value, &given, &spec->early_terminate))
-        return;
-    int64_t bands[STOP_BANDS_MAX];
-    size_t count;
-    struct err err = ERR_INIT;
-    if (stop_bands(&spec->early_terminate, bands, &count, &err) != STATUS_OK)
-        schema_error(schema, value, "%s", err.text);
-    spec->has_early_terminate = true;
 }
 
 /* ---- retry ---- */

@@ -59,18 +59,24 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
 }
 
-static bool same_stopping(const struct spec *a, const struct spec *b)
+/* However the bands are written. */
+static bool same_bands(const struct stop_config *a, const struct stop_config *b)
 {
     int64_t bands[2][STOP_BANDS_MAX];
     size_t counts[2];
     struct err ignored = ERR_INIT;
-    if (a->has_early_terminate != b->has_early_terminate || !a->has_early_terminate)
-        return a->has_early_terminate == b->has_early_terminate;
-    return stop_bands(&a->early_terminate, bands[0], &counts[0], &ignored) == STATUS_OK &&
-           stop_bands(&b->early_terminate, bands[1], &counts[1], &ignored) == STATUS_OK &&
-           counts[0] == counts[1] && memcmp(bands[0], bands[1], counts[0] * sizeof bands[0][0]) == 0 &&
-           a->early_terminate.strict == b->early_terminate.strict &&
-           a->early_terminate.eta == b->early_terminate.eta;
+    return stop_bands(a, bands[0], &counts[0], &ignored) == STATUS_OK &&
+           stop_bands(b, bands[1], &counts[1], &ignored) == STATUS_OK && counts[0] == counts[1] &&
+           memcmp(bands[0], bands[1], counts[0] * sizeof bands[0][0]) == 0;
+}
+
+static bool same_stopping(const struct spec *before, const struct spec *after)
+{
+    const struct stop_config *a = &before->early_terminate, *b = &after->early_terminate;
+    if (before->has_early_terminate != after->has_early_terminate || !before->has_early_terminate)
+        return before->has_early_terminate == after->has_early_terminate;
+    return a->type == b->type && same_bands(a, b) && a->strict == b->strict && a->eta == b->eta &&
+           a->grace == b->grace && a->max_stops == b->max_stops && a->min_runs == b->min_runs;
 }
 
 /* Runs of all versions are compared with each other, so what they are compared by cannot change. */
