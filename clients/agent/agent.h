@@ -17,6 +17,7 @@
 #include "options.h"
 #include "spool.h"
 #include "state_dir.h"
+#include "surroundings.h"
 #include "tracker.h"
 
 /* How far the agent is on its way out. Only grows. */
@@ -54,6 +55,7 @@ struct slot {
     int number;
     enum slot_phase phase;
     int64_t counter;
+    char *gpus;        /* owned; held from before AcquireRun to the end; NULL = not bound */
     struct call *call; /* under way; frees itself after its answer */
     int64_t asked_ms, backoff_ms;
     struct loop_timer retry_timer;
@@ -76,6 +78,7 @@ struct slot {
 
 struct agent {
     const struct agent_options *options;
+    struct surroundings around;
     struct loop *loop;
     besom_client *client;
     struct state_dir state;
@@ -106,6 +109,16 @@ struct agent {
 /* Serves until there is nothing left to do. Returns the exit code. */
 int agent_run(const struct agent_options *options);
 
+/* ---- parts of the agent ---- */
+
+/* Everything but registering; takes up what a killed agent left. The error is for people. */
+enum status agent_set_up(struct agent *agent, struct err *err) MUST_USE;
+/* Frees the agent, whatever of it is there. */
+void agent_tear_down(struct agent *agent);
+/* Timers: hands idle slots on or ends; calls RegisterAgent. */
+void agent_on_step(void *agent);
+void agent_register(void *agent);
+
 /* ---- for slots ---- */
 
 /* Takes no further runs and, once the slots are idle, ends. The first reason is the one that is said. */
@@ -130,6 +143,8 @@ void slot_adopt(struct slot *slot);
 void slot_step(struct slot *slot);
 /* Registration has succeeded: streams may be opened. */
 void slot_registered(struct slot *slot);
+/* Has nothing, holds nothing. */
+void slot_become_idle(struct slot *slot);
 /* Ends waiting for a run. */
 void slot_cancel_acquire(struct slot *slot);
 /* Stops or kills what runs. */

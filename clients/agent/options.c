@@ -18,14 +18,26 @@ static const struct config_key keys[] = {
     ROW("project", 'p', CONFIG_TEXT, project, .value_name = "NAME",
         .help = "Taken for W&B's sake and ignored: the sweep's id says it all"),
     ROW("entity", 'e', CONFIG_TEXT, entity, .value_name = "NAME", .help = "Likewise"),
-    ROW("slots", 'j', CONFIG_INT, slots, .initial = "1", .environment = "BESOM_AGENT_SLOTS",
-        .value_name = "N", .min = 1, .max = 1024, .help = "Runs side by side"),
+    ROW("slots", 'j', CONFIG_INT, slots, .environment = "BESOM_AGENT_SLOTS", .value_name = "N", .min = 1,
+        .max = SLOTS_MAX, .help = "Runs side by side (default: 1; with --gpus as many as they suffice for)"),
+    ROW("gpus", 0, CONFIG_TEXT, gpus, .initial = "none", .environment = "BESOM_AGENT_GPUS",
+        .value_name = "LIST",
+        .help = "GPUs to share out: auto (all that CUDA_VISIBLE_DEVICES or this machine has), none (runs see "
+                "what the agent sees), or a list such as 0-3 or GPU-8932f937,GPU-1ab4"),
+    ROW("gpus-per-run", 0, CONFIG_INT, gpus_per_run, .initial = "1",
+        .environment = "BESOM_AGENT_GPUS_PER_RUN", .value_name = "N", .min = 1, .max = SLOTS_MAX,
+        .help = "With --gpus: how many each run gets, as its CUDA_VISIBLE_DEVICES"),
+    ROW("wandb", 0, CONFIG_BOOL, wandb, .environment = "BESOM_AGENT_WANDB",
+        .help = "Let `import wandb` of the runs find Besom's stand-in"),
     ROW("forward-signals", 'f', CONFIG_BOOL, forward_signals, .environment = "BESOM_AGENT_FORWARD_SIGNALS",
         .help = "Pass signals on to the runs"),
     ROW("term-timeout", 't', CONFIG_DURATION_MS, term_timeout_ms, .environment = "BESOM_AGENT_TERM_TIMEOUT",
         .value_name = "S", .help = "With -f: kill runs that live this long after a signal"),
     ROW("workdir", 0, CONFIG_TEXT, workdir, .environment = "BESOM_AGENT_WORKDIR", .value_name = "DIR",
         .help = "Folder in which commands are started (default: this one)"),
+    ROW("run-dir", 0, CONFIG_TEXT, run_dir, .environment = "BESOM_AGENT_RUN_DIR", .value_name = "DIR",
+        .help = "Each run has its folder in this one, the same for all its attempts (default: besom-runs in "
+                "the working folder)"),
     ROW("allow-program", 0, CONFIG_LIST, allowed_programs, .environment = "BESOM_AGENT_ALLOW_PROGRAM",
         .value_name = "GLOB", .help = "Refuse commands whose program does not match; may be given again"),
     ROW("state-dir", 0, CONFIG_TEXT, state_dir, .environment = "BESOM_AGENT_STATE_DIR", .value_name = "DIR",
@@ -55,9 +67,11 @@ static const struct config_key keys[] = {
 };
 
 static const struct config_command command = {
-    .usage = "besom-agent [options] SWEEP",
-    .summary = "Takes runs of a sweep, starts them, reports what they log, stops them when told.\n"
-               "SWEEP is a sweep's id; project/id works too.",
+    .usage = "besom-agent [options] SWEEP [-- COMMAND [ARGS...]]",
+    .summary =
+        "Takes runs of a sweep, starts them, reports what they log, stops them when told.\n"
+        "SWEEP is a sweep's id; project/id works too. COMMAND takes the place of the sweep's own in this\n"
+        "agent's runs; macros such as ${args} are expanded in it.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .footer = "Ctrl-C once: no new runs, wait for those that run. Twice: stop them. Three times: kill them.\n"
@@ -66,11 +80,22 @@ static const struct config_command command = {
     .arguments_max = 1,
 };
 
+/* Where the options end: at "--", whatever a flag before it takes. */
+static int find_end(int argc, char *const argv[])
+{
+    int at = 1;
+    while (at < argc && strcmp(argv[at], "--") != 0)
+        at++;
+    return at;
+}
+
 enum status options_parse(int argc, char *const argv[], struct arena *arena, struct agent_options *out,
                           bool *done, struct err *err)
 {
     struct config_result result;
-    TRY(config_parse(&command, argc, argv, arena, out, &result, err));
+    int end = find_end(argc, argv);
+    *out = (struct agent_options){.command = end < argc ? argv + end + 1 : NULL};
+    TRY(config_parse(&command, end, argv, arena, out, &result, err));
     *done = result.help || result.version;
     if (result.help)
         config_print_help(&command, stdout);
@@ -78,6 +103,8 @@ enum status options_parse(int argc, char *const argv[], struct arena *arena, str
         printf("besom-agent %s\n", BESOM_VERSION);
     if (*done)
         return STATUS_OK;
+    if (out->command != NULL && out->command[0] == NULL)
+        return err_set(err, STATUS_INVALID, "no command behind '--' (usage: %s)", command.usage);
     const char *slash = strrchr(result.arguments[0], '/');
     out->sweep_id = slash != NULL ? slash + 1 : result.arguments[0];
     if (*out->sweep_id == '\0' || strchr(out->sweep_id, '.') != NULL)

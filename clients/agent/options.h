@@ -11,14 +11,21 @@
 #include "base/arena.h"
 #include "base/config.h"
 
+#define SLOTS_MAX 1024
+
 struct agent_options {
     const char *sweep_id;         /* last part of the argument */
+    char *const *command;         /* what stood behind "--", NULL-terminated; NULL = the sweep's own */
     int64_t count;                /* runs to end before leaving; 0 = no bound */
     const char *project, *entity; /* ignored */
-    int64_t slots;
+    int64_t slots;                /* 0 = not said */
+    const char *gpus;
+    int64_t gpus_per_run;
+    bool wandb;
     bool forward_signals;
     int64_t term_timeout_ms; /* -1 = none */
     const char *workdir;
+    const char *run_dir;
     struct config_list allowed_programs;
     const char *state_dir;
     int64_t spool_limit_bytes;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The next folder of *cursor, or false at the end; an empty one is the current folder. */
@@ -47,17 +48,51 @@ static bool lists(const char *search_path, const char *wanted)
     return false;
 }
 
+/* This program's. False without /proc. */
+static bool own_folder(char out[PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", out, PATH_MAX - 1);
+    if (length <= 0)
+        return false;
+    out[length] = '\0';
+    char *slash = strrchr(out, '/');
+    if (slash == NULL || slash == out)
+        return false;
+    *slash = '\0';
+    return true;
+}
+
+/* `folder` as an absolute path when it holds the package. */
+static char *package_in(const char *folder, const char *below)
+{
+    char path[PATH_MAX], package[PATH_MAX];
+    struct stat info;
+    int printed = snprintf(path, sizeof path, "%s%s", folder, below);
+    if (printed < 0 || printed >= (int)sizeof path)
+        return NULL;
+    printed = snprintf(package, sizeof package, "%.*s/besom", PATH_MAX - 16, path);
+    if (printed < 0 || printed >= (int)sizeof package || stat(package, &info) != 0 || !S_ISDIR(info.st_mode))
+        return NULL;
+    return realpath(path, NULL);
+}
+
+char *search_path_package(void)
+{
+    static const char *const places[] = {"/../share/besom/python", "/../../share/besom/python"};
+    char own[PATH_MAX];
+    const char *given = getenv("BESOM_PYTHON_DIR");
+    char *found = given != NULL && *given != '\0' ? package_in(given, "") : NULL;
+    bool known = own_folder(own);
+    for (size_t i = 0; known && found == NULL && i < ARRAY_LEN(places); i++)
+        found = package_in(own, places[i]);
+    return found;
+}
+
 enum status search_path_add_own_folder(void)
 {
     char own[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
-    if (length <= 0)
-        return STATUS_OK; /* no /proc: nothing to add */
-    own[length] = '\0';
-    char *slash = strrchr(own, '/');
-    if (slash == NULL || slash == own)
+    if (!own_folder(own))
         return STATUS_OK;
-    *slash = '\0';
     const char *before = getenv("PATH");
     if (lists(before, own))
         return STATUS_OK;

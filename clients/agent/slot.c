@@ -39,9 +39,11 @@ void slot_init(struct slot *slot, struct agent *agent, int number)
     slot->retry_timer = (struct loop_timer){.fire = on_retry_timer, .context = slot};
 }
 
-static void become_idle(struct slot *slot)
+void slot_become_idle(struct slot *slot)
 {
     slot->phase = SLOT_IDLE;
+    free(slot->gpus);
+    slot->gpus = NULL;
     slot->backoff_ms = 0;
     loop_timer_stop(&slot->retry_timer);
 }
@@ -62,12 +64,12 @@ static void acquire_failed(struct slot *slot, const besom_error *error)
 {
     struct agent *agent = slot->agent;
     if (agent->mode != AGENT_SERVING || error->code == BESOM_CANCELLED) {
-        become_idle(slot);
+        slot_become_idle(slot);
         agent_step(agent);
         return;
     }
     if (is_final(error->code)) {
-        become_idle(slot);
+        slot_become_idle(slot);
         agent_leave(agent, besom_status_exit_code(error->code), "%s", error->text);
         return;
     }
@@ -92,7 +94,8 @@ static void start_run(struct slot *slot, const Besom__V1__RunAssignment *run)
         slot_finish(slot);
         return;
     }
-    say("Agent Starting Run: %s with config:", run->run_id);
+    say("Agent Starting Run: %s%s%s with config:", run->run_id, slot->gpus != NULL ? " on GPU " : "",
+        slot->gpus != NULL ? slot->gpus : "");
     say_config(run->params_json);
     slot->phase = SLOT_REPORTING;
     slot_start_tracker(slot);
@@ -135,7 +138,7 @@ static void on_acquired(void *context, const void *response, const besom_error *
     case BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_RUN: start_run(slot, answer->run); break;
     case BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_ENDED: skip_ended(slot, answer->ended); break;
     case BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_EXIT:
-        become_idle(slot);
+        slot_become_idle(slot);
         leave_for(slot->agent, answer->exit->reason);
         break;
     default:
@@ -151,7 +154,7 @@ static void ask(struct slot *slot)
 {
     struct agent *agent = slot->agent;
     if (agent->mode != AGENT_SERVING) {
-        become_idle(slot);
+        slot_become_idle(slot);
         agent_step(agent);
         return;
     }
@@ -182,9 +185,27 @@ static bool load_counter(struct slot *slot)
     return true;
 }
 
+/* GPUs that no other slot holds. A run that was taken up and is not bound may use any. */
+static bool take_gpus(struct slot *slot)
+{
+    const struct agent *agent = slot->agent;
+    const char *holders[SLOTS_MAX];
+    size_t count = 0;
+    if (agent->around.gpus.count == 0)
+        return true;
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].phase != SLOT_IDLE)
+            holders[count++] = agent->slots[i].gpus;
+    slot->gpus = gpu_list_choose(&agent->around.gpus, (size_t)slot->number,
+                                 (size_t)agent->options->gpus_per_run, holders, count);
+    if (slot->gpus == NULL)
+        agent_note_wait(slot->agent, "runs that were taken up again hold the GPUs");
+    return slot->gpus != NULL;
+}
+
 void slot_step(struct slot *slot)
 {
-    if (slot->phase != SLOT_IDLE || !agent_wants_run(slot->agent) || !load_counter(slot))
+    if (slot->phase != SLOT_IDLE || !agent_wants_run(slot->agent) || !load_counter(slot) || !take_gpus(slot))
         return;
     slot->phase = SLOT_ACQUIRING;
     ask(slot);
@@ -197,7 +218,7 @@ void slot_cancel_acquire(struct slot *slot)
     if (slot->call != NULL)
         call_cancel(slot->call);
     else
-        become_idle(slot);
+        slot_become_idle(slot);
 }
 
 /* ---- adoption ---- */
@@ -209,6 +230,7 @@ void slot_adopt(struct slot *slot)
              LOG_INT("attempt", slot->spec.attempt));
     say("Taking up run %s again", slot->spec.run_id);
     slot->counter = slot->spec.counter;
+    slot->gpus = slot->spec.gpus != NULL ? strdup(slot->spec.gpus) : NULL;
     int lock = attempt_lock(&slot->paths);
     if (lock < 0) {
         slot->phase = SLOT_STARTING;
@@ -255,5 +277,6 @@ void slot_free(struct slot *slot)
     tracker_free(slot->tracker);
     spool_reader_free(slot->viewer);
     attempt_spec_free(&slot->spec);
+    free(slot->gpus);
     loop_timer_forget(slot->agent->loop, &slot->retry_timer);
 }

@@ -47,10 +47,19 @@ static bool program_is_allowed(const struct agent_options *options, const char *
     return options->allowed_programs.count == 0;
 }
 
+static size_t count_items(char *const *items)
+{
+    size_t count = 0;
+    while (items[count] != NULL)
+        count++;
+    return count;
+}
+
 static bool make_command(struct slot *slot, const Besom__V1__RunAssignment *run)
 {
-    const besom_command_input input = {.items = (const char *const *)run->command,
-                                       .item_count = run->n_command,
+    char *const *own = slot->agent->options->command;
+    const besom_command_input input = {.items = (const char *const *)(own != NULL ? own : run->command),
+                                       .item_count = own != NULL ? count_items(own) : run->n_command,
                                        .interpreter = search_path_python(),
                                        .program = run->program,
                                        .params_json = run->params_json,
@@ -70,6 +79,16 @@ static bool make_command(struct slot *slot, const Besom__V1__RunAssignment *run)
 static char *working_folder(const struct agent_options *options)
 {
     return options->workdir != NULL ? realpath(options->workdir, NULL) : getcwd(NULL, 0);
+}
+
+static void fill_output_metrics(struct attempt_spec *spec, const Besom__V1__OutputMetrics *metrics)
+{
+    if (metrics == NULL)
+        return;
+    spec->read_output[0] = metrics->stdout;
+    spec->read_output[1] = metrics->stderr;
+    spec->output_pattern = strdup(metrics->pattern);
+    spec->output_step = strdup(metrics->step);
 }
 
 static bool fill_spec(struct slot *slot, const Besom__V1__RunAssignment *run)
@@ -92,7 +111,11 @@ static bool fill_spec(struct slot *slot, const Besom__V1__RunAssignment *run)
         .lease_ms = agent->lease_ms,
         .spool_limit_bytes = agent->options->spool_limit_bytes,
         .stop_on_disconnect = run->on_disconnect == BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_STOP,
+        .next_step = run->next_step,
     };
+    fill_output_metrics(&slot->spec, run->output_metrics);
+    slot->spec.gpus = slot->gpus != NULL ? strdup(slot->gpus) : NULL;
+    slot->spec.python_path = agent->around.python_path != NULL ? strdup(agent->around.python_path) : NULL;
     return slot->spec.sweep_id != NULL && slot->spec.run_id != NULL && slot->spec.project != NULL &&
            slot->spec.params_json != NULL;
 }
@@ -144,6 +167,9 @@ enum slot_prepared slot_prepare(struct slot *slot, const Besom__V1__RunAssignmen
         return unable(slot, "the working folder cannot be entered (--workdir)");
     if (!make_command(slot, run))
         return SLOT_REFUSED;
+    if (surroundings_run_dir(&slot->agent->around, slot->spec.workdir, slot->spec.run_id, &slot->spec.run_dir,
+                             &err) != STATUS_OK)
+        return unable(slot, err.text);
     if (attempt_create(&slot->paths, &slot->spec, &err) == STATUS_OK)
         return SLOT_PREPARED;
     log_error("agent", "cannot_create_attempt", LOG_ERR(&err));

@@ -24,7 +24,7 @@ static void show_batch(struct slot *slot, const struct buffer *payload)
 {
     Besom__V1__TrackBatch *batch =
         besom__v1__track_batch__unpack(NULL, payload->length, (const uint8_t *)buffer_text(payload));
-    const char *prefix = slot->agent->options->slots > 1 ? slot->prefix : NULL;
+    const char *prefix = slot->agent->slot_count > 1 ? slot->prefix : NULL;
     for (size_t i = 0; batch != NULL && i < batch->n_logs; i++) {
         const Besom__V1__LogPart *part = batch->logs[i];
         say_output(part->stderr, prefix, (const char *)part->text.data, part->text.len,

@@ -30,7 +30,7 @@ static int run_agent(struct cli *cli, void *options)
 const struct cli_command cmd_agent = {
     .name = "agent",
     .group = "Sweep",
-    .usage = "besom agent [options] SWEEP",
+    .usage = "besom agent [options] SWEEP [-- COMMAND [ARGS...]]",
     .summary = "Take runs of a sweep and run them on this machine\n"
                "Runs besom-agent with the same arguments; see besom agent --help.",
     .passes_arguments = true,

@@ -58,6 +58,11 @@ def state_files(stack, number):
     return glob.glob(os.path.join(stack.home, f"agent-{number}", "**", "*"), recursive=True)
 
 
+def start_with(stack, number, *arguments):
+    """An agent with exactly these arguments."""
+    return stack.start_agent(arguments[-1], number, *arguments[:-1])
+
+
 def ended_with(agent, code, seconds=20):
     assert agent.wait(seconds) == code
 
@@ -169,6 +174,22 @@ def test_flags_of_wandb_agent_are_taken(stack):
     sweep = stack.create(PLAIN.format(script="exit 0"))
     ended_with(stack.start_agent(f"team/any/{sweep}", sweep, "-p", "any", "-e", "team", "--count", "1"), 0)
     assert states(stack, sweep) == ["finished"]
+
+
+def test_own_command_takes_the_place_of_the_sweeps(stack):
+    sweep = stack.create(PLAIN.format(script="exit 7"))
+    seen = os.path.join(stack.home, "own.txt")
+    write = f'echo "$@" >> {seen}'
+    ended_with(start_with(stack, sweep, "--count", "2", sweep, "--", "/bin/sh", "-c", write, "-", "--fixed", "${args}"), 0)
+    assert states(stack, sweep).count("finished") == 2 and "failed" not in states(stack, sweep)
+    assert sorted(read_bytes(seen).decode().splitlines()) == ["--fixed --x=1", "--fixed --x=2"]
+
+
+def test_own_command_needs_an_allowed_program(stack):
+    sweep = stack.create(PLAIN.format(script="exit 0"))
+    ended_with(start_with(stack, sweep, sweep, "--allow-program", "/bin/sh", "--count", "1", "--", "/bin/true"), 0)
+    assert "refuses to start '/bin/true'" in stack.agent_text(sweep)
+    assert states(stack, sweep) == ["failed"]
 
 
 def test_programs_can_be_refused(stack):

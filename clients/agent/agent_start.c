@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an agent comes to be, with what a killed one left behind, and how it goes.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "agent_signals.h"
+#include "base/log.h"
+
+/* ---- what is left of an agent before ---- */
+
+struct found_attempts {
+    struct attempt_paths *paths; /* owned */
+    struct attempt_spec *specs;  /* owned; moved into slots */
+    int count, highest_slot;
+};
+
+static void find_attempt(void *context, const char *path)
+{
+    struct found_attempts *found = context;
+    struct attempt_paths paths;
+    struct attempt_spec spec;
+    struct err err = ERR_INIT;
+    if (attempt_paths_make(path, &paths, &err) != STATUS_OK ||
+        attempt_spec_read(&paths, &spec, &err) != STATUS_OK) {
+        log_error("agent", "unreadable_attempt", LOG_TEXT("path", path), LOG_ERR(&err));
+        return;
+    }
+    struct attempt_paths *grown_paths =
+        realloc(found->paths, (size_t)(found->count + 1) * sizeof *grown_paths);
+    struct attempt_spec *grown_specs =
+        realloc(found->specs, (size_t)(found->count + 1) * sizeof *grown_specs);
+    if (grown_paths == NULL || grown_specs == NULL)
+        abort(); /* a run that is not taken up would be orphaned */
+    found->paths = grown_paths;
+    found->specs = grown_specs;
+    found->paths[found->count] = paths;
+    found->specs[found->count++] = spec;
+    if (spec.slot > found->highest_slot)
+        found->highest_slot = spec.slot;
+}
+
+/* A folder whose counter is behind its slot's was reported already; only its deletion was cut off. */
+static void adopt_attempts(struct agent *agent, struct found_attempts *found)
+{
+    struct err err = ERR_INIT;
+    for (int i = 0; i < found->count; i++) {
+        int64_t counter = 0;
+        struct slot *slot = &agent->slots[found->specs[i].slot];
+        bool known = state_dir_counter(&agent->state, slot->number, &counter, &err) == STATUS_OK;
+        if ((known && found->specs[i].counter < counter) || slot->phase != SLOT_IDLE) {
+            attempt_remove(&found->paths[i]);
+            attempt_spec_free(&found->specs[i]);
+            continue;
+        }
+        slot->paths = found->paths[i];
+        slot->spec = found->specs[i];
+        slot_adopt(slot);
+    }
+    free(found->paths);
+    free(found->specs);
+}
+
+static enum status make_slots(struct agent *agent, struct err *err)
+{
+    struct found_attempts found = {.paths = NULL, .highest_slot = -1};
+    state_dir_each_attempt(&agent->state, find_attempt, &found);
+    agent->slot_count = agent->around.slots;
+    if (found.highest_slot >= agent->slot_count && found.highest_slot < SLOTS_MAX)
+        agent->slot_count = found.highest_slot + 1;
+    agent->slots = calloc((size_t)agent->slot_count, sizeof *agent->slots);
+    if (agent->slots == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    for (int i = 0; i < agent->slot_count; i++)
+        slot_init(&agent->slots[i], agent, i);
+    adopt_attempts(agent, &found);
+    return STATUS_OK;
+}
+
+/* ---- start and end ---- */
+
+static enum status open_client(struct agent *agent, struct err *err)
+{
+    const struct agent_options *options = agent->options;
+    besom_client_options client = BESOM_CLIENT_OPTIONS_INIT;
+    client.address = options->address;
+    client.ca_file = options->ca_file;
+    client.certificate_file = options->certificate_file;
+    client.key_file = options->key_file;
+    client.server_name = options->server_name;
+    client.tls = options->tls;
+    client.insecure = options->insecure;
+    besom_error error;
+    if (besom_client_new(&client, &agent->client, &error) == BESOM_OK)
+        return STATUS_OK;
+    return err_set(err, status_from_grpc((int)error.code), "%s", error.text);
+}
+
+enum status agent_set_up(struct agent *agent, struct err *err)
+{
+    const struct agent_options *options = agent->options;
+    if (gethostname(agent->host, sizeof agent->host) != 0 || agent->host[0] == '\0')
+        snprintf(agent->host, sizeof agent->host, "localhost");
+    agent->host[sizeof agent->host - 1] = '\0';
+    TRY(surroundings_open(options, &agent->around, err));
+    agent->loop = loop_new();
+    if (agent->loop == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    agent->step_timer = (struct loop_timer){.fire = agent_on_step, .context = agent};
+    agent->register_timer = (struct loop_timer){.fire = agent_register, .context = agent};
+    TRY(agent_signals_watch(agent, err));
+    TRY(open_client(agent, err));
+    TRY(state_dir_open(options->state_dir, agent->host, options->sweep_id, &agent->state, err));
+    return make_slots(agent, err);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+/* Streams that have closed leave their last event behind; handling it frees them. */
+static void free_loop(struct agent *agent)
+{
+    struct loop_timer *timers[] = {&agent->step_timer, &agent->register_timer, &agent->stop_timer,
+                                   &agent->term_timer};
+    for (size_t i = 0; i < ARRAY_LEN(timers); i++)
+        loop_timer_forget(agent->loop, timers[i]);
+    loop_post(agent->loop, nothing, NULL);
+    loop_run_once(agent->loop);
+    loop_free(agent->loop);
+}
+
+/* After leaving in haste calls may still answer into client and loop: then those are left to the process's
+ * end. */
+void agent_tear_down(struct agent *agent)
+{
+    bool in_haste = agent->left_behind || agent->call != NULL;
+    for (int i = 0; agent->slots != NULL && i < agent->slot_count; i++) {
+        in_haste = in_haste || agent->slots[i].call != NULL;
+        slot_free(&agent->slots[i]);
+    }
+    free(agent->slots);
+    agent->slots = NULL;
+    agent->slot_count = 0;
+    state_dir_close(&agent->state);
+    surroundings_close(&agent->around);
+    loop_watch_remove(agent->signal_watch);
+    if (agent->signal_fd >= 0)
+        close(agent->signal_fd);
+    if (in_haste)
+        return;
+    besom_client_free(agent->client);
+    if (agent->loop != NULL)
+        free_loop(agent);
+    free(agent);
+}
