@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "format.h"
 
+#include <float.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <wchar.h>
 
 #define SECOND_MS 1000
@@ -22,6 +25,41 @@ const char *format_number(double value, char text[FORMAT_SIZE])
         snprintf(text, FORMAT_SIZE, "%.0f", value == 0 ? 0.0 : value);
     else
         snprintf(text, FORMAT_SIZE, "%.6g", value);
+    return text;
+}
+
+const char *format_exact(double value, char text[FORMAT_SIZE])
+{
+    if (isnan(value) || isinf(value)) {
+        snprintf(text, FORMAT_SIZE, "%s", isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+        return text;
+    }
+    if (fabs(value) < 1e15 && value == trunc(value)) {
+        snprintf(text, FORMAT_SIZE, "%.0f", value);
+        return text;
+    }
+    /* %g drops zeros at the end, so 15 digits are the fewest unless the number has lost precision */
+    int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
+    do
+        snprintf(text, FORMAT_SIZE, "%.*g", precision, value);
+    while (strtod(text, NULL) != value && ++precision <= DBL_DECIMAL_DIG);
+    return text;
+}
+
+const char *format_time(int64_t time_us, char text[FORMAT_SIZE])
+{
+    int64_t second = time_us / 1000000, rest = time_us % 1000000;
+    if (rest < 0) {
+        second--;
+        rest += 1000000;
+    }
+    time_t time = (time_t)second;
+    struct tm parts;
+    *text = '\0';
+    if (time_us == 0 || gmtime_r(&time, &parts) == NULL)
+        return text;
+    size_t length = strftime(text, FORMAT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + length, FORMAT_SIZE - length, ".%06dZ", (int)rest);
     return text;
 }
 

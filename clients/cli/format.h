@@ -16,6 +16,10 @@
 
 /* Six significant digits: "0.0123", "1e-05", "12345678", "nan". */
 const char *format_number(double value, char text[FORMAT_SIZE]);
+/* The shortest decimal that reads back as the same double: "0.1", "-0", "1e+300", "NaN", "-Infinity". */
+const char *format_exact(double value, char text[FORMAT_SIZE]);
+/* "2026-11-21T17:54:43.123456Z"; "" for a time that is 0. */
+const char *format_time(int64_t time_us, char text[FORMAT_SIZE]);
 /* "850ms", "12.3s", "4m05s", "2h13m", "3d04h"; negative counts as 0. */
 const char *format_duration(int64_t ms, char text[FORMAT_SIZE]);
 /* "3m12s ago"; "-" for a time that is 0. */
