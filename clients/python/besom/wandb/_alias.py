@@ -17,6 +17,7 @@ PLACES = {
     "data_types": "sdk.data_types",
     "sdk.artifacts": "_artifacts",
     "sdk.artifacts.artifact": "_artifacts",
+    "sdk.interface": "_artifacts",
     "sdk.interface.artifacts": "_artifacts",
     "sdk.wandb_artifacts": "_artifacts",
     "sdk.data_types.base_types": "sdk.data_types",
@@ -41,6 +42,7 @@ PLACES = {
     "lightgbm": "integration.lightgbm",
     "sklearn": "integration.sklearn",
     "wandb_torch": "sdk.lib",
+    "plots": "plot",
     "proto": "sdk.lib",
     "old": "sdk.lib",
     "old.summary": "_summary",
@@ -80,6 +82,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         else:
             return None
         inner = name[len(top):]
+        if top == "wandb." and sys.modules.get("wandb") is not sys.modules[HERE]:
+            return None  # W&B's own is there too
         if top != "wandb." and inner not in PLACES:
             return None  # the usual way
         found = place_of(inner)

@@ -1,14 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exceptions that programs catch, under the names they know them by."""
 
-
-class Error(Exception):
-    """Anything that went wrong here."""
-
-    def __init__(self, message="", context=None):
-        super().__init__(message)
-        self.message = message
-        self.context = context
+from besom.errors import ConfigError, Error, UnavailableError  # noqa: F401
 
 
 class CommError(Error):
@@ -16,6 +9,7 @@ class CommError(Error):
 
     def __init__(self, msg="", exc=None):
         super().__init__(msg)
+        self.message = msg
         self.exc = exc
 
 
@@ -40,10 +34,6 @@ class ArtifactNotLoggedError(Error):
 
 
 class LogError(Error):
-    pass
-
-
-class ConfigError(Error):
     pass
 
 
