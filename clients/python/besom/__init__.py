@@ -15,17 +15,21 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 from . import _run
+from ._agent import agent
+from ._api import Api, RunRecord, SweepRecord
 from ._config import Config
 from ._init import init
 from ._run import Run
 from ._summary import Summary
+from ._sweep import sweep
+from ._version import VERSION
 from .errors import (ConfigError, Error, FinishedError, InvalidError, NotFoundError, NotPermittedError, NotStartedError,
                      RunStopped, UnavailableError)
 
-__version__ = "0.1.0"
-__all__ = ["Config", "ConfigError", "Error", "FinishedError", "InvalidError", "NotFoundError", "NotPermittedError",
-           "NotStartedError", "Run", "RunStopped", "Summary", "UnavailableError", "config", "define_metric", "finish",
-           "init", "log", "mark_preempting", "run", "summary"]
+__version__ = VERSION
+__all__ = ["Api", "Config", "ConfigError", "Error", "FinishedError", "InvalidError", "NotFoundError", "NotPermittedError",
+           "NotStartedError", "Run", "RunRecord", "RunStopped", "Summary", "SweepRecord", "UnavailableError", "agent",
+           "config", "define_metric", "finish", "init", "log", "mark_preempting", "run", "summary", "sweep"]
 
 run: Optional[Run]
 """The run that `init()` made; None before it and after `finish()`."""

@@ -128,7 +128,9 @@ class Config:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Config):
             return bool(self._values == other._values)
-        return bool(self._values == other) if isinstance(other, Mapping) else NotImplemented
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return bool(self._values == other)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -13,6 +13,7 @@ from ._config import as_mapping, merged
 from ._offline import Nothing, OfflineFile
 from ._run import Identity, Run, current, set_current
 from ._say import say, warn_once
+from ._single import SingleRun, attach
 from ._socket import Connection
 from .errors import Error, InvalidError, UnavailableError
 
@@ -113,7 +114,17 @@ def join(environment: Mapping[str, str], given: Dict[str, Any], directory: Optio
 
 def _start(mode: str, project: Optional[str], run_id: Optional[str], directory: Optional[str], given: Dict[str, Any],
            about: Dict[str, Any]) -> Run:
-    return offline_run(project, run_id, directory, given, "as it was asked for")
+    """A run of its own: known to a controller, or in a file."""
+    if mode == "offline":
+        return offline_run(project, run_id, directory, given, "as it was asked for")
+    try:
+        single = SingleRun(project or os.environ.get("BESOM_PROJECT"), about.get("name"), given)
+    except UnavailableError as error:
+        return offline_run(project, run_id, directory, given, str(error))
+    run = join(single.environment, given, directory)
+    attach(run, single)
+    say(f"run {run.id} in project {run.project}")
+    return run
 
 
 def offline_run(project: Optional[str], run_id: Optional[str], directory: Optional[str], given: Dict[str, Any],

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from types import TracebackType
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
@@ -73,8 +74,7 @@ class Run:
         self._next_step = 0
         self._about: Dict[str, Any] = {}
         self._tally: Optional[Tally] = None
-        self._on_finish: List[Callable[[Optional[int]], None]] = []
-        self._exit_code: Optional[int] = None
+        self._on_finish: List[Callable[[Optional[int], str], None]] = []  # take exit code and last words
         self.config = Config(params, locked, self._send_config)
         self.summary = Summary(self._send_summary)
         self._latest: Dict[str, Any] = self.summary.__dict__["_entries"]
@@ -276,21 +276,28 @@ class Run:
         `exit_code` says how a run of its own ended (default 0). A run that an agent started ends as its command does,
         whatever is given here.
         """
+        self._end(exit_code, "")
+
+    def _end(self, exit_code: Optional[int], last_words: str) -> None:
         if self._is_finished or self._pid != os.getpid():
             return
         self._is_finished = True
-        self._exit_code = exit_code
         self._sink.close()
-        for call in self._on_finish:
-            call(exit_code)
-        _forget(self)
+        try:
+            for call in self._on_finish:
+                call(exit_code, last_words)
+        finally:
+            _forget(self)
 
     def __enter__(self) -> Run:
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        self.finish(None if kind is None else exit_code_of(error))
+        if error is None:
+            self._end(None, "")
+        else:
+            self._end(exit_code_of(error), "".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
 
 
 def exit_code_of(error: Optional[BaseException]) -> int:
@@ -312,7 +319,7 @@ def current() -> Optional[Run]:
     return _current
 
 
-def set_current(run: Run) -> None:
+def set_current(run: Optional[Run]) -> None:
     global _current
     _current = run
 

@@ -22,6 +22,7 @@ from .errors import Error, UnavailableError
 
 SEND_BUFFER_BYTES = 1 << 20
 _FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)
+_PATIENCE_S = 0.2
 _getpid = os.getpid
 
 
@@ -62,23 +63,17 @@ class Connection:
             try:
                 connected = self._connected()
                 count = connected.send(line, _FLAGS)
-                if count < len(line):
-                    self._write_rest(connected, line, count)
+                while count < len(line):
+                    count += connected.send(memoryview(line)[count:], _FLAGS)
                 return True
             except OSError as error:
                 self._drop()
                 if not may_retry or self._is_closed:
                     warn_once(("send", self.path), f"the run's agent takes nothing more, what is logged is lost: {error}")
+            except BaseException:  # of a signal's handler, maybe in the middle of a line: the next is not joined to it
+                self._drop()
+                raise
         return False
-
-    def _write_rest(self, connected: socket.socket, line: bytes, count: int) -> None:
-        view = memoryview(line)
-        try:
-            while count < len(line):
-                count += connected.send(view[count:], _FLAGS)
-        except BaseException:
-            self._drop()  # the next line must not be joined to half a line
-            raise
 
     def _connected(self) -> socket.socket:
         connected = self._socket
@@ -99,10 +94,13 @@ class Connection:
         return opened
 
     def _drop(self) -> None:
+        self._close_socket()
+        self._received = b""
+
+    def _close_socket(self) -> None:
         if self._socket is not None:
             self._socket.close()
         self._socket = None
-        self._received = b""
 
     # ---- down ----
 
@@ -136,17 +134,19 @@ class Connection:
                 raise UnavailableError(f"the run's agent did not answer within {timeout_s:g} s")
 
     def stop_reason(self) -> Optional[str]:
-        """Why the run is to stop; None as long as it is not. Never waits."""
-        if self._stop_reason is None:
-            with self._lock:
-                try:
+        """Why the run is to stop; None as long as nobody said so. Waits at most for a moment, when another thread sends."""
+        if self._stop_reason is None and self._lock.acquire(timeout=_PATIENCE_S):
+            try:
+                if not self._is_closed:
                     self._connected()
                     while self._receive(0):
                         pass
-                    while self._take_line() is not None:
-                        pass
-                except OSError:
+            except OSError:
+                pass
+            finally:
+                while self._take_line() is not None:
                     pass
+                self._lock.release()
         return self._stop_reason
 
     def _receive(self, wait_s: float) -> bool:
@@ -161,7 +161,7 @@ class Connection:
         except BlockingIOError:
             return False
         if not chunk:
-            self._drop()
+            self._close_socket()  # what came before is still to be read
             raise OSError("it has closed the connection")
         self._received += chunk
         return True

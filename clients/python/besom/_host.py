@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that does the work of runs whose command is a relay (_relay.py): its side of the relay's socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from types import TracebackType
+from typing import Callable, Dict, List, Optional, Type
+
+from . import _relay
+from ._values import encode
+from .errors import UnavailableError
+
+_SOCKET_PATH_MAX = 100
+_HELLO_WITHIN_S = 10.0
+
+
+class Link:
+    """One relay: the environment of its run, and how that run ends."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._received = b""
+        self._is_closed = False
+        self._thread: Optional[threading.Thread] = None
+        self.told_to_stop = threading.Event()
+        self.environment = self._read_environment()
+        _links.add(self)
+
+    def _read_environment(self) -> Dict[str, str]:
+        deadline = time.monotonic() + _HELLO_WITHIN_S
+        self._connection.settimeout(_HELLO_WITHIN_S)
+        while b"\n" not in self._received and time.monotonic() < deadline:
+            chunk = self._connection.recv(65536)
+            if not chunk:
+                raise UnavailableError("the run ended before it began")
+            self._received += chunk
+        self._connection.settimeout(None)
+        line, _, self._received = self._received.partition(b"\n")
+        return {str(name): str(value) for name, value in json.loads(line)["environment"].items()}
+
+    def watch(self, on_stop: Callable[[bool], None]) -> None:
+        """Calls `on_stop(False)` in a thread when the run is to stop, `on_stop(True)` when its relay was killed."""
+        self._thread = threading.Thread(target=self._listen, args=(on_stop,), name="besom-relay", daemon=True)
+        self._thread.start()
+
+    def _listen(self, on_stop: Callable[[bool], None]) -> None:
+        while True:
+            try:
+                chunk = self._connection.recv(4096)
+            except (OSError, ValueError):
+                return
+            if self._is_closed:
+                return
+            self.told_to_stop.set()
+            on_stop(not chunk)
+            if not chunk:
+                return
+
+    def end(self, code: int, text: str = "") -> None:
+        """Ends the run. Idempotent; nothing when its relay is gone."""
+        try:
+            self._connection.sendall((encode({"exit": code, "text": text}) + "\n").encode())
+        except (OSError, ValueError):
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Without a word before it, the run has failed."""
+        self._is_closed = True
+        try:
+            self._connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._connection.close()
+
+    def _after_fork(self) -> None:
+        self._connection.close()  # the run's end is this process's parent's
+
+
+class Host:
+    """A socket in a private folder, to which relays come. A context manager that removes it."""
+
+    def __init__(self) -> None:
+        folder = tempfile.mkdtemp(prefix="besom-")
+        if len(folder) > _SOCKET_PATH_MAX - len("/relay"):
+            os.rmdir(folder)
+            folder = tempfile.mkdtemp(prefix="besom-", dir="/tmp")
+        self.folder = folder
+        self.path = os.path.join(folder, "relay")
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(self.path)
+        self._listener.listen(4)
+        self._pid = os.getpid()
+
+    def relay_command(self) -> List[str]:
+        """The command of the runs."""
+        return _script_command([self.path])
+
+    def accept(self, wait_s: float) -> Optional[Link]:
+        """The next relay, None when none came in time."""
+        poller = select.poll()
+        poller.register(self._listener, select.POLLIN)
+        if not poller.poll(wait_s * 1000):
+            return None
+        connection, _ = self._listener.accept()
+        try:
+            return Link(connection)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            connection.close()
+            return None
+
+    def close(self) -> None:
+        self._listener.close()
+        if self._pid == os.getpid():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 trace: Optional[TracebackType]) -> None:
+        self.close()
+
+
+def _script_command(arguments: List[str]) -> List[str]:
+    python = sys.executable or shutil.which("python3") or "python3"
+    script = os.path.abspath(_relay.__file__)
+    if os.path.isfile(script):
+        return [python, "-I", "-S", script, *arguments]
+    return [python, "-m", "besom._relay", *arguments]
+
+
+def tied_command(command: List[str]) -> List[str]:
+    """`command` such that it gets SIGTERM when the calling thread ends."""
+    return _script_command(["--tied", str(os.getpid()), "--", *command])
+
+
+class Environment:
+    """A run's environment variables in this process, until they are put back."""
+
+    def __init__(self, variables: Dict[str, str]) -> None:
+        self._saved = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+
+    def restore(self) -> None:
+        for name, value in self._saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+_links: weakref.WeakSet[Link] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for link in list(_links):
+        link._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
