@@ -94,6 +94,7 @@ BESOM_API void besom_message_free(void *message);
  * it may be sent twice). besom_sweep_create may be sent twice as well when its request_id is set. */
 #define BESOM_UNARY_CALLS(X)                                              \
     X(besom_sweep_create, CreateSweep, create_sweep, SweepService, 0)     \
+    X(besom_project_open, OpenProject, open_project, SweepService, 1)     \
     X(besom_sweep_get, GetSweep, get_sweep, SweepService, 1)              \
     X(besom_sweep_list, ListSweeps, list_sweeps, SweepService, 1)         \
     X(besom_sweep_change, ChangeSweep, change_sweep, SweepService, 1)     \
@@ -104,10 +105,12 @@ BESOM_API void besom_message_free(void *message);
     X(besom_agent_register, RegisterAgent, register_agent, RunService, 1) \
     X(besom_agent_retire, RetireAgent, retire_agent, RunService, 1)       \
     X(besom_run_acquire, AcquireRun, acquire_run, RunService, 1)          \
+    X(besom_run_submit, SubmitRun, submit_run, RunService, 1)             \
     X(besom_run_finish, FinishRun, finish_run, RunService, 1)             \
     X(besom_run_get, GetRun, get_run, RunService, 1)                      \
     X(besom_run_stop, StopRun, stop_run, RunService, 1)                   \
     X(besom_run_delete, DeleteRun, delete_run, RunService, 0)             \
+    X(besom_runs_edit, EditRuns, edit_runs, RunService, 1)                \
     X(besom_run_explain, ExplainRun, explain_run, RunService, 1)          \
     X(besom_suggest, Suggest, suggest, SuggestionService, 1)              \
     X(besom_stops_decide, DecideStops, decide_stops, SchedulerService, 1)
