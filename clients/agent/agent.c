@@ -51,7 +51,7 @@ static int busy_slots(const struct agent *agent)
 bool agent_wants_run(const struct agent *agent)
 {
     int64_t count = agent->options->count;
-    return agent->registered && agent->mode == AGENT_SERVING &&
+    return agent->registered && agent->mode == AGENT_SERVING && !agent->submitted &&
            (count == 0 || agent->ended + busy_slots(agent) < count);
 }
 
@@ -69,23 +69,48 @@ static bool flapping_matters(void)
     return text == NULL || strcmp(text, "true") != 0;
 }
 
+/* It is likely to be this machine's fault: runs of the sweep are better off elsewhere. */
+static bool leave_as_broken(struct agent *agent)
+{
+    long long failed = (long long)agent->failed;
+    bool serving = agent->mode == AGENT_SERVING;
+    int64_t age_ms = loop_now_ms() - agent->started_ms;
+    if (failed >= FLAPPING_FAILURES && age_ms < FLAPPING_MS && flapping_matters())
+        agent_leave(
+            agent, 1,
+            "%lld runs failed in the first 60 seconds (WANDB_AGENT_DISABLE_FLAPPING=true goes on anyway)",
+            failed);
+    else if (failed >= most_initial_failures() && failed >= agent->ended)
+        agent_leave(agent, 1,
+                    "all of the first %lld runs failed (WANDB_AGENT_MAX_INITIAL_FAILURES sets how many)",
+                    failed);
+    else
+        return false;
+    agent->quarantine = agent->quarantine || serving;
+    return true;
+}
+
 void agent_count_end(struct agent *agent, int exit_code)
 {
     agent->ended++;
     agent->failed += exit_code > 0;
-    int64_t age_ms = loop_now_ms() - agent->started_ms;
-    if (exit_code > 0 && agent->failed >= FLAPPING_FAILURES && age_ms < FLAPPING_MS && flapping_matters())
-        agent_leave(
-            agent, 1,
-            "%lld runs failed in the first 60 seconds (WANDB_AGENT_DISABLE_FLAPPING=true goes on anyway)",
-            (long long)agent->failed);
-    else if (exit_code > 0 && agent->failed >= most_initial_failures() && agent->failed >= agent->ended)
-        agent_leave(agent, 1,
-                    "all of the first %lld runs failed (WANDB_AGENT_MAX_INITIAL_FAILURES sets how many)",
-                    (long long)agent->failed);
-    else if (agent->options->count > 0 && agent->ended >= agent->options->count)
+    if (exit_code > 0 && leave_as_broken(agent))
+        return;
+    if (agent->options->count > 0 && agent->ended >= agent->options->count)
         agent_leave(agent, 0, "%lld runs ended, as --count said", (long long)agent->ended);
     agent_step(agent);
+}
+
+/* As a shell tells it. */
+void agent_note_single_end(struct agent *agent, const struct attempt_exit *end)
+{
+    static const int others[] = {[ATTEMPT_START_FAILED] = 127, [ATTEMPT_LOST] = 1, [ATTEMPT_NOT_STARTED] = 1};
+    if (end->end == ATTEMPT_EXITED)
+        agent->run_exit_code = end->exit_code;
+    else if (end->end == ATTEMPT_SIGNALED)
+        agent->run_exit_code = 128 + end->signal;
+    else
+        agent->run_exit_code = others[end->end];
 }
 
 static bool is_refusal(besom_status code)
@@ -151,8 +176,9 @@ static void retire(struct agent *agent)
     }
     Besom__V1__RetireAgentRequest request = BESOM__V1__RETIRE_AGENT_REQUEST__INIT;
     request.agent_id = agent->state.agent_id;
-    request.sweep_id = (char *)(uintptr_t)agent->options->sweep_id;
+    request.sweep_id = agent->sweep_id;
     request.reason = agent->reason;
+    request.quarantine = agent->quarantine;
     agent->call = call_new(agent->loop, on_retired, agent);
     call_begin(agent->call,
                besom_agent_retire_async(agent->client, &request, RETIRE_TIMEOUT_MS, call_done, agent->call));
@@ -161,6 +187,8 @@ static void retire(struct agent *agent)
 void agent_on_step(void *context)
 {
     struct agent *agent = context;
+    if (agent->submitted && agent->mode == AGENT_SERVING && busy_slots(agent) == 0)
+        agent_leave(agent, agent->run_exit_code, "the run has ended");
     if (agent->mode == AGENT_SERVING) {
         for (int i = 0; i < agent->around.slots; i++)
             slot_step(&agent->slots[i]);
@@ -187,7 +215,7 @@ static void take_registration(struct agent *agent, const Besom__V1__RegisterAgen
     if (answer->lost_after_ms > 0)
         agent->lost_after_ms = answer->lost_after_ms;
     log_info("agent", "registered", LOG_TEXT("agent", agent->state.agent_id),
-             LOG_TEXT("sweep", agent->options->sweep_id), LOG_INT("renew_ms", agent->renew_ms));
+             LOG_TEXT("sweep", agent->sweep_id), LOG_INT("renew_ms", agent->renew_ms));
     for (int i = 0; i < agent->slot_count; i++)
         slot_registered(&agent->slots[i]);
 }
@@ -233,13 +261,14 @@ void agent_register(void *context)
     struct agent *agent = context;
     Besom__V1__RegisterAgentRequest request = BESOM__V1__REGISTER_AGENT_REQUEST__INIT;
     request.agent_id = agent->state.agent_id;
-    request.sweep_id = (char *)(uintptr_t)agent->options->sweep_id;
+    request.sweep_id = agent->sweep_id;
     request.host = agent->host;
     request.pid = getpid();
     request.slots = agent->around.slots;
     request.protocol_min = PROTOCOL_MIN;
     request.protocol_max = PROTOCOL_MAX;
     request.version = (char *)(uintptr_t)BESOM_VERSION;
+    request.ignore_quarantine = agent->options->ignore_quarantine;
     agent->call = call_new(agent->loop, on_registered, agent);
     call_begin(agent->call, besom_agent_register_async(agent->client, &request, REGISTER_TIMEOUT_MS,
                                                        call_done, agent->call));
@@ -247,11 +276,34 @@ void agent_register(void *context)
 
 /* ---- life ---- */
 
-static void say_last(const struct agent *agent)
+/* Attempts whose end the controller does not know. */
+static int count_unreported(const struct agent *agent)
 {
-    if (agent->left_behind)
-        say("Some runs could not be reported: start an agent for this sweep on this machine to deliver them");
+    int count = 0;
+    for (int i = 0; i < agent->slot_count; i++)
+        count += agent->slots[i].phase > SLOT_ACQUIRING;
+    return count;
+}
+
+static void say_unreported(const struct agent *agent, int count)
+{
+    const char *state_dir = agent->options->state_dir, *host = agent->options->host;
+    say("%d run%s not reported: what %s logged waits in %s until an agent for the sweep is started here "
+        "again: "
+        "besom agent%s%s%s%s %s",
+        count, count == 1 ? " is" : "s are", count == 1 ? "it" : "they", agent->state.path,
+        host != NULL ? " --host " : "", host != NULL ? host : "", state_dir != NULL ? " --state-dir " : "",
+        state_dir != NULL ? state_dir : "", agent->sweep_id);
+}
+
+static int conclude(const struct agent *agent)
+{
+    int unreported = count_unreported(agent);
+    if (unreported > 0)
+        say_unreported(agent, unreported);
     say("agent done: %s", agent->reason);
+    int exit_code = agent->submitted ? agent->run_exit_code : agent->exit_code;
+    return exit_code == 0 && unreported > 0 ? 1 : exit_code;
 }
 
 int agent_run(const struct agent_options *options)
@@ -264,6 +316,7 @@ int agent_run(const struct agent_options *options)
                             .signal_fd = -1,
                             .state = {.lock_fd = -1},
                             .started_ms = loop_now_ms(),
+                            .run_exit_code = 1,
                             .lease_ms = 60000,
                             .renew_ms = 10000,
                             .lost_after_ms = 300000};
@@ -276,8 +329,7 @@ int agent_run(const struct agent_options *options)
     agent_register(agent);
     while (!agent->finished)
         loop_run_once(agent->loop);
-    say_last(agent);
-    int exit_code = agent->exit_code;
+    int exit_code = conclude(agent);
     agent_tear_down(agent);
     return exit_code;
 }

@@ -83,6 +83,10 @@ struct agent {
     besom_client *client;
     struct state_dir state;
     char host[256];
+    char *sweep_id;      /* owned; the option, or the project's sweep of single runs */
+    char *submit_params; /* owned; JSON of the single run; NULL = runs are acquired */
+    bool submitted;      /* the single run has been handed out */
+    int run_exit_code;   /* of the single run's command; 1 until it is known */
     enum agent_mode mode;
     int exit_code;
     char reason[512]; /* why it leaves */
@@ -96,6 +100,8 @@ struct agent {
     int slot_count;
     int64_t started_ms, ended, failed;
     int interrupts;            /* signals that ask to end, so far */
+    int terminations;          /* those that do not come from a keyboard */
+    bool quarantine;           /* its runs failed at once: what it says when it retires */
     enum end_cause stop_cause; /* from AGENT_STOPPING on */
     int64_t ended_ms;          /* while stopping: no command lives since; 0 = one does */
     bool left_behind;          /* ends with attempts that could not be reported */
@@ -129,6 +135,8 @@ void agent_step(struct agent *agent);
 bool agent_wants_run(const struct agent *agent);
 /* A run has ended; `exit_code` > 0 counts as a failure. */
 void agent_count_end(struct agent *agent, int exit_code);
+/* The single run's command has ended. */
+void agent_note_single_end(struct agent *agent, const struct attempt_exit *end);
 /* The controller answered (BESOM_OK) or not: says so once. */
 void agent_note_answer(struct agent *agent, const besom_error *error);
 /* WAIT came: says why when that is new. */
@@ -161,7 +169,7 @@ void slot_free(struct slot *slot);
  * machine; slot->end says why. */
 enum slot_prepared { SLOT_PREPARED, SLOT_REFUSED, SLOT_UNABLE };
 enum slot_prepared slot_prepare(struct slot *slot, const Besom__V1__RunAssignment *run);
-/* Ends an assignment that comes too late, so that it is queued again at once. */
+/* Ends an assignment that comes too late, so that it is queued again at once (a single run: for good). */
 void slot_give_back(struct slot *slot, const Besom__V1__RunAssignment *run);
 /* Spawns the shim, or connects to the one that lives. */
 void slot_spawn_shim(struct slot *slot);

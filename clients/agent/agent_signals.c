@@ -59,34 +59,47 @@ static void leave_at_once(struct agent *agent)
     agent->left_behind = agent->finished = true;
 }
 
+/* Who waits for a single run has nothing else to wait for: the first one stops it. */
 static void take_interrupt(struct agent *agent)
 {
+    bool single = agent->submit_params != NULL;
+    if (agent->interrupts == 0 && single)
+        agent->interrupts++;
     switch (++agent->interrupts) {
     case 1:
         say("ctrl-c received. Waiting for runs to end. Press ctrl-c again to stop them.");
         agent_leave(agent, 0, "interrupted by its user");
         break;
     case 2:
-        say("ctrl-c received again. Stopping runs. Press ctrl-c once more to kill them.");
+        say(single ? "ctrl-c received. Stopping the run. Press ctrl-c again to kill it."
+                   : "ctrl-c received again. Stopping runs. Press ctrl-c once more to kill them.");
         stop_runs(agent, false, END_CAUSE_USER, "stopped by its user");
         break;
     case 3:
-        say("ctrl-c received for the third time. Killing runs.");
+        say(single ? "ctrl-c received again. Killing the run."
+                   : "ctrl-c received for the third time. Killing runs.");
         stop_runs(agent, true, END_CAUSE_USER, "killed by its user");
         break;
     default: leave_at_once(agent); break;
     }
 }
 
-static void take_termination(struct agent *agent)
+/* A batch system warns with SIGUSR1, maybe more than once, before it terminates. */
+static void take_termination(struct agent *agent, bool warning)
 {
-    if (agent->interrupts++ > 0 && agent->stop_cause == END_CAUSE_PREEMPTED) {
+    bool stopping = agent->stop_cause == END_CAUSE_PREEMPTED;
+    if (!warning && agent->terminations++ > 0 && stopping) {
         leave_at_once(agent);
         return;
     }
+    if (stopping)
+        return;
+    agent->interrupts++;
     agent->stop_cause = END_CAUSE_PREEMPTED;
-    say("Told to end. Stopping runs; they go back to the queue.");
-    stop_runs(agent, false, END_CAUSE_PREEMPTED, "the agent was told to end");
+    say("%s. Stopping runs; they go back to the queue.",
+        warning ? "Told that this machine is taken away" : "Told to end");
+    stop_runs(agent, false, END_CAUSE_PREEMPTED,
+              warning ? "the machine is taken away (SIGUSR1)" : "the agent was told to end");
 }
 
 static void on_term_timer(void *context)
@@ -116,8 +129,8 @@ static void take_signal(struct agent *agent, int number)
         take_interrupt(agent);
     } else if (number == SIGINT) {
         take_interrupt(agent);
-    } else if (asks_to_end(number)) {
-        take_termination(agent);
+    } else if (number == SIGUSR1 || asks_to_end(number)) {
+        take_termination(agent, number == SIGUSR1);
     }
 }
 
@@ -135,8 +148,8 @@ static void on_signal(void *context, short events)
 
 enum status agent_signals_watch(struct agent *agent, struct err *err)
 {
-    static const int always[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
-    static const int forwarded[] = {SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH, SIGALRM};
+    static const int always[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGCHLD};
+    static const int forwarded[] = {SIGUSR2, SIGCONT, SIGWINCH, SIGALRM};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < ARRAY_LEN(always); i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How an agent comes to be, with what a killed one left behind, and how it goes.
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,11 @@
 
 #include "agent.h"
 #include "agent_signals.h"
+#include "base/file.h"
 #include "base/log.h"
+
+#define OPEN_TIMEOUT_MS 10000
+#define PARAMS_LIMIT (1u << 20)
 
 /* ---- what is left of an agent before ---- */
 
@@ -92,19 +97,66 @@ static enum status open_client(struct agent *agent, struct err *err)
     client.server_name = options->server_name;
     client.tls = options->tls;
     client.insecure = options->insecure;
+    client.timeout_ms = OPEN_TIMEOUT_MS;
     besom_error error;
     if (besom_client_new(&client, &agent->client, &error) == BESOM_OK)
         return STATUS_OK;
     return err_set(err, status_from_grpc((int)error.code), "%s", error.text);
 }
 
+static enum status read_params(struct agent *agent, struct err *err)
+{
+    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    const char *path = agent->options->submit;
+    bool is_input = strcmp(path, "-") == 0;
+    TRY(file_read(is_input ? "/dev/stdin" : path, PARAMS_LIMIT, &text, err));
+    json_t *params = json_loadb(buffer_text(&text), text.length, JSON_REJECT_DUPLICATES, NULL);
+    bool is_object = json_is_object(params);
+    json_decref(params);
+    if (!is_object)
+        return err_set(err, STATUS_INVALID, "%s holds no JSON object", is_input ? "standard input" : path);
+    agent->submit_params = strdup(buffer_text(&text));
+    return agent->submit_params != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
+}
+
+/* Waits for the answer: without it there is nothing to do. */
+static enum status open_project(struct agent *agent, struct err *err)
+{
+    const char *project = agent->options->project;
+    Besom__V1__OpenProjectRequest request = BESOM__V1__OPEN_PROJECT_REQUEST__INIT;
+    Besom__V1__OpenProjectResponse *response = NULL;
+    besom_error error;
+    if (project != NULL)
+        request.project = (char *)(uintptr_t)project;
+    if (besom_project_open(agent->client, &request, &response, &error) != BESOM_OK)
+        return err_set(err, status_from_grpc((int)error.code), "%s", error.text);
+    if (response->sweep != NULL)
+        agent->sweep_id = strdup(response->sweep->sweep_id);
+    besom_message_free(response);
+    return STATUS_OK;
+}
+
+static enum status find_sweep(struct agent *agent, struct err *err)
+{
+    const struct agent_options *options = agent->options;
+    if (options->submit != NULL)
+        TRY(open_project(agent, err));
+    else
+        agent->sweep_id = strdup(options->sweep_id);
+    return agent->sweep_id != NULL ? STATUS_OK : err_set(err, STATUS_INTERNAL, "no sweep was answered");
+}
+
 enum status agent_set_up(struct agent *agent, struct err *err)
 {
     const struct agent_options *options = agent->options;
-    if (gethostname(agent->host, sizeof agent->host) != 0 || agent->host[0] == '\0')
+    if (options->host != NULL && *options->host != '\0')
+        snprintf(agent->host, sizeof agent->host, "%s", options->host);
+    else if (gethostname(agent->host, sizeof agent->host) != 0 || agent->host[0] == '\0')
         snprintf(agent->host, sizeof agent->host, "localhost");
     agent->host[sizeof agent->host - 1] = '\0';
     TRY(surroundings_open(options, &agent->around, err));
+    if (options->submit != NULL)
+        TRY(read_params(agent, err));
     agent->loop = loop_new();
     if (agent->loop == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
@@ -112,7 +164,9 @@ enum status agent_set_up(struct agent *agent, struct err *err)
     agent->register_timer = (struct loop_timer){.fire = agent_register, .context = agent};
     TRY(agent_signals_watch(agent, err));
     TRY(open_client(agent, err));
-    TRY(state_dir_open(options->state_dir, agent->host, options->sweep_id, &agent->state, err));
+    TRY(find_sweep(agent, err));
+    TRY(state_dir_open(options->state_dir, agent->host, agent->sweep_id, options->submit != NULL,
+                       &agent->state, err));
     return make_slots(agent, err);
 }
 
@@ -147,6 +201,8 @@ void agent_tear_down(struct agent *agent)
     agent->slot_count = 0;
     state_dir_close(&agent->state);
     surroundings_close(&agent->around);
+    free(agent->submit_params);
+    agent->submit_params = NULL;
     loop_watch_remove(agent->signal_watch);
     if (agent->signal_fd >= 0)
         close(agent->signal_fd);
@@ -155,5 +211,6 @@ void agent_tear_down(struct agent *agent)
     besom_client_free(agent->client);
     if (agent->loop != NULL)
         free_loop(agent);
+    free(agent->sweep_id);
     free(agent);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HOST_MAX 255
+
 #define ROW(flag, character, kind, field, ...)                                                            \
     {                                                                                                     \
         .name = flag, .letter = character, .type = kind, .offset = offsetof(struct agent_options, field), \
@@ -15,9 +17,14 @@ static const struct config_key keys[] = {
     ROW("count", 0, CONFIG_INT, count, .initial = "0", .environment = "BESOM_AGENT_COUNT", .value_name = "N",
         .min = 0, .max = INT64_MAX,
         .help = "Leave after N runs have ended, whatever became of them (0: no bound)"),
-    ROW("project", 'p', CONFIG_TEXT, project, .value_name = "NAME",
-        .help = "Taken for W&B's sake and ignored: the sweep's id says it all"),
-    ROW("entity", 'e', CONFIG_TEXT, entity, .value_name = "NAME", .help = "Likewise"),
+    ROW("submit", 0, CONFIG_TEXT, submit, .value_name = "FILE",
+        .help = "Instead of serving a sweep: one run of COMMAND with the parameters in FILE, a JSON object "
+                "(-: standard input); ends with COMMAND's exit code"),
+    ROW("name", 0, CONFIG_TEXT, name, .value_name = "NAME",
+        .help = "With --submit: the run's name for people"),
+    ROW("project", 'p', CONFIG_TEXT, project, .environment = "BESOM_PROJECT", .value_name = "NAME",
+        .help = "With --submit: the run's project; a sweep's id says it all"),
+    ROW("entity", 'e', CONFIG_TEXT, entity, .value_name = "NAME", .help = "Taken for W&B's sake and ignored"),
     ROW("slots", 'j', CONFIG_INT, slots, .environment = "BESOM_AGENT_SLOTS", .value_name = "N", .min = 1,
         .max = SLOTS_MAX, .help = "Runs side by side (default: 1; with --gpus as many as they suffice for)"),
     ROW("gpus", 0, CONFIG_TEXT, gpus, .initial = "none", .environment = "BESOM_AGENT_GPUS",
@@ -40,6 +47,11 @@ static const struct config_key keys[] = {
                 "the working folder)"),
     ROW("allow-program", 0, CONFIG_LIST, allowed_programs, .environment = "BESOM_AGENT_ALLOW_PROGRAM",
         .value_name = "GLOB", .help = "Refuse commands whose program does not match; may be given again"),
+    ROW("host", 0, CONFIG_TEXT, host, .environment = "BESOM_AGENT_HOST", .value_name = "NAME",
+        .help = "Name of this machine, in lists and for quarantine (default: the host's name)"),
+    ROW("ignore-quarantine", 0, CONFIG_BOOL, ignore_quarantine,
+        .environment = "BESOM_AGENT_IGNORE_QUARANTINE",
+        .help = "Serve even if runs of the sweep failed at once on this host; ends its quarantine"),
     ROW("state-dir", 0, CONFIG_TEXT, state_dir, .environment = "BESOM_AGENT_STATE_DIR", .value_name = "DIR",
         .help = "Where runs are remembered (default: $XDG_STATE_HOME/besom/agents)"),
     ROW("spool-limit", 0, CONFIG_SIZE, spool_limit_bytes, .initial = "1G",
@@ -74,9 +86,16 @@ static const struct config_command command = {
         "agent's runs; macros such as ${args} are expanded in it.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
-    .footer = "Ctrl-C once: no new runs, wait for those that run. Twice: stop them. Three times: kill them.\n"
-              "Exit codes: 0 ok, 1 failed, 2 usage, 3 no such sweep, 4 unavailable, 5 not permitted.",
-    .arguments_min = 1,
+    .footer =
+        "Ctrl-C once: no new runs, wait for those that run. Twice: stop them. Three times: kill them.\n"
+        "SIGTERM, SIGHUP, SIGQUIT and, without -f, SIGUSR1 (a warning of SLURM): runs are stopped with their "
+        "grace\n"
+        "time and queued again with their next attempt; the agent leaves with 0. The second SIGTERM: at "
+        "once.\n"
+        "An agent leaves when 3 runs failed in its first 60 seconds or all of its first 5 (WANDB_AGENT_\n"
+        "DISABLE_FLAPPING, WANDB_AGENT_MAX_INITIAL_FAILURES); its host is then in quarantine for the sweep.\n"
+        "Exit codes: 0 ok, 1 failed, in quarantine, or runs are not reported; 2 usage, 3 no such sweep,\n"
+        "4 unavailable, 5 not permitted.",
     .arguments_max = 1,
 };
 
@@ -87,6 +106,39 @@ static int find_end(int argc, char *const argv[])
     while (at < argc && strcmp(argv[at], "--") != 0)
         at++;
     return at;
+}
+
+/* It becomes a folder's name. */
+static enum status check_host(const char *host, struct err *err)
+{
+    if (host != NULL && (host[0] == '.' || strchr(host, '/') != NULL || strlen(host) > HOST_MAX))
+        return err_set(err, STATUS_INVALID, "--host: '%s' is no name of a machine", host);
+    return STATUS_OK;
+}
+
+static enum status read_sweep(const struct config_result *result, struct agent_options *out, struct err *err)
+{
+    if (result->argument_count == 0)
+        return err_set(err, STATUS_INVALID, "missing argument (usage: %s)", command.usage);
+    const char *slash = strrchr(result->arguments[0], '/');
+    out->sweep_id = slash != NULL ? slash + 1 : result->arguments[0];
+    if (*out->sweep_id == '\0' || strchr(out->sweep_id, '.') != NULL)
+        return err_set(err, STATUS_INVALID, "'%s' is no sweep (a sweep's id has eight letters and digits)",
+                       result->arguments[0]);
+    return STATUS_OK;
+}
+
+/* One run in one slot, whatever the environment says of agents. */
+static enum status check_submit(const struct config_result *result, struct agent_options *out,
+                                struct err *err)
+{
+    if (result->argument_count > 0)
+        return err_set(err, STATUS_INVALID, "--submit takes no sweep, and a command behind '--'");
+    if (out->command == NULL)
+        return err_set(err, STATUS_INVALID, "--submit needs a command: --submit FILE -- COMMAND [ARGS...]");
+    out->slots = 1;
+    out->count = 0;
+    return STATUS_OK;
 }
 
 enum status options_parse(int argc, char *const argv[], struct arena *arena, struct agent_options *out,
@@ -105,10 +157,6 @@ enum status options_parse(int argc, char *const argv[], struct arena *arena, str
         return STATUS_OK;
     if (out->command != NULL && out->command[0] == NULL)
         return err_set(err, STATUS_INVALID, "no command behind '--' (usage: %s)", command.usage);
-    const char *slash = strrchr(result.arguments[0], '/');
-    out->sweep_id = slash != NULL ? slash + 1 : result.arguments[0];
-    if (*out->sweep_id == '\0' || strchr(out->sweep_id, '.') != NULL)
-        return err_set(err, STATUS_INVALID, "'%s' is no sweep (a sweep's id has eight letters and digits)",
-                       result.arguments[0]);
-    return STATUS_OK;
+    TRY(check_host(out->host, err));
+    return out->submit != NULL ? check_submit(&result, out, err) : read_sweep(&result, out, err);
 }

@@ -14,11 +14,14 @@
 #define SLOTS_MAX 1024
 
 struct agent_options {
-    const char *sweep_id;         /* last part of the argument */
-    char *const *command;         /* what stood behind "--", NULL-terminated; NULL = the sweep's own */
-    int64_t count;                /* runs to end before leaving; 0 = no bound */
-    const char *project, *entity; /* ignored */
-    int64_t slots;                /* 0 = not said */
+    const char *sweep_id; /* last part of the argument; NULL with submit */
+    const char *submit;   /* file with the parameters of a single run, "-" = standard input; NULL = serve */
+    const char *name;     /* of the single run; may be NULL */
+    char *const *command; /* what stood behind "--", NULL-terminated; NULL = the sweep's own */
+    int64_t count;        /* runs to end before leaving; 0 = no bound */
+    const char *project;  /* of the single run; ignored otherwise */
+    const char *entity;   /* ignored */
+    int64_t slots;        /* 0 = not said */
     const char *gpus;
     int64_t gpus_per_run;
     bool wandb;
@@ -27,6 +30,8 @@ struct agent_options {
     const char *workdir;
     const char *run_dir;
     struct config_list allowed_programs;
+    const char *host; /* NULL = the machine's name */
+    bool ignore_quarantine;
     const char *state_dir;
     int64_t spool_limit_bytes;
     bool quiet;

@@ -68,7 +68,8 @@ static void acquire_failed(struct slot *slot, const besom_error *error)
         agent_step(agent);
         return;
     }
-    if (is_final(error->code)) {
+    bool refused = agent->submit_params != NULL && error->code == BESOM_PRECONDITION;
+    if (is_final(error->code) || refused) {
         slot_become_idle(slot);
         agent_leave(agent, besom_status_exit_code(error->code), "%s", error->text);
         return;
@@ -117,9 +118,9 @@ static void leave_for(struct agent *agent, const char *reason)
 {
     const char *rest = strncmp(reason, "sweep is ", 9) == 0 ? reason + 6 : NULL;
     if (rest != NULL)
-        agent_leave(agent, 0, "sweep %s %s", agent->options->sweep_id, rest);
+        agent_leave(agent, 0, "sweep %s %s", agent->sweep_id, rest);
     else
-        agent_leave(agent, 0, "sweep %s: %s", agent->options->sweep_id, reason);
+        agent_leave(agent, 0, "sweep %s: %s", agent->sweep_id, reason);
 }
 
 static void on_acquired(void *context, const void *response, const besom_error *error)
@@ -150,6 +151,41 @@ static void on_acquired(void *context, const void *response, const besom_error *
     }
 }
 
+static void on_submitted(void *context, const void *response, const besom_error *error)
+{
+    struct slot *slot = context;
+    const Besom__V1__SubmitRunResponse *answer = response;
+    slot->call = NULL;
+    if (answer == NULL) {
+        acquire_failed(slot, error);
+        return;
+    }
+    agent_note_answer(slot->agent, error);
+    slot->agent->submitted = true;
+    if (answer->verdict_case == BESOM__V1__SUBMIT_RUN_RESPONSE__VERDICT_RUN) {
+        start_run(slot, answer->run);
+        return;
+    }
+    slot_become_idle(slot); /* somebody ended it before it could be started */
+    agent_step(slot->agent);
+}
+
+static void submit(struct slot *slot)
+{
+    struct agent *agent = slot->agent;
+    Besom__V1__SubmitRunRequest request = BESOM__V1__SUBMIT_RUN_REQUEST__INIT;
+    request.sweep_id = agent->sweep_id;
+    request.agent_id = agent->state.agent_id;
+    request.slot = slot->number;
+    request.counter = slot->counter;
+    request.params_json = agent->submit_params;
+    if (agent->options->name != NULL)
+        request.name = (char *)(uintptr_t)agent->options->name;
+    slot->call = call_new(agent->loop, on_submitted, slot);
+    call_begin(slot->call,
+               besom_run_submit_async(agent->client, &request, ACQUIRE_TIMEOUT_MS, call_done, slot->call));
+}
+
 static void ask(struct slot *slot)
 {
     struct agent *agent = slot->agent;
@@ -158,8 +194,12 @@ static void ask(struct slot *slot)
         agent_step(agent);
         return;
     }
+    if (agent->submit_params != NULL) {
+        submit(slot);
+        return;
+    }
     Besom__V1__AcquireRunRequest request = BESOM__V1__ACQUIRE_RUN_REQUEST__INIT;
-    request.sweep_id = (char *)(uintptr_t)agent->options->sweep_id;
+    request.sweep_id = agent->sweep_id;
     request.agent_id = agent->state.agent_id;
     request.slot = slot->number;
     request.counter = slot->counter;

@@ -228,8 +228,11 @@ static void take_done(struct slot *slot, const Besom__V1__FinishDone *done)
     bool by_itself = slot->end.cause == END_CAUSE_NONE && !done->superseded;
     int exit_code = slot->end.end == ATTEMPT_START_FAILED ? 1 : slot->end.exit_code;
     struct agent *agent = slot->agent;
+    if (agent->submitted)
+        agent_note_single_end(agent, &slot->end);
     slot_release(slot);
-    agent_count_end(agent, by_itself ? exit_code : 0);
+    if (!agent->submitted)
+        agent_count_end(agent, by_itself ? exit_code : 0);
 }
 
 static void on_finished(void *context, const void *response, const besom_error *error)

@@ -139,7 +139,8 @@ void slot_give_back(struct slot *slot, const Besom__V1__RunAssignment *run)
 {
     forget_last(slot);
     if (fill_spec(slot, run))
-        slot_end_unstarted(slot, END_CAUSE_PREEMPTED, 0);
+        slot_end_unstarted(slot, slot->agent->submit_params != NULL ? END_CAUSE_USER : END_CAUSE_PREEMPTED,
+                           0);
     else
         abort(); /* no memory for a few short texts */
 }

@@ -68,9 +68,9 @@ static bool try_folder(const char *parent, int number, bool make, struct state_d
     return out->lock_fd >= 0;
 }
 
-static enum status take_folder(const char *parent, struct state_dir *out, struct err *err)
+static enum status take_folder(const char *parent, bool fresh, struct state_dir *out, struct err *err)
 {
-    for (int making = 0; making < 2; making++)
+    for (int making = fresh; making < 2; making++)
         for (int number = 0; number < AGENTS_MAX; number++)
             if (try_folder(parent, number, making == 1, out))
                 return STATUS_OK;
@@ -101,18 +101,18 @@ static enum status load_agent_id(struct state_dir *dir, struct err *err)
     return file_write_atomic(path, dir->agent_id, AGENT_ID_LENGTH, 0600, err);
 }
 
-static enum status open_below(const char *parent, struct state_dir *out, struct err *err)
+static enum status open_below(const char *parent, bool fresh, struct state_dir *out, struct err *err)
 {
     char absolute[PATH_MAX];
     TRY(file_make_dirs(parent, 0700, err));
     if (realpath(parent, absolute) == NULL)
         return err_set_errno(err, STATUS_IO, errno, "cannot use %s", parent);
-    TRY(take_folder(absolute, out, err));
+    TRY(take_folder(absolute, fresh, out, err));
     return load_agent_id(out, err);
 }
 
-enum status state_dir_open(const char *root, const char *host, const char *sweep_id, struct state_dir *out,
-                           struct err *err)
+enum status state_dir_open(const char *root, const char *host, const char *sweep_id, bool fresh,
+                           struct state_dir *out, struct err *err)
 {
     char base[PATH_MAX], host_folder[PATH_MAX], parent[PATH_MAX];
     *out = (struct state_dir){.lock_fd = -1};
@@ -125,7 +125,7 @@ enum status state_dir_open(const char *root, const char *host, const char *sweep
     /* Another agent that ends deletes empty parents, maybe between two steps of this one. */
     enum status status = STATUS_IO;
     for (int i = 0; i < OPEN_TRIES && status != STATUS_OK; i++)
-        status = open_below(parent, out, err);
+        status = open_below(parent, fresh, out, err);
     if (status != STATUS_OK)
         file_close(&out->lock_fd);
     return status;

@@ -14,6 +14,7 @@
 #define BESOM_AGENT_STATE_DIR_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -26,10 +27,10 @@ struct state_dir {
     int lock_fd;
 };
 
-/* Takes a folder over or makes one. `root` NULL: $XDG_STATE_HOME/besom/agents or ~/.local/state/besom/agents.
- * IO. */
-enum status state_dir_open(const char *root, const char *host, const char *sweep_id, struct state_dir *out,
-                           struct err *err) MUST_USE;
+/* Takes a folder over or, if there is none that nobody holds or a `fresh` one is wanted, makes one. `root`
+ * NULL: $XDG_STATE_HOME/besom/agents or ~/.local/state/besom/agents. IO. */
+enum status state_dir_open(const char *root, const char *host, const char *sweep_id, bool fresh,
+                           struct state_dir *out, struct err *err) MUST_USE;
 
 /* The counter of a slot: 1 when it never had one. */
 enum status state_dir_counter(const struct state_dir *dir, int slot, int64_t *out, struct err *err) MUST_USE;

@@ -36,7 +36,7 @@ static int tear_down(void **state)
 static void open_dir(struct state_dir *dir)
 {
     struct err err = ERR_INIT;
-    assert_int_equal(state_dir_open(root, "host", "sweep001", dir, &err), STATUS_OK);
+    assert_int_equal(state_dir_open(root, "host", "sweep001", false, dir, &err), STATUS_OK);
 }
 
 /* As a killed process does: the lock goes, the files stay. */
@@ -63,6 +63,22 @@ static void identity_survives(void **state)
     assert_string_equal(again.agent_id, first.agent_id);
     state_dir_close(&again);
     state_dir_close(&second);
+}
+
+/* What a killed agent left is for those that take runs up again. */
+static void a_fresh_folder_is_nobodys(void **state)
+{
+    (void)state;
+    struct state_dir first, fresh, again;
+    struct err err = ERR_INIT;
+    open_dir(&first);
+    drop_dir(&first);
+    assert_int_equal(state_dir_open(root, "host", "sweep001", true, &fresh, &err), STATUS_OK);
+    assert_string_not_equal(fresh.path, first.path);
+    open_dir(&again);
+    assert_string_equal(again.path, first.path);
+    state_dir_close(&again);
+    state_dir_close(&fresh);
 }
 
 static void counters_are_kept(void **state)
@@ -93,7 +109,7 @@ static int contend(void)
         struct state_dir dir;
         struct err err = ERR_INIT;
         char mark[PATH_MAX + 32], id[PATH_MAX + 32];
-        if (state_dir_open(root, "host", "sweep001", &dir, &err) != STATUS_OK)
+        if (state_dir_open(root, "host", "sweep001", false, &dir, &err) != STATUS_OK)
             return 100;
         snprintf(mark, sizeof mark, "%s/mark", dir.path);
         snprintf(id, sizeof id, "%s/agent_id", dir.path);
@@ -228,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(identity_survives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_fresh_folder_is_nobodys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_are_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_has_one_holder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(attempts_are_found_again, set_up, tear_down),
