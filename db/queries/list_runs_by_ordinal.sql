@@ -8,7 +8,8 @@ WITH page AS MATERIALIZED (
     OFFSET $3 LIMIT $4
 )
 SELECT sweep_id, run_id, state, end_reason, params, agent_id, host, error_text, ordinal, created_at, started_at,
-       ended_at, result_number, run_time_ms, attempt, exit_code, signal, spec_version, unreachable, objective
+       ended_at, result_number, run_time_ms, attempt, exit_code, signal, spec_version, unreachable, objective,
+       name, notes, array_to_json(tags)::text, array_to_json(hidden_tags)::text
 FROM besom.shown_runs r
 WHERE r.sweep_id = $1 AND r.run_id = ANY (ARRAY(SELECT run_id FROM page))
 ORDER BY r.ordinal;

@@ -25,6 +25,10 @@ static const struct field RUN_FIELDS[] = {
     FIELD(I32, struct store_run, spec_version),
     FIELD(BOOL, struct store_run, unreachable),
     FIELD_WITH(MAYBE_F64, struct store_run, objective, has_objective),
+    FIELD(TEXT, struct store_run, name),
+    FIELD(TEXT, struct store_run, notes),
+    FIELD(TEXT, struct store_run, tags_json),
+    FIELD(TEXT, struct store_run, hidden_tags_json),
 };
 static const struct shape RUN = {RUN_FIELDS, ARRAY_LEN(RUN_FIELDS), sizeof(struct store_run)};
 

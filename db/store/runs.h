@@ -227,7 +227,9 @@ struct store_run {
     int64_t ordinal, created_us, started_us, ended_us, result_number, run_time_ms;
     int32_t attempt, exit_code, signal, spec_version;
     bool has_objective, unreachable;
-    double objective; /* of an ended run; of a live one the attempt's best so far */
+    double objective; /* of an ended run; of another the best so far */
+    /* users', and lists of texts */
+    const char *name, *notes, *tags_json, *hidden_tags_json;
 };
 /* sweep_id "" resolves a bare id (ALREADY_EXISTS when two sweeps have it). NOT_FOUND. */
 enum status store_get_run(struct store_tx *tx, const char *sweep_id, const char *run_id,

@@ -4,6 +4,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "services/controller/metric_definitions.h"
+
+/* As besom.run_facts has them. */
+static const char *const fact_kinds[] = {
+    [BESOM__V1__FACT_KIND__FACT_KIND_SUMMARY] = "summary",
+    [BESOM__V1__FACT_KIND__FACT_KIND_DEFINITION] = "definition",
+    [BESOM__V1__FACT_KIND__FACT_KIND_CONFIG] = "config",
+    [BESOM__V1__FACT_KIND__FACT_KIND_ABOUT] = "about",
+};
+
 static const char *series_refusal(const Besom__V1__Series *series)
 {
     size_t length = strlen(series->name);
@@ -27,6 +37,31 @@ static const char *logs_refusal(const Besom__V1__TrackBatch *message)
     return message->dropped_lines < 0 ? "dropped_lines must not be negative" : NULL;
 }
 
+static bool is_json(const char *text)
+{
+    json_t *value = fact_json(text);
+    json_decref(value);
+    return value != NULL;
+}
+
+static const char *facts_refusal(const Besom__V1__TrackBatch *message)
+{
+    if (message->n_facts > BATCH_FACTS_MAX)
+        return "a batch may hold 1000 facts";
+    for (size_t i = 0; i < message->n_facts; i++) {
+        const Besom__V1__Fact *fact = message->facts[i];
+        size_t name_length = strlen(fact->name);
+        if (fact->kind <= BESOM__V1__FACT_KIND__FACT_KIND_UNSPECIFIED ||
+            (size_t)fact->kind >= ARRAY_LEN(fact_kinds))
+            return "a kind of fact is not known";
+        if (name_length == 0 || name_length > BATCH_NAME_MAX)
+            return "a fact's name must have 1 to 256 bytes";
+        if (strlen(fact->value_json) > BATCH_FACT_MAX || !is_json(fact->value_json))
+            return "a fact's value must be JSON of at most 64 KiB";
+    }
+    return NULL;
+}
+
 const char *batch_refusal(const Besom__V1__TrackBatch *message)
 {
     size_t points = 0;
@@ -38,7 +73,8 @@ const char *batch_refusal(const Besom__V1__TrackBatch *message)
         if (points > BATCH_POINTS_MAX)
             return "a batch may hold 100000 points";
     }
-    return logs_refusal(message);
+    const char *refusal = logs_refusal(message);
+    return refusal != NULL ? refusal : facts_refusal(message);
 }
 
 static void add_extremes(struct store_summary *figure, double value)
@@ -153,6 +189,26 @@ static enum status make_logs(const Besom__V1__TrackBatch *message, struct arena 
     return STATUS_OK;
 }
 
+static enum status make_facts(const Besom__V1__TrackBatch *message, struct arena *arena, struct batch *out,
+                              struct err *err)
+{
+    if (message->n_facts == 0)
+        return STATUS_OK;
+    out->facts = arena_calloc(arena, message->n_facts, sizeof *out->facts);
+    if (out->facts == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+    for (; out->fact_count < message->n_facts; out->fact_count++) {
+        const Besom__V1__Fact *from = message->facts[out->fact_count];
+        struct batch_fact *fact = &out->facts[out->fact_count];
+        *fact = (struct batch_fact){fact_kinds[from->kind], arena_strdup(arena, from->name),
+                                    arena_strdup(arena, from->value_json)};
+        if (fact->name == NULL || fact->value == NULL)
+            return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+        out->fact_bytes += sizeof *fact + strlen(fact->name) + strlen(fact->value);
+    }
+    return STATUS_OK;
+}
+
 enum status batch_make(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
                        struct batch *out, struct err *err)
 {
@@ -161,6 +217,7 @@ enum status batch_make(const Besom__V1__TrackBatch *message, const char *metric,
     out->preempting = message->preempting;
     TRY(make_series(message, metric, arena, out, err));
     TRY(make_payload(message, arena, out, err));
+    TRY(make_facts(message, arena, out, err));
     return make_logs(message, arena, out, err);
 }
 

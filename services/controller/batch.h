@@ -20,12 +20,19 @@
 #define BATCH_POINTS_MAX 100000
 #define BATCH_NAME_MAX 256
 #define BATCH_LOG_MAX (1u << 20)
+#define BATCH_FACTS_MAX 1000
+#define BATCH_FACT_MAX (64u << 10) /* bytes of a value */
 
 struct batch_log {
     int64_t first_byte;
     bool is_stderr;
     const void *text;
     size_t length;
+};
+
+struct batch_fact {
+    const char *kind; /* as stored */
+    const char *name, *value;
 };
 
 /* Everything lives in the arena that it was made with. */
@@ -39,6 +46,8 @@ struct batch {
     struct batch_log *logs;
     size_t log_count;
     int64_t log_bytes, dropped_lines;
+    struct batch_fact *facts; /* in order; they stand after the figures */
+    size_t fact_count, fact_bytes;
     double *values; /* finite values of the sweep's metric, in order */
     size_t value_count;
     int64_t next_step; /* above every step of it, 0 without points */

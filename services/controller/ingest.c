@@ -84,6 +84,11 @@ static void answer_stored(struct controller *controller, struct ingest_item *ite
         meter_add(controller->meter, track->sweep_id, item->batch.points, clock_monotonic_ms(&clock_system));
     if (item->reached_target && !track->target_told)
         track->target_told = target_finish_sweep(controller, track->sweep_id, track->run_id);
+    if (item->left_out_facts && !track->facts_told) {
+        track->facts_told = true;
+        log_warn(CONTROLLER_LOG, "facts_left_out", LOG_TEXT("sweep", track->sweep_id),
+                 LOG_TEXT("run", track->run_id), LOG_INT("most", FACTS_MAX));
+    }
     if (item->reached_rung && controller->stops != NULL)
         stops_nudge(controller->stops, track->sweep_id);
     if (item->batch.sequence > item->last_sequence + 1) {
@@ -216,7 +221,8 @@ static bool count_in(struct ingest *ingest, struct ingest_item *item)
 {
     const struct batch *batch = &item->batch;
     size_t bytes = sizeof *item + batch->payload_length + (size_t)batch->log_bytes +
-                   batch->value_count * sizeof *batch->values + batch->figure_count * sizeof *batch->figures;
+                   batch->value_count * sizeof *batch->values + batch->figure_count * sizeof *batch->figures +
+                   batch->fact_bytes;
     size_t before = atomic_fetch_add(&ingest->waiting, bytes);
     if (before > 0 && before + bytes > (size_t)ingest->controller->options->ingest_memory_bytes) {
         atomic_fetch_sub(&ingest->waiting, bytes);

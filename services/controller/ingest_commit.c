@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db/store/runs.h"
+#include "services/controller/fact_plan.h"
 #include "services/controller/target.h"
 
 struct commit {
@@ -25,6 +26,7 @@ struct plan {
     size_t log_count;
     struct store_rung_value *rungs;
     size_t rung_count;
+    struct fact_plan facts;
 };
 
 /* Where batch_advance leaves the bands that were reached. */
@@ -93,6 +95,41 @@ static enum status plan_make(const struct commit *commit, struct arena *arena, s
     return STATUS_OK;
 }
 
+/* Facts of an attempt without any cost nothing but the look at its mark. */
+static enum status make_fact_room(const struct commit *commit, struct arena *arena, struct plan *plan,
+                                  struct err *err)
+{
+    size_t facts = 0, figures = 0;
+    bool any = false;
+    for (size_t i = 0; i < plan->attempt_count; i++)
+        any |= plan->attempts[i].found && plan->attempts[i].has_facts;
+    for (size_t i = 0; i < commit->count; i++) {
+        facts += commit->items[i]->batch.fact_count;
+        figures += commit->items[i]->batch.figure_count;
+    }
+    return fact_plan_make(arena, any || facts > 0 ? facts + figures : 0, &plan->facts, err);
+}
+
+/* Logged metrics end entries of the summary; the facts of a batch stand after its series. */
+static void plan_facts(struct plan *plan, struct store_attempt *attempt, const struct batch *batch)
+{
+    struct store_fact step = {.sweep_id = attempt->sweep_id,
+                              .run_id = attempt->run_id,
+                              .attempt = attempt->attempt,
+                              .kind = "summary"};
+    for (size_t i = 0; i < batch->figure_count && attempt->has_facts; i++) {
+        step.name = batch->figures[i].name;
+        fact_plan_add(&plan->facts, step);
+    }
+    for (size_t i = 0; i < batch->fact_count; i++) {
+        step.kind = batch->facts[i].kind;
+        step.name = batch->facts[i].name;
+        step.value = batch->facts[i].value;
+        fact_plan_add(&plan->facts, step);
+        attempt->has_facts = true;
+    }
+}
+
 static void add_rung(void *context, int32_t band_index, double value, double best)
 {
     struct rung_sink *sink = context;
@@ -134,6 +171,7 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
         figure->run_id = attempt->run_id;
         figure->attempt = attempt->attempt;
     }
+    plan_facts(plan, attempt, &item->batch);
 }
 
 static void store_item(struct plan *plan, struct store_attempt *attempt, struct ingest_item *item)
@@ -174,7 +212,7 @@ static void judge_items(const struct commit *commit, struct plan *plan)
         if (i > 0 && compare_attempts(commit->items[i - 1]->track, item->track) != 0)
             at++;
         struct store_attempt *attempt = &plan->attempts[at];
-        item->accepted = item->reached_rung = item->reached_target = false;
+        item->accepted = item->reached_rung = item->reached_target = item->left_out_facts = false;
         item->found = attempt->found;
         item->stale = !attempt->current || attempt->ended;
         bool outdated = item->stale && item->track->current;
@@ -237,6 +275,32 @@ static enum status trim_logs(struct store_tx *tx, const struct commit *commit, c
     return STATUS_OK;
 }
 
+static void mark_left_out(const struct commit *commit, const struct store_fact *fact)
+{
+    const struct store_attempt attempt = {
+        .sweep_id = fact->sweep_id, .run_id = fact->run_id, .attempt = fact->attempt};
+    for (size_t i = 0; i < commit->count; i++)
+        commit->items[i]->left_out_facts |= is_of(commit->items[i], &attempt);
+}
+
+static enum status write_facts(struct store_tx *tx, const struct commit *commit, struct fact_plan *facts,
+                               struct err *err)
+{
+    TRY(fact_plan_settle(facts, store_tx_arena(tx), err));
+    if (facts->end_count > 0)
+        TRY(store_delete_facts(tx, facts->ends, facts->end_count, err));
+    if (facts->put_count == 0)
+        return STATUS_OK;
+    bool *left_out = arena_calloc(store_tx_arena(tx), facts->put_count, sizeof *left_out);
+    if (left_out == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "storing facts: out of memory");
+    TRY(store_put_facts(tx, facts->puts, facts->put_count, FACTS_MAX, left_out, err));
+    for (size_t i = 0; i < facts->put_count; i++)
+        if (left_out[i])
+            mark_left_out(commit, &facts->puts[i]);
+    return STATUS_OK;
+}
+
 static enum status write_plan(struct store_tx *tx, const struct commit *commit, struct plan *plan,
                               struct err *err)
 {
@@ -245,6 +309,7 @@ static enum status write_plan(struct store_tx *tx, const struct commit *commit, 
         TRY(store_append_inbox(tx, plan->inbox, plan->inbox_count, err));
     if (plan->figure_count > 0)
         TRY(store_merge_summaries(tx, plan->figures, plan->figure_count, err));
+    TRY(write_facts(tx, commit, &plan->facts, err));
     if (plan->log_count > 0)
         TRY(store_append_logs(tx, plan->logs, plan->log_count, err));
     TRY(trim_logs(tx, commit, plan, err));
@@ -270,6 +335,7 @@ static enum status store_batches(struct store_tx *tx, void *context, struct err 
     struct plan plan;
     TRY(plan_make(commit, store_tx_arena(tx), &plan, err));
     TRY(store_lock_attempts(tx, plan.attempts, plan.attempt_count, err));
+    TRY(make_fact_room(commit, store_tx_arena(tx), &plan, err));
     judge_items(commit, &plan);
     plan.attempt_count = drop_missing(plan.attempts, plan.attempt_count);
     return plan.attempt_count > 0 ? write_plan(tx, commit, &plan, err) : STATUS_OK;

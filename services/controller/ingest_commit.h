@@ -11,6 +11,8 @@
 #include "services/controller/group.h"
 #include "services/controller/track.h"
 
+#define FACTS_MAX 10000 /* of an attempt; more are left out */
+
 struct ingest_item {
     struct group_item base;
     struct track *track; /* a reference */
@@ -20,7 +22,7 @@ struct ingest_item {
     const char *refusal; /* in the arena; the batch was replaced by an empty one, NULL = it was not */
     /* the verdict */
     int64_t last_sequence;
-    bool found, stale, accepted, reached_rung, reached_target;
+    bool found, stale, accepted, reached_rung, reached_target, left_out_facts;
 };
 
 /* group_options.run; the context is the controller. */

@@ -102,6 +102,10 @@ Besom__V1__Run *message_of_run(struct arena *arena, const struct store_run *run)
     message->error_text = message_text(run->error_text);
     message->result_number = run->result_number;
     message->run_time_ms = run->run_time_ms;
+    message->name = message_text(run->name);
+    message->notes = message_text(run->notes);
+    message->summary_json = message_text("{}");
+    message->config_json = message_text(run->params_json);
     if (run->has_objective) {
         message->best_objective_case = BESOM__V1__RUN__BEST_OBJECTIVE_OBJECTIVE;
         message->objective = run->objective;

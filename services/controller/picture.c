@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/controller/picture.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "services/controller/run_picture.h"
@@ -48,13 +50,109 @@ enum status picture_sweep(struct store_tx *tx, const char *sweep_id, Besom__V1__
     return add_bands(store_tx_arena(tx), spec.json, *out, err);
 }
 
-static enum status add_summaries(struct store_tx *tx, Besom__V1__Run *run, struct err *err)
+/* Of how many runs the rows are read at a time. */
+#define RUNS_READ 100
+
+/* Runs with all that makes their pictures. */
+struct album {
+    struct store_tx *tx;
+    const char *sweep_id;
+    int64_t facts_max;       /* bytes of each kind and run */
+    size_t summaries_max;    /* of each run */
+    struct store_sweep goal; /* sweep_id NULL: not read yet */
+    struct store_summary *figures;
+    size_t figure_count;
+    struct store_fact *facts;
+    size_t fact_count;
+};
+
+/* First row of the run among rows sorted by run, whose run_id is `offset` bytes into each. */
+static size_t find_run(const void *rows, size_t count, size_t size, size_t offset, const char *run_id)
 {
-    struct store_summary *rows;
-    size_t count;
-    TRY(store_list_summaries(tx, run->sweep_id, run->run_id, 0, &rows, &count, err));
-    count = run_picture_merge(rows, count);
-    return message_add_summaries(store_tx_arena(tx), run, rows, count, err);
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const char *found;
+        memcpy(&found, (const char *)rows + middle * size + offset, sizeof found);
+        if (strcmp(found, run_id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The sweep's metric and goal matter to definitions alone. */
+static enum status read_goal(struct album *album, const struct store_fact *facts, size_t count,
+                             struct err *err)
+{
+    if (album->goal.sweep_id != NULL || !run_picture_has_definitions(facts, count))
+        return STATUS_OK;
+    return store_get_sweep(album->tx, album->sweep_id, false, &album->goal, err);
+}
+
+static enum status fill_run(struct album *album, const struct store_run *run, Besom__V1__Run *message,
+                            struct err *err)
+{
+    struct arena *arena = store_tx_arena(album->tx);
+    size_t first = find_run(album->figures, album->figure_count, sizeof *album->figures,
+                            offsetof(struct store_summary, run_id), run->run_id);
+    size_t fact = find_run(album->facts, album->fact_count, sizeof *album->facts,
+                           offsetof(struct store_fact, run_id), run->run_id);
+    struct run_picture picture = {.run = run,
+                                  .figures = album->figures + first,
+                                  .facts = album->facts + fact,
+                                  .metric = "",
+                                  .summary_max = (size_t)album->facts_max,
+                                  .config_max = (size_t)album->facts_max};
+    size_t rows = 0;
+    while (first + rows < album->figure_count &&
+           strcmp(album->figures[first + rows].run_id, run->run_id) == 0)
+        rows++;
+    while (fact + picture.fact_count < album->fact_count &&
+           strcmp(album->facts[fact + picture.fact_count].run_id, run->run_id) == 0)
+        picture.fact_count++;
+    picture.figure_count = run_picture_merge(album->figures + first, rows);
+    TRY(read_goal(album, picture.facts, picture.fact_count, err));
+    if (album->goal.sweep_id != NULL) {
+        picture.metric = album->goal.metric;
+        picture.maximize = album->goal.maximize;
+    }
+    size_t listed = picture.figure_count < album->summaries_max ? picture.figure_count : album->summaries_max;
+    TRY(message_add_summaries(arena, message, picture.figures, listed, err));
+    return run_picture_fill(arena, &picture, message, err);
+}
+
+static enum status read_album(struct album *album, const struct store_run *runs, size_t count,
+                              struct err *err)
+{
+    const char **ids = arena_calloc(store_tx_arena(album->tx), count + 1, sizeof(*ids));
+    if (ids == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = runs[i].run_id;
+    TRY(store_list_summaries_of(album->tx, album->sweep_id, ids, count, &album->figures, &album->figure_count,
+                                err));
+    return store_list_facts_of(album->tx, album->sweep_id, ids, count, album->facts_max, &album->facts,
+                               &album->fact_count, err);
+}
+
+/* Without what its program logged and said. */
+static enum status show_outline(struct arena *arena, const struct store_run *run, Besom__V1__Run **out,
+                                struct err *err)
+{
+    *out = message_of_run(arena, run);
+    return *out != NULL ? STATUS_OK : no_memory(err);
+}
+
+static enum status picture_one(struct store_tx *tx, const struct store_run *run, Besom__V1__Run **out,
+                               struct err *err)
+{
+    struct album album = {
+        .tx = tx, .sweep_id = run->sweep_id, .facts_max = PICTURE_RUN_FACTS_MAX, .summaries_max = SIZE_MAX};
+    TRY(read_album(&album, run, 1, err));
+    TRY(show_outline(store_tx_arena(tx), run, out, err));
+    return fill_run(&album, run, *out, err);
 }
 
 enum status picture_best(struct store_tx *tx, const char *sweep_id, Besom__V1__Run **out, struct err *err)
@@ -67,8 +165,7 @@ enum status picture_best(struct store_tx *tx, const char *sweep_id, Besom__V1__R
         return STATUS_OK;
     if (status != STATUS_OK)
         return err_set(err, status, "%s", none.text);
-    *out = message_of_run(store_tx_arena(tx), &run);
-    return *out != NULL ? add_summaries(tx, *out, err) : no_memory(err);
+    return picture_one(tx, &run, out, err);
 }
 
 enum status picture_run(struct store_tx *tx, const char *sweep_id, const char *run_id, Besom__V1__Run **out,
@@ -76,41 +173,31 @@ enum status picture_run(struct store_tx *tx, const char *sweep_id, const char *r
 {
     struct store_run run;
     TRY(store_get_run(tx, sweep_id, run_id, &run, err));
-    *out = message_of_run(store_tx_arena(tx), &run);
-    return *out != NULL ? add_summaries(tx, *out, err) : no_memory(err);
+    return picture_one(tx, &run, out, err);
 }
 
 enum status picture_runs(struct store_tx *tx, const char *sweep_id, const struct store_run *runs,
                          size_t count, Besom__V1__Run ***out, struct err *err)
 {
     struct arena *arena = store_tx_arena(tx);
-    struct store_summary *rows = NULL;
-    size_t row_count = 0, at = 0;
-    const char **ids = arena_calloc(arena, count + 1, sizeof(*ids));
+    struct album album = {.tx = tx,
+                          .sweep_id = sweep_id,
+                          .facts_max = PICTURE_LIST_FACTS_MAX,
+                          .summaries_max = SUMMARIES_LISTED};
+    size_t bytes = 0;
     *out = arena_calloc(arena, count + 1, sizeof(**out));
-    if (ids == NULL || *out == NULL)
+    if (*out == NULL)
         return no_memory(err);
-    for (size_t i = 0; i < count; i++)
-        ids[i] = runs[i].run_id;
-    if (count > 0)
-        TRY(store_list_summaries_of(tx, sweep_id, ids, count, &rows, &row_count, err));
     for (size_t i = 0; i < count; i++) {
-        if (((*out)[i] = message_of_run(arena, &runs[i])) == NULL)
-            return no_memory(err);
-        /* rows are sorted by run, runs are not: find the run's first row */
-        size_t low = 0, high = row_count;
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (strcmp(rows[middle].run_id, ids[i]) < 0)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        for (at = low; at < row_count && strcmp(rows[at].run_id, ids[i]) == 0; at++)
-            ;
-        size_t found = run_picture_merge(rows + low, at - low);
-        found = found < SUMMARIES_LISTED ? found : SUMMARIES_LISTED;
-        TRY(message_add_summaries(arena, (*out)[i], rows + low, found, err));
+        Besom__V1__Run **message = &(*out)[i];
+        size_t left = count - i;
+        bool full = bytes > PICTURE_BYTES_MAX;
+        if (i % RUNS_READ == 0 && !full)
+            TRY(read_album(&album, runs + i, left < RUNS_READ ? left : RUNS_READ, err));
+        TRY(show_outline(arena, &runs[i], message, err));
+        if (!full)
+            TRY(fill_run(&album, &runs[i], *message, err));
+        bytes += besom__v1__run__get_packed_size(*message);
     }
     return STATUS_OK;
 }

@@ -16,7 +16,6 @@
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
-#define PAGE_BYTES_MAX (3u << 20) /* of runs; a message may have 4 MiB */
 
 static enum status no_memory(struct err *err)
 {
@@ -289,7 +288,7 @@ static size_t count_fitting(Besom__V1__Run *const *runs, size_t count)
     size_t bytes = 0, fitting = 0;
     while (fitting < count) {
         bytes += besom__v1__run__get_packed_size(runs[fitting]);
-        if (bytes > PAGE_BYTES_MAX && fitting > 0)
+        if (bytes > PICTURE_BYTES_MAX && fitting > 0)
             break;
         fitting++;
     }

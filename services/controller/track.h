@@ -29,6 +29,7 @@ struct track {
     int32_t attempt;
     bool opened;                /* stream's callbacks only */
     bool current;               /* as the opening said; set once before batches */
+    bool facts_told;            /* its lane of ingest only: that there are too many */
     bool target_told;           /* its lane of ingest only: the sweep's target was reached, and acted on */
     const struct facts *facts;  /* owned; set when opened */
     struct track *next, **link; /* registry's lock */

@@ -124,6 +124,81 @@ static void bounds_are_kept(void **state)
     free(text);
 }
 
+static void bounds_of_facts_are_kept(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"null", "[1,{\"a\":\"\\u0000\"}]", "123456789012345678901234567890"};
+    static const char *const bad[] = {"", "nan", "{", "1 2", "{\"a\":}", "1e400000x"};
+    struct fixture fixture;
+    Besom__V1__Fact fact = BESOM__V1__FACT__INIT, **facts = calloc(BATCH_FACTS_MAX + 1, sizeof(*facts));
+    char *long_value = calloc(1, BATCH_FACT_MAX + 2), *long_name = calloc(1, BATCH_NAME_MAX + 2);
+    fixture_init(&fixture);
+    fixture.batch.facts = facts;
+    for (size_t i = 0; i <= BATCH_FACTS_MAX; i++)
+        facts[i] = &fact;
+    fact.kind = BESOM__V1__FACT_KIND__FACT_KIND_ABOUT;
+    fact.name = (char *)(uintptr_t) "n";
+    fixture.batch.n_facts = 1;
+    for (size_t i = 0; i < 3; i++) {
+        fact.value_json = (char *)(uintptr_t)good[i];
+        assert_null(batch_refusal(&fixture.batch));
+    }
+    for (size_t i = 0; i < 6; i++) {
+        fact.value_json = (char *)(uintptr_t)bad[i];
+        assert_non_null(batch_refusal(&fixture.batch));
+    }
+    memset(long_value, 'x', BATCH_FACT_MAX + 1);
+    long_value[0] = long_value[BATCH_FACT_MAX - 1] = '"';
+    fact.value_json = long_value;
+    assert_non_null(batch_refusal(&fixture.batch));
+    long_value[BATCH_FACT_MAX] = '\0';
+    assert_null(batch_refusal(&fixture.batch));
+    fact.value_json = (char *)(uintptr_t) "1";
+    fixture.batch.n_facts = BATCH_FACTS_MAX;
+    assert_null(batch_refusal(&fixture.batch));
+    fixture.batch.n_facts++;
+    assert_non_null(batch_refusal(&fixture.batch));
+    fixture.batch.n_facts = 1;
+    memset(long_name, 'x', BATCH_NAME_MAX + 1);
+    fact.name = long_name;
+    assert_non_null(batch_refusal(&fixture.batch));
+    fact.name = (char *)(uintptr_t) "";
+    assert_non_null(batch_refusal(&fixture.batch));
+    fact.name = (char *)(uintptr_t) "n";
+    fact.kind = BESOM__V1__FACT_KIND__FACT_KIND_UNSPECIFIED;
+    assert_non_null(batch_refusal(&fixture.batch));
+    fact.kind = (Besom__V1__FactKind)5;
+    assert_non_null(batch_refusal(&fixture.batch));
+    free(facts);
+    free(long_value);
+    free(long_name);
+}
+
+static void facts_are_no_points(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct arena arena = arena_make(0);
+    struct batch batch;
+    struct err err = ERR_INIT;
+    Besom__V1__Fact fact = BESOM__V1__FACT__INIT, *facts[] = {&fact};
+    fixture_init(&fixture);
+    fact.kind = BESOM__V1__FACT_KIND__FACT_KIND_CONFIG;
+    fact.name = (char *)(uintptr_t) "layers";
+    fact.value_json = (char *)(uintptr_t) "3";
+    fixture.batch.n_series = 0;
+    fixture.batch.facts = facts;
+    fixture.batch.n_facts = 1;
+    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch.points, 0);
+    assert_null(batch.payload);
+    assert_int_equal(batch.fact_count, 1);
+    assert_string_equal(batch.facts[0].kind, "config");
+    assert_string_equal(batch.facts[0].name, "layers");
+    assert_string_equal(batch.facts[0].value, "3");
+    arena_free(&arena);
+}
+
 struct reached {
     int32_t bands[8];
     double values[8], bests[8];
@@ -213,6 +288,8 @@ int main(void)
         cmocka_unit_test(a_good_batch_is_taken),
         cmocka_unit_test(any_step_is_taken),
         cmocka_unit_test(bounds_are_kept),
+        cmocka_unit_test(bounds_of_facts_are_kept),
+        cmocka_unit_test(facts_are_no_points),
         cmocka_unit_test(bands_are_reached_wherever_batches_are_cut),
         cmocka_unit_test(the_best_follows_the_goal),
         cmocka_unit_test(figures_of_one_metric_are_merged),
