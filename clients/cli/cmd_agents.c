@@ -15,9 +15,22 @@ struct agents_options {
     bool json;
 };
 
-static const struct table_column columns[] = {{"AGENT", false},  {"SWEEP", false}, {"STATE", false},
-                                              {"HOST", false},   {"PID", true},    {"SLOTS", true},
-                                              {"RUNNING", true}, {"ENDED", true},  {"HEARD OF", false}};
+static const struct table_column columns[] = {
+    {"AGENT", false}, {"SWEEP", false},  {"STATE", false}, {"HOST", false},     {"PID", true},
+    {"SLOTS", true},  {"RUNNING", true}, {"ENDED", true},  {"HEARD OF", false}, {"REASON", false}};
+
+/* How a state is told; others plainly. */
+static enum style state_style(const char *state)
+{
+    static const struct {
+        const char *state;
+        enum style style;
+    } styles[] = {{"unreachable", STYLE_BAD}, {"quarantined", STYLE_BAD}, {"gone", STYLE_DIM}};
+    for (size_t i = 0; i < ARRAY_LEN(styles); i++)
+        if (strcmp(styles[i].state, state) == 0)
+            return styles[i].style;
+    return STYLE_PLAIN;
+}
 
 static void add_number(struct table *table, int64_t value)
 {
@@ -31,13 +44,14 @@ static void add_row(struct table *table, const Besom__V1__Agent *agent)
     char text[FORMAT_SIZE];
     table_add(table, agent->agent_id);
     table_add(table, agent->sweep_id);
-    table_add_styled(table, agent->state, strcmp(agent->state, "unreachable") == 0 ? STYLE_BAD : STYLE_PLAIN);
+    table_add_styled(table, agent->state, state_style(agent->state));
     table_add(table, agent->host);
     add_number(table, agent->pid);
     add_number(table, agent->slots);
     add_number(table, agent->running);
     add_number(table, agent->ended);
     table_add(table, format_ago(agent->seen_us, clock_wall_us(&clock_system), text));
+    table_add(table, *agent->reason != '\0' ? agent->reason : "-");
 }
 
 static int print_agents(struct cli *cli, const Besom__V1__ListAgentsResponse *response, bool as_json)
@@ -88,7 +102,10 @@ const struct cli_command cmd_agents = {
     .name = "agents",
     .group = "Look",
     .usage = "besom agents [SWEEP]",
-    .summary = "List agents, most recently heard of first",
+    .summary = "List agents, most recently heard of first\n"
+               "An agent is active, unreachable, gone or quarantined (its runs failed at once, so that its "
+               "host gets no\n"
+               "more of this sweep until others finish some); REASON says why.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .options_size = sizeof(struct agents_options),

@@ -2,81 +2,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "commands.h"
 #include "connection.h"
 #include "entity.h"
-#include "format.h"
 #include "resolve.h"
-#include "table.h"
-
-#define STATES_MAX 16
+#include "run_columns.h"
+#include "run_query.h"
 
 struct runs_options {
     struct connection_options connection;
     bool json;
     const char *order;
-    struct config_list states;
-    int64_t limit;
+    const char *sort;
+    const char *columns;
+    struct run_query_options query;
 };
 
-/* What a listing needs from page to page. */
-struct listing {
-    struct cli *cli;
-    besom_client *client;
-    const struct runs_options *options;
-    Besom__V1__ListRunsRequest request;
-    Besom__V1__RunState states[STATES_MAX];
-    int64_t left;
-    struct table table;
-    json_t *array;
-};
-
-static const struct table_column columns[] = {{"RUN", false},  {"STATE", false},  {"OBJECTIVE", true},
-                                              {"TIME", true},  {"TRY", true},     {"ENDED", false},
-                                              {"HOST", false}, {"REASON", false}, {"PARAMETERS", false}};
-
-static void add_row(struct table *table, const Besom__V1__Run *run)
-{
-    char text[FORMAT_SIZE];
-    int64_t now_us = clock_wall_us(&clock_system);
-    bool lives = run->started_us != 0 && run->ended_us == 0;
-    table_add(table, run->run_id);
-    if (run->unreachable)
-        table_add_styled(table, "unreachable", STYLE_BAD);
-    else
-        table_add_styled(table, entity_run_state(run->state), entity_run_style(run->state));
-    table_add(table, entity_run_has_objective(run) ? format_number(run->objective, text) : "-");
-    table_add(table, format_duration(lives ? (now_us - run->started_us) / 1000 : run->run_time_ms, text));
-    snprintf(text, sizeof text, "%d", (int)run->attempt);
-    table_add(table, text);
-    table_add(table, format_ago(run->ended_us, now_us, text));
-    table_add(table, *run->host != '\0' ? run->host : "-");
-    table_add(table, *run->end_reason != '\0' ? run->end_reason : "-");
-    table_add(table, entity_params_text(table->arena, run->params_json));
-}
-
-static int parse_states(struct listing *listing)
-{
-    const struct config_list *names = &listing->options->states;
-    for (size_t i = 0; i < names->count; i++) {
-        int state = BESOM__V1__RUN_STATE__RUN_STATE_CRASHED;
-        while (state > 0 && strcmp(entity_run_state((Besom__V1__RunState)state), names->items[i]) != 0)
-            state--;
-        if (state == 0 || i >= STATES_MAX)
-            return cli_fail(CLI_USAGE,
-                            "runs: --state: '%.40s' is no state of a run (pending, assigned, running, "
-                            "preempting, paused, "
-                            "finished, stopped, failed, killed, crashed)",
-                            names->items[i]);
-        listing->states[i] = (Besom__V1__RunState)state;
-    }
-    listing->request.states = listing->states;
-    listing->request.n_states = names->count;
-    return CLI_OK;
-}
-
-static int parse_order(struct listing *listing)
+static int parse_order(const char *name, Besom__V1__RunOrder *out)
 {
     static const struct {
         const char *name;
@@ -85,79 +27,114 @@ static int parse_order(struct listing *listing)
                   {"best", BESOM__V1__RUN_ORDER__RUN_ORDER_OBJECTIVE},
                   {"newest", BESOM__V1__RUN_ORDER__RUN_ORDER_NEWEST}};
     for (size_t i = 0; i < ARRAY_LEN(orders); i++)
-        if (strcmp(orders[i].name, listing->options->order) == 0) {
-            listing->request.order = orders[i].order;
+        if (strcmp(orders[i].name, name) == 0) {
+            *out = orders[i].order;
             return CLI_OK;
         }
-    return cli_fail(CLI_USAGE, "runs: --order: '%.40s' is none of ordinal, best, newest",
-                    listing->options->order);
+    return cli_fail(CLI_USAGE, "runs: --order: '%.40s' is none of ordinal, best, newest", name);
 }
 
-static int read_page(struct listing *listing)
+/* Everything that can be told to be wrong without a server. */
+static int prepare(struct cli *cli, struct runs_options *options, struct run_query *query,
+                   struct run_columns *columns)
 {
-    Besom__V1__ListRunsResponse *response CLEANUP(message_release) = NULL;
-    besom_error error = {.code = BESOM_OK};
-    listing->request.page_size = listing->left > 0 && listing->left < 1000 ? (int32_t)listing->left : 1000;
-    if (besom_run_list(listing->client, &listing->request, &response, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot list the runs of sweep %s", listing->request.sweep_id);
-    for (size_t i = 0; i < response->n_runs; i++) {
-        add_row(&listing->table, response->runs[i]);
-        json_array_append_new(listing->array, entity_run_json(response->runs[i]));
-    }
-    listing->request.page_token = arena_strdup(&listing->cli->arena, response->next_page_token);
-    if (listing->request.page_token == NULL)
-        return cli_fail(CLI_FAILED, "out of memory");
-    if (listing->left > 0 && (listing->left -= (int64_t)response->n_runs) <= 0)
-        listing->request.page_token = message_text("");
+    int code = run_query_prepare(cli, "runs", &options->query, query);
+    if (code == CLI_OK)
+        code = parse_order(options->order, &query->request.order);
+    if (code == CLI_OK && options->sort != NULL)
+        code = run_list_check_sort(cli, "runs", options->sort);
+    if (code == CLI_OK && options->columns != NULL)
+        code = run_columns_parse(cli, "runs", options->columns, columns);
+    return code;
+}
+
+static json_t *whole_runs(const struct run_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, entity_run_json(list->views[i].run));
+    return array;
+}
+
+static int print_list(struct cli *cli, const struct runs_options *options, struct run_columns *columns,
+                      struct run_list *list)
+{
+    bool chosen = options->columns != NULL;
+    int code = CLI_OK;
+    if (options->json && !chosen)
+        return entity_print_json(json_pack("{s:o}", "runs", whole_runs(list)));
+    code = chosen ? run_columns_expand(cli, columns, list) : run_columns_default(cli, list, columns);
+    if (code != CLI_OK)
+        return code;
+    if (chosen)
+        run_columns_note_unknown(columns, list);
+    if (options->json)
+        return entity_print_json(json_pack("{s:o}", "runs", run_columns_json(columns, list)));
+    if (list->count > 0)
+        run_columns_print(cli, columns, list);
     return CLI_OK;
+}
+
+static void note_empty(const struct runs_options *options, const struct run_query *query,
+                       const char *sweep_id)
+{
+    if (options->query.filter != NULL || options->query.states.count > 0)
+        cli_note("No run matches");
+    else
+        cli_note("No runs yet: besom agent %s takes some", sweep_id);
+    run_query_note_unknown(query);
 }
 
 static int run_runs(struct cli *cli, void *given)
 {
+    struct runs_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
-    struct listing listing = {.cli = cli, .options = given, .request = BESOM__V1__LIST_RUNS_REQUEST__INIT};
+    struct run_query query CLEANUP(run_query_release) = {.cli = NULL};
+    struct run_list list CLEANUP(run_list_release) = {.pages = NULL};
+    struct run_columns columns = {.names = NULL};
     const char *sweep_id = NULL;
-    int code = parse_states(&listing);
+    int64_t limit = options->query.limit;
+    if (options->sort != NULL)
+        options->query.limit = 0; /* the first of all, once they are sorted */
+    int code = prepare(cli, options, &query, &columns);
     if (code == CLI_OK)
-        code = parse_order(&listing);
+        code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
     if (code == CLI_OK)
-        code = resolve_sweep(cli, &listing.options->connection, cli->given->arguments[0], &client, &sweep_id);
+        code = run_query_collect(&query, client, sweep_id, &list);
+    if (code == CLI_OK && options->sort != NULL)
+        code = run_list_sort(cli, "runs", options->sort, &list);
     if (code != CLI_OK)
         return code;
-    listing.client = client;
-    listing.request.sweep_id = message_text(sweep_id);
-    listing.left = listing.options->limit;
-    listing.table = table_make(&cli->arena, columns, ARRAY_LEN(columns));
-    listing.array = json_array();
-    do
-        code = read_page(&listing);
-    while (code == CLI_OK && *listing.request.page_token != '\0');
-    if (code == CLI_OK && listing.options->json)
-        return entity_print_json(json_pack("{s:o}", "runs", listing.array));
-    if (code == CLI_OK && json_array_size(listing.array) == 0)
-        cli_note("No runs yet: besom agent %s takes some", sweep_id);
-    else if (code == CLI_OK)
-        table_print(&listing.table);
-    json_decref(listing.array);
-    return code;
+    if (options->sort != NULL && limit > 0 && list.count > (size_t)limit)
+        list.count = (size_t)limit;
+    if (list.count == 0 && !options->json)
+        note_empty(options, &query, sweep_id);
+    return print_list(cli, options, &columns, &list);
 }
 
 static const struct config_key keys[] = {
+    RUN_FILTER_KEY(struct runs_options),
+    RUN_STATE_KEY(struct runs_options),
+    {.name = "sort",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(struct runs_options, sort),
+     .value_name = "KEY,...",
+     .help = "by these names, each ascending, or descending as -KEY or KEY:desc; what is missing comes last"},
     {.name = "order",
      .type = CONFIG_TEXT,
      .offset = offsetof(struct runs_options, order),
      .initial = "ordinal",
      .value_name = "ORDER",
-     .help = "ordinal, best or newest"},
-    {.name = "state",
-     .type = CONFIG_LIST,
-     .offset = offsetof(struct runs_options, states),
-     .value_name = "STATE",
-     .help = "only runs in this state"},
+     .help = "ordinal, best or newest; with --sort of those that are alike"},
+    {.name = "columns",
+     .type = CONFIG_TEXT,
+     .offset = offsetof(struct runs_options, columns),
+     .value_name = "NAME,...",
+     .help = "these columns, also of --json; params.*, summary.* and config.* are all of them"},
     {.name = "limit",
      .letter = 'n',
      .type = CONFIG_INT,
-     .offset = offsetof(struct runs_options, limit),
+     .offset = offsetof(struct runs_options, query.limit),
      .value_name = "N",
      .min = 0,
      .max = 1000000000,
@@ -170,7 +147,11 @@ const struct cli_command cmd_runs = {
     .name = "runs",
     .group = "Look",
     .usage = "besom runs [options] SWEEP",
-    .summary = "List the runs of a sweep",
+    .summary = "List the runs of a sweep\n"
+               "Runs that were never handed out are listed only with --state pending.",
+    .footer = RUN_FILTER_HELP
+    "\nExample: besom runs SWEEP --filter 'state == finished and val_loss < 0.3' --sort val_loss "
+    "--columns id,val_loss,params.*",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .options_size = sizeof(struct runs_options),

@@ -151,13 +151,22 @@ static json_t *summaries_json(const Besom__V1__Run *run)
     json_t *all = json_object();
     for (size_t i = 0; i < run->n_summaries; i++) {
         const Besom__V1__Summary *summary = run->summaries[i];
-        json_object_set_new(all, summary->name,
-                            json_pack("{s:I,s:o,s:I,s:o,s:o}", "count", (json_int_t)summary->count, "last",
-                                      entity_number_json(summary->last), "last_step",
-                                      (json_int_t)summary->last_step, "min", entity_number_json(summary->min),
-                                      "max", entity_number_json(summary->max)));
+        json_object_set_new(
+            all, summary->name,
+            json_pack("{s:I,s:o,s:o,s:I,s:o,s:o,s:o}", "count", (json_int_t)summary->count, "first",
+                      entity_number_json(summary->first), "last", entity_number_json(summary->last),
+                      "last_step", (json_int_t)summary->last_step, "min", entity_number_json(summary->min),
+                      "max", entity_number_json(summary->max), "mean", entity_number_json(summary->mean)));
     }
     return all;
+}
+
+static json_t *tags_json(const Besom__V1__Run *run)
+{
+    json_t *tags = json_array();
+    for (size_t i = 0; i < run->n_tags; i++)
+        json_array_append_new(tags, json_string(run->tags[i]));
+    return tags;
 }
 
 json_t *entity_run_json(const Besom__V1__Run *run)
@@ -165,23 +174,31 @@ json_t *entity_run_json(const Besom__V1__Run *run)
     if (run == NULL)
         return json_null();
     json_t *objective = entity_run_has_objective(run) ? entity_number_json(run->objective) : json_null();
-    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:o,s:i,s:s,s:s,s:o,s:o,s:I,s:I,s:I,s:i,s:i,s:b,s:s,s:I,s:I}",
-                     "run_id", run->run_id, "sweep_id", run->sweep_id, "ordinal", (json_int_t)run->ordinal,
-                     "state", entity_run_state(run->state), "end_reason", run->end_reason, "params",
-                     entity_parsed_json(run->params_json), "attempt", (int)run->attempt, "agent_id",
-                     run->agent_id, "host", run->host, "objective", objective, "metrics", summaries_json(run),
-                     "created_us", (json_int_t)run->created_us, "started_us", (json_int_t)run->started_us,
-                     "ended_us", (json_int_t)run->ended_us, "exit_code", (int)run->exit_code, "signal",
-                     (int)run->signal, "unreachable", run->unreachable, "error", run->error_text,
-                     "result_number", (json_int_t)run->result_number, "run_time_ms",
-                     (json_int_t)run->run_time_ms);
+    json_t *object = json_pack(
+        "{s:s,s:s,s:I,s:s,s:s,s:o,s:i,s:s,s:s,s:o,s:o,s:I,s:I,s:I,s:i,s:i,s:b,s:s,s:I,s:I}", "run_id",
+        run->run_id, "sweep_id", run->sweep_id, "ordinal", (json_int_t)run->ordinal, "state",
+        entity_run_state(run->state), "end_reason", run->end_reason, "params",
+        entity_parsed_json(run->params_json), "attempt", (int)run->attempt, "agent_id", run->agent_id, "host",
+        run->host, "objective", objective, "metrics", summaries_json(run), "created_us",
+        (json_int_t)run->created_us, "started_us", (json_int_t)run->started_us, "ended_us",
+        (json_int_t)run->ended_us, "exit_code", (int)run->exit_code, "signal", (int)run->signal,
+        "unreachable", run->unreachable, "error", run->error_text, "result_number",
+        (json_int_t)run->result_number, "run_time_ms", (json_int_t)run->run_time_ms);
+    if (object == NULL)
+        return NULL;
+    json_object_set_new(object, "name", json_string(run->name));
+    json_object_set_new(object, "notes", json_string(run->notes));
+    json_object_set_new(object, "tags", tags_json(run));
+    json_object_set_new(object, "summary", entity_parsed_json(run->summary_json));
+    json_object_set_new(object, "config", entity_parsed_json(run->config_json));
+    return object;
 }
 
 json_t *entity_agent_json(const Besom__V1__Agent *agent)
 {
-    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:i,s:I,s:I,s:I,s:I}", "agent_id", agent->agent_id, "sweep_id",
-                     agent->sweep_id, "state", agent->state, "host", agent->host, "pid",
-                     (json_int_t)agent->pid, "slots", (int)agent->slots, "registered_us",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:i,s:I,s:I,s:I,s:I}", "agent_id", agent->agent_id, "sweep_id",
+                     agent->sweep_id, "state", agent->state, "reason", agent->reason, "host", agent->host,
+                     "pid", (json_int_t)agent->pid, "slots", (int)agent->slots, "registered_us",
                      (json_int_t)agent->registered_us, "seen_us", (json_int_t)agent->seen_us, "running",
                      (json_int_t)agent->running, "ended", (json_int_t)agent->ended);
 }
