@@ -64,14 +64,29 @@ enum status store_trim_logs(struct store_tx *tx, const char *sweep_id, const cha
 struct store_compaction {
     const char *sweep_id, *run_id;
     int32_t attempt;
+    bool due;
 };
-/* Attempts with at least min_points in the inbox, or ended ones with any; at most limit. */
-enum status store_list_compactions(struct store_tx *tx, int64_t min_points, int limit,
-                                   struct store_compaction **out, size_t *count, struct err *err) MUST_USE;
-/* Takes (deletes and returns, FOR UPDATE SKIP LOCKED on the attempt) the attempt's inbox rows in order of
- * sequence; at most limit rows. Empty when another replica is at it. */
-enum status store_take_inbox(struct store_tx *tx, const struct store_compaction *key, int limit,
-                             struct store_inbox_row **out, size_t *count, struct err *err) MUST_USE;
+/* When an attempt that goes on is due to be packed: with about so many points of each metric, or in all. */
+struct store_pack_rule {
+    int64_t metric_points, points;
+};
+/* Attempts with anything in the inbox in order of (sweep_id, run_id, attempt), after one of them ("", "", 0 =
+ * from the start), at most limit; `due` also for those that have ended and where points have waited for long.
+ */
+enum status store_list_compactions(struct store_tx *tx, const struct store_compaction *after, int limit,
+                                   const struct store_pack_rule *rule, struct store_compaction **out,
+                                   size_t *count, struct err *err) MUST_USE;
+
+/* Most rows, and points after which no other row is given: the last one may go beyond them. */
+struct store_inbox_limit {
+    int rows;
+    int64_t points;
+};
+/* Takes (deletes and returns) the attempt's first inbox rows in order of sequence. Empty when another replica
+ * is at it. */
+enum status store_take_inbox(struct store_tx *tx, const struct store_compaction *key,
+                             struct store_inbox_limit limit, struct store_inbox_row **out, size_t *count,
+                             struct err *err) MUST_USE;
 struct store_chunk {
     const char *name;
     int64_t chunk, first_step, last_step;
@@ -81,21 +96,44 @@ struct store_chunk {
     const void *data;
     size_t length;
 };
-/* The last chunk of each metric of the attempt (with data), to be continued when it is small. */
+/* The last chunk of each of these metrics that has one; those of fewer than `data_below` points with data. */
 enum status store_list_last_chunks(struct store_tx *tx, const struct store_compaction *key,
+                                   const char *const *names, size_t name_count, int32_t data_below,
                                    struct store_chunk **out, size_t *count, struct err *err) MUST_USE;
 /* Inserts, or replaces a chunk of the same number. */
 enum status store_put_chunks(struct store_tx *tx, const struct store_compaction *key,
                              const struct store_chunk *rows, size_t count, struct err *err) MUST_USE;
-/* Chunks in order of (name, chunk), after (after_name, after_chunk), at most limit; names filter, count 0 =
- * all. */
-enum status store_read_chunks(struct store_tx *tx, const struct store_compaction *key,
-                              const char *const *names, size_t name_count, const char *after_name,
-                              int64_t after_chunk, int limit, struct store_chunk **out, size_t *count,
-                              struct err *err) MUST_USE;
-/* Inbox rows of the attempt after a sequence, without taking them. */
-enum status store_read_inbox(struct store_tx *tx, const struct store_compaction *key, int64_t after_sequence,
-                             int limit, struct store_inbox_row **out, size_t *count,
-                             struct err *err) MUST_USE;
+
+/* ---- reading: attempts of a run from `first_attempt` to `last_attempt` ---- */
+
+struct store_metric_key {
+    const char *sweep_id, *run_id;
+    int32_t first_attempt, last_attempt;
+};
+struct store_metric {
+    int32_t attempt;
+    const char *name;
+    int64_t chunk;  /* its last */
+    int32_t points; /* of that */
+};
+/* Metrics that have chunks in order of attempt; names filter, count 0 = all, then at most limit. */
+enum status store_list_metrics(struct store_tx *tx, const struct store_metric_key *key,
+                               const char *const *names, size_t name_count, int limit,
+                               struct store_metric **out, size_t *count, struct err *err) MUST_USE;
+/* Inbox rows after (after_attempt, after_sequence), without taking them, in this order. */
+enum status store_read_inbox(struct store_tx *tx, const struct store_metric_key *key, int32_t after_attempt,
+                             int64_t after_sequence, struct store_inbox_limit limit,
+                             struct store_inbox_row **out, size_t *count, struct err *err) MUST_USE;
+
+struct store_chunk_range {
+    struct store_compaction key;
+    const char *name;
+    int64_t first_chunk, last_chunk;
+};
+/* Chunks in order of number, at most limit: without data, or with it. */
+enum status store_list_chunks(struct store_tx *tx, const struct store_chunk_range *range, int limit,
+                              struct store_chunk **out, size_t *count, struct err *err) MUST_USE;
+enum status store_read_chunks(struct store_tx *tx, const struct store_chunk_range *range, int limit,
+                              struct store_chunk **out, size_t *count, struct err *err) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Compaction: turns inbox rows into packed chunks of 500 to 1,000 points per
- * metric, one attempt in one transaction. One thread.
+ * Compaction: turns inbox rows into packed chunks. A few threads pack the
+ * attempts that are due, each in transactions of its own; the first of them
+ * also looks for such attempts, going round through the inbox.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_CONTROLLER_COMPACT_H
@@ -12,7 +13,7 @@ struct compact;
 
 /* IO, NO_MEMORY. */
 enum status compact_start(struct controller *controller, struct compact **out, struct err *err) MUST_USE;
-/* NULL is fine. */
+/* Ends after the transactions that are under way. NULL is fine. */
 void compact_stop(struct compact *compact);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * RunService/ReadMetrics: stored points of one attempt, streamed at the
- * reader's pace. Callbacks only; no thread of its own.
+ * RunService/ReadMetrics: stored points of a run, or sums of them, streamed at
+ * the reader's pace. Callbacks only; no thread of its own.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_CONTROLLER_METRICS_RPC_H

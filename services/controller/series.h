@@ -7,6 +7,7 @@
 #define BESOM_CONTROLLER_SERIES_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -19,8 +20,18 @@ struct series {
     struct pack_columns columns;
 };
 
-/* `rows` in order of sequence. INVALID for a payload that cannot be read, NO_MEMORY. */
-enum status series_collect(const struct store_inbox_row *rows, size_t count, struct arena *arena,
+/* Names of metrics, sorted and distinct; none = all. */
+struct series_filter {
+    const char *const *names;
+    size_t count;
+};
+bool series_is_wanted(const struct series_filter *filter, const char *name);
+
+/* Rows of one attempt in order of sequence; series in order of name, in `arena`. What is needed only
+ * meanwhile goes to `scratch`, which may be the same. INVALID for a payload that cannot be read, NO_MEMORY.
+ */
+enum status series_collect(const struct store_inbox_row *rows, size_t count,
+                           const struct series_filter *filter, struct arena *scratch, struct arena *arena,
                            struct series **out, size_t *out_count, struct err *err) MUST_USE;
 
 /* protobuf-c's allocator over an arena; `out` must outlive its messages. */

@@ -6,7 +6,9 @@
 
 #include "fixture.h"
 
-static const struct store_compaction KEY = {SWEEP, "run00000", 1};
+static const struct store_compaction KEY = {SWEEP, "run00000", 1, false};
+static const struct store_metric_key RUN = {SWEEP, "run00000", 1, 9};
+static const struct store_inbox_limit ALL = {100, 1000000}, THREE = {3, 1000000};
 
 static void started_sweep(struct database *database, struct session *session)
 {
@@ -188,34 +190,72 @@ static void the_first_output_at_an_offset_stands(void **state)
     session_close(session);
 }
 
+/* Whether the attempt that KEY names is due, looking from the start. */
+static bool is_due(struct session *session, int64_t metric_points, int64_t points)
+{
+    static const struct store_compaction start = {"", "", 0, false};
+    const struct store_pack_rule rule = {metric_points, points};
+    struct store_compaction *keys;
+    size_t count;
+    assert_ok(store_list_compactions(session_tx(session), &start, 10, &rule, &keys, &count, &test_err));
+    assert_int_equal(count, 1);
+    assert_string_equal(keys[0].run_id, KEY.run_id);
+    bool due = keys[0].due;
+    assert_ok(store_list_compactions(session_tx(session), &KEY, 10, &rule, &keys, &count, &test_err));
+    assert_int_equal(count, 0);
+    return due;
+}
+
+static void attempts_are_due_by_points_age_and_end(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    fixture_sweep(database, (struct sweep_options){.runs = 2, .agents = 1});
+    struct store_claim claim = fixture_start_run(session, "agent0");
+    append(session, 1, 5);
+    assert_false(is_due(session, 501, 501));
+    assert_true(is_due(session, 501, 500));
+    assert_true(is_due(session, 500, 501));
+    for (int i = 0; i < 3; i++) {
+        const char *const names[] = {"a", "b", "c"};
+        struct store_summary row = {
+            .sweep_id = SWEEP, .run_id = "run00000", .name = names[i], .attempt = 1, .points = 1};
+        assert_ok(store_merge_summaries(session_tx(session), &row, 1, &test_err));
+    }
+    assert_false(is_due(session, 167, 501)); /* of each metric */
+    assert_true(is_due(session, 166, 501));
+    assert_ok(session_commit(session));
+    database_execute(database->url, "UPDATE besom.metric_inbox SET received_at = now() - interval '1 hour'");
+    assert_true(is_due(session, 1000, 1000));
+    database_execute(database->url, "UPDATE besom.metric_inbox SET received_at = now()");
+    fixture_finish(session, fixture_end(&claim, "agent0", "finished"));
+    assert_true(is_due(session, 1000, 1000));
+    session_close(session);
+}
+
 static void the_inbox_is_taken_in_order(void **state)
 {
     struct database *database = *state;
     struct session *session = session_open(database), *other = session_open(database);
     started_sweep(database, session);
-    struct store_compaction *keys;
     struct store_inbox_row *rows;
     size_t count;
     append(session, 1, 5);
     assert_ok(session_commit(session));
-    assert_ok(store_list_compactions(session_tx(session), 501, 10, &keys, &count, &test_err));
-    assert_int_equal(count, 0);
-    assert_ok(store_list_compactions(session_tx(session), 500, 10, &keys, &count, &test_err));
-    assert_int_equal(count, 1);
-    assert_string_equal(keys[0].run_id, "run00000");
-    assert_ok(store_take_inbox(session_tx(session), &KEY, 3, &rows, &count, &test_err));
+    assert_ok(store_take_inbox(session_tx(session), &KEY, (struct store_inbox_limit){10, 201}, &rows, &count,
+                               &test_err));
     assert_int_equal(count, 3);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(rows[i].sequence, i + 1);
     assert_int_equal(rows[0].payload_length, 3);
     assert_memory_equal(rows[0].payload, "a\0b", 3);
     /* Another compactor gets nothing meanwhile, and a batch is not held up. */
-    assert_ok(store_take_inbox(session_tx(other), &KEY, 10, &rows, &count, &test_err));
+    assert_ok(store_take_inbox(session_tx(other), &KEY, ALL, &rows, &count, &test_err));
     assert_int_equal(count, 0);
     append(other, 6, 1);
     assert_ok(session_commit(other));
     assert_ok(session_commit(session));
-    assert_ok(store_take_inbox(session_tx(other), &KEY, 10, &rows, &count, &test_err));
+    assert_ok(store_take_inbox(session_tx(other), &KEY, ALL, &rows, &count, &test_err));
     assert_int_equal(count, 3);
     assert_int_equal(rows[0].sequence, 4);
     session_close(session);
@@ -252,13 +292,13 @@ static void check_deletion_waits(struct database *database, bool whole_sweep)
     append(session, 1, 5);
     fixture_finish(session, fixture_end(&claim, "agent0", "finished"));
     assert_ok(session_commit(session));
-    assert_ok(store_take_inbox(session_tx(session), &KEY, 3, &rows, &count, &test_err));
+    assert_ok(store_take_inbox(session_tx(session), &KEY, THREE, &rows, &count, &test_err));
     assert_int_equal(count, 3);
     waiting_start(&waiting, database, delete_packed, &deletion);
     put_chunk(session, "loss", 0, 300);
     assert_ok(session_commit(session));
     waiting_join(&waiting);
-    assert_ok(store_take_inbox(session_tx(session), &KEY, 3, &rows, &count, &test_err));
+    assert_ok(store_take_inbox(session_tx(session), &KEY, THREE, &rows, &count, &test_err));
     assert_int_equal(count, 0);
     session_close(session);
 }
@@ -278,26 +318,64 @@ static void chunks_are_replaced_and_read_in_pages(void **state)
     struct database *database = *state;
     struct session *session = session_open(database);
     started_sweep(database, session);
+    const char *const names[] = {"none", "acc", "loss"};
+    const struct store_chunk_range range = {KEY, "acc", 0, INT64_MAX}, second = {KEY, "acc", 1, 1};
     struct store_chunk *chunks;
     size_t count;
     put_chunk(session, "acc", 0, 500);
     put_chunk(session, "acc", 1, 10);
     put_chunk(session, "acc", 1, 20);
     put_chunk(session, "loss", 0, 30);
-    assert_ok(store_list_last_chunks(session_tx(session), &KEY, &chunks, &count, &test_err));
+    assert_ok(store_list_last_chunks(session_tx(session), &KEY, names, 3, 30, &chunks, &count, &test_err));
     assert_int_equal(count, 2);
     assert_int_equal(chunks[0].points, 20);
     assert_true(isnan(chunks[0].min) && chunks[0].max == 2);
-    assert_int_equal(chunks[1].length, 3);
-    assert_ok(store_read_chunks(session_tx(session), &KEY, NULL, 0, NULL, 0, 2, &chunks, &count, &test_err));
-    assert_int_equal(count, 2);
-    assert_ok(store_read_chunks(session_tx(session), &KEY, NULL, 0, "acc", 1, 2, &chunks, &count, &test_err));
+    assert_int_equal(chunks[0].length, 3);
+    assert_string_equal(chunks[1].name, "loss");
+    assert_int_equal(chunks[1].length, 0);
+    assert_ok(store_read_chunks(session_tx(session), &range, 1, &chunks, &count, &test_err));
     assert_int_equal(count, 1);
-    assert_string_equal(chunks[0].name, "loss");
-    const char *const names[] = {"acc"};
-    assert_ok(
-        store_read_chunks(session_tx(session), &KEY, names, 1, NULL, 0, 10, &chunks, &count, &test_err));
+    assert_int_equal(chunks[0].points, 500);
+    assert_ok(store_read_chunks(session_tx(session), &second, 10, &chunks, &count, &test_err));
+    assert_int_equal(count, 1);
+    assert_int_equal(chunks[0].length, 3);
+    assert_ok(store_list_chunks(session_tx(session), &range, 10, &chunks, &count, &test_err));
     assert_int_equal(count, 2);
+    assert_int_equal(chunks[1].points, 20);
+    assert_int_equal(chunks[1].length, 0);
+    session_close(session);
+}
+
+static void metrics_are_listed_by_attempt_and_name(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    started_sweep(database, session);
+    const char *const names[] = {"b", "none"};
+    const struct store_metric_key second = {SWEEP, "run00000", 2, 2};
+    struct store_metric *metrics;
+    size_t count;
+    for (int i = 0; i < 6; i++)
+        put_chunk(session, i < 3 ? "b" : "a", i % 3, 600 + i);
+    assert_ok(session_commit(session));
+    database_execute(database->url,
+                     "INSERT INTO besom.run_attempts SELECT sweep_id, run_id, 2, agent_id, 7, 7 FROM "
+                     "besom.run_attempts; INSERT INTO besom.metric_chunks SELECT sweep_id, run_id, 2, name, "
+                     "chunk, encoding, points, first_step, last_step, min, max, last, data FROM "
+                     "besom.metric_chunks WHERE name = 'b'");
+    assert_ok(store_list_metrics(session_tx(session), &RUN, NULL, 0, 10, &metrics, &count, &test_err));
+    assert_int_equal(count, 3);
+    assert_string_equal(metrics[0].name, "a");
+    assert_int_equal(metrics[0].points, 605);
+    assert_int_equal(metrics[0].chunk, 2);
+    assert_string_equal(metrics[1].name, "b");
+    assert_int_equal(metrics[2].attempt, 2);
+    assert_ok(store_list_metrics(session_tx(session), &RUN, NULL, 0, 2, &metrics, &count, &test_err));
+    assert_int_equal(count, 2);
+    assert_ok(store_list_metrics(session_tx(session), &RUN, names, 2, 10, &metrics, &count, &test_err));
+    assert_int_equal(count, 2);
+    assert_ok(store_list_metrics(session_tx(session), &second, NULL, 0, 10, &metrics, &count, &test_err));
+    assert_int_equal(count, 1);
     session_close(session);
 }
 
@@ -314,17 +392,18 @@ static enum status read_both(struct store_tx *tx, void *context, struct err *err
     struct store_inbox_row *rows;
     size_t count;
     totals->points = 0;
-    TRY(store_read_chunks(tx, &KEY, NULL, 0, NULL, 0, 100, &chunks, &count, err));
+    const struct store_chunk_range range = {KEY, "loss", 0, INT64_MAX};
+    TRY(store_read_chunks(tx, &range, 100, &chunks, &count, err));
     for (size_t i = 0; i < count; i++)
         totals->points += chunks[i].points;
     if (totals->reads++ == 0) {
         struct session *session = session_open(totals->database);
-        assert_ok(store_take_inbox(session_tx(session), &KEY, 10, &rows, &count, &test_err));
+        assert_ok(store_take_inbox(session_tx(session), &KEY, ALL, &rows, &count, &test_err));
         put_chunk(session, "loss", 0, (int)count * 100);
         assert_ok(session_commit(session));
         session_close(session);
     }
-    TRY(store_read_inbox(tx, &KEY, 0, 100, &rows, &count, err));
+    TRY(store_read_inbox(tx, &RUN, 0, 0, ALL, &rows, &count, err));
     for (size_t i = 0; i < count; i++)
         totals->points += rows[i].points;
     return STATUS_OK;
@@ -464,10 +543,12 @@ int main(void)
         CASE(summaries_of_all_attempts_are_read),
         CASE(logs_are_read_from_a_byte_and_trimmed),
         CASE(the_first_output_at_an_offset_stands),
+        CASE(attempts_are_due_by_points_age_and_end),
         CASE(the_inbox_is_taken_in_order),
         CASE(a_deleted_run_waits_for_its_packing),
         CASE(a_deleted_sweep_waits_for_its_packing),
         CASE(chunks_are_replaced_and_read_in_pages),
+        CASE(metrics_are_listed_by_attempt_and_name),
         CASE(readers_never_see_half_a_compaction),
         CASE(a_deleted_sweep_leaves_nothing),
         CASE(a_deleted_run_leaves_only_its_rung_values),

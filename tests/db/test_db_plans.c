@@ -42,7 +42,7 @@ static void many_runs(struct database *database, int count)
     database_execute(database->url, "ANALYZE");
 }
 
-/* Queries whose plans must use an index on runs, with arguments that make them runnable. */
+/* Queries whose plans must use an index on runs, inbox and chunks, with arguments that make them runnable. */
 static const struct {
     enum query query;
     const char *arguments;
@@ -60,6 +60,13 @@ static const struct {
     {QUERY_LIST_REFILL_NEEDS, "(10)"},
     {QUERY_GET_RUN, "('" SWEEP "', 'run1')"},
     {QUERY_COUNT_RECENT_ENDS, "('" SWEEP "')"},
+    {QUERY_LIST_COMPACTIONS, "('" SWEEP "', 'run1', 1, 10, 1000, 100000)"},
+    {QUERY_TAKE_INBOX, "('" SWEEP "', 'run1', 1, 10, 100)"},
+    {QUERY_READ_INBOX, "('" SWEEP "', 'run1', 1, 2, 0, 0, 10, 100)"},
+    {QUERY_LIST_LAST_CHUNKS, "('" SWEEP "', 'run1', 1, '{a}', 500)"},
+    {QUERY_LIST_METRICS, "('" SWEEP "', 'run1', 1, 2, '{}', 10)"},
+    {QUERY_LIST_CHUNKS, "('" SWEEP "', 'run1', 1, 'a', 0, 9, 10)"},
+    {QUERY_READ_CHUNKS, "('" SWEEP "', 'run1', 1, 'a', 0, 9, 10)"},
 };
 
 static void hot_queries_use_indexes(void **state)
@@ -78,7 +85,8 @@ static void hot_queries_use_indexes(void **state)
         if (PQresultStatus(result) != PGRES_TUPLES_OK)
             fail_msg("%s: %s", sql, PQerrorMessage(pg));
         for (int row = 0; row < PQntuples(result); row++)
-            if (strstr(PQgetvalue(result, row, 0), "Seq Scan on runs") != NULL)
+            if (strstr(PQgetvalue(result, row, 0), "Seq Scan on runs") != NULL ||
+                strstr(PQgetvalue(result, row, 0), "Seq Scan on metric") != NULL)
                 fail_msg("%s: %s", QUERIES[HOT[i].query].name, PQgetvalue(result, row, 0));
         PQclear(result);
     }
