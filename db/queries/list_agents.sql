@@ -16,6 +16,7 @@ WITH held AS MATERIALIZED (
 SELECT s.sweep_id, s.agent_id, s.host, s.features, s.version, s.pid, s.slots, s.protocol, s.registered_at, s.heard_at,
        s.retired_at, s.runs,
        (SELECT count(*) FROM besom.run_attempts a
-        WHERE a.sweep_id = s.sweep_id AND a.agent_id = s.agent_id AND a.ended_at IS NOT NULL)
+        WHERE a.sweep_id = s.sweep_id AND a.agent_id = s.agent_id AND a.ended_at IS NOT NULL),
+       s.retire_reason, s.quarantined
 FROM seen s
 ORDER BY s.heard_at DESC, s.agent_id;

@@ -4,4 +4,5 @@ INSERT INTO besom.agents (sweep_id, agent_id, host, features, version, pid, slot
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (sweep_id, agent_id) DO UPDATE
 SET host = excluded.host, features = excluded.features, version = excluded.version, pid = excluded.pid,
-    slots = excluded.slots, protocol = excluded.protocol, seen_at = now(), retired_at = NULL, retire_reason = '';
+    slots = excluded.slots, protocol = excluded.protocol, seen_at = now(), retired_at = NULL, retire_reason = '',
+    quarantined = false;

@@ -17,6 +17,8 @@ static const struct field AGENT_FIELDS[] = {
     FIELD(TIME, struct store_agent, retired_us),
     FIELD(I64, struct store_agent, running),
     FIELD(I64, struct store_agent, ended),
+    FIELD(TEXT, struct store_agent, retire_reason),
+    FIELD(BOOL, struct store_agent, quarantined),
 };
 #define REGISTERED_FIELDS 8
 
@@ -32,15 +34,45 @@ enum status store_register_agent(struct store_tx *tx, const struct store_agent *
 }
 
 enum status store_retire_agent(struct store_tx *tx, const char *sweep_id, const char *agent_id,
-                               const char *reason, struct err *err)
+                               const char *reason, bool quarantine, struct err *err)
 {
     struct params params = params_begin(tx);
     int64_t changed;
     params_text(&params, sweep_id);
     params_text(&params, agent_id);
     params_text(&params, reason);
+    params_bool(&params, quarantine);
     TRY(query_change(tx, QUERY_RETIRE_AGENT, &params, &changed, err));
     return changed == 1 ? STATUS_OK : err_set(err, STATUS_NOT_FOUND, "no such agent: %s", agent_id);
+}
+
+static struct params host_params(struct store_tx *tx, const char *sweep_id, const char *host)
+{
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_text(&params, host);
+    return params;
+}
+
+enum status store_get_quarantine(struct store_tx *tx, const char *sweep_id, const char *host,
+                                 const char **reason, struct err *err)
+{
+    struct params params = host_params(tx, sweep_id, host);
+    const char **reasons;
+    size_t count;
+    TRY(query_texts(tx, QUERY_GET_QUARANTINE, &params, &reasons, &count, err));
+    *reason = count > 0 ? reasons[0] : NULL;
+    return STATUS_OK;
+}
+
+enum status store_end_quarantine(struct store_tx *tx, const char *sweep_id, const char *host, bool *ended,
+                                 struct err *err)
+{
+    struct params params = host_params(tx, sweep_id, host);
+    int64_t changed;
+    TRY(query_change(tx, QUERY_END_QUARANTINE, &params, &changed, err));
+    *ended = changed > 0;
+    return STATUS_OK;
 }
 
 enum status store_list_agents(struct store_tx *tx, const char *sweep_id, struct store_agent **out,

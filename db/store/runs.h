@@ -20,12 +20,21 @@ struct store_agent {
     int32_t slots, protocol;
     int64_t registered_us, seen_us, retired_us; /* reading only */
     int64_t running, ended;                     /* reading only */
+    const char *retire_reason;                  /* reading only */
+    bool quarantined;                           /* reading only */
 };
-/* Upsert by (sweep_id, agent_id); clears retired_at. NOT_FOUND for the sweep. */
+/* Upsert by (sweep_id, agent_id); clears retired_at and what came with it. NOT_FOUND for the sweep. */
 enum status store_register_agent(struct store_tx *tx, const struct store_agent *agent,
                                  struct err *err) MUST_USE;
 enum status store_retire_agent(struct store_tx *tx, const char *sweep_id, const char *agent_id,
-                               const char *reason, struct err *err) MUST_USE;
+                               const char *reason, bool quarantine, struct err *err) MUST_USE;
+/* Why agents of the host are refused; *reason NULL when they are not: nobody was quarantined there within a
+ * day, or no run of the sweep finished elsewhere. */
+enum status store_get_quarantine(struct store_tx *tx, const char *sweep_id, const char *host,
+                                 const char **reason, struct err *err) MUST_USE;
+/* *ended false: there was none. */
+enum status store_end_quarantine(struct store_tx *tx, const char *sweep_id, const char *host, bool *ended,
+                                 struct err *err) MUST_USE;
 /* sweep_id "" = all. At most 1000, most recently seen first. */
 enum status store_list_agents(struct store_tx *tx, const char *sweep_id, struct store_agent **out,
                               size_t *count, struct err *err) MUST_USE;

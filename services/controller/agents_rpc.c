@@ -50,6 +50,28 @@ static enum status join_features(const Besom__V1__RegisterAgentRequest *message,
     return out->failed ? no_memory(err) : STATUS_OK;
 }
 
+/* An agent whose runs failed at once marked its host: others of it would only spoil more runs. */
+static enum status check_quarantine(struct store_tx *tx, const Besom__V1__RegisterAgentRequest *message,
+                                    struct err *err)
+{
+    const char *reason;
+    bool ended;
+    if (message->ignore_quarantine) {
+        TRY(store_end_quarantine(tx, message->sweep_id, message->host, &ended, err));
+        if (!ended)
+            return STATUS_OK;
+        return store_add_event(tx, message->sweep_id, "quarantine_ended", message->agent_id, "",
+                               message->host, err);
+    }
+    TRY(store_get_quarantine(tx, message->sweep_id, message->host, &reason, err));
+    if (reason == NULL)
+        return STATUS_OK;
+    return err_set(err, STATUS_PRECONDITION,
+                   "host %s is quarantined for sweep %s: %s; runs finished on other hosts (mend it, then use "
+                   "--ignore-quarantine)",
+                   message->host, message->sweep_id, reason[0] != '\0' ? reason : "its runs failed at once");
+}
+
 static enum status run_register(struct store_tx *tx, struct request *request, struct err *err)
 {
     const Besom__V1__RegisterAgentRequest *message = request->message;
@@ -60,6 +82,7 @@ static enum status run_register(struct store_tx *tx, struct request *request, st
     if (response == NULL)
         return no_memory(err);
     TRY(join_features(message, &features, err));
+    TRY(check_quarantine(tx, message, err));
     const struct store_agent agent = {.sweep_id = message->sweep_id,
                                       .agent_id = message->agent_id,
                                       .host = message->host,
@@ -110,9 +133,9 @@ static enum status run_retire(struct store_tx *tx, struct request *request, stru
     char *reason = arena_printf(store_tx_arena(tx), "%.255s", message->reason);
     if (response == NULL || reason == NULL)
         return no_memory(err);
-    TRY(store_retire_agent(tx, message->sweep_id, message->agent_id, reason, err));
-    TRY(store_add_event(tx, message->sweep_id, "agent_retired", message->agent_id, message->agent_id, reason,
-                        err));
+    TRY(store_retire_agent(tx, message->sweep_id, message->agent_id, reason, message->quarantine, err));
+    TRY(store_add_event(tx, message->sweep_id, message->quarantine ? "agent_quarantined" : "agent_retired",
+                        message->agent_id, message->agent_id, reason, err));
     request->response = &response->base;
     return STATUS_OK;
 }

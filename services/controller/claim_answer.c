@@ -67,12 +67,26 @@ static bool output_metrics(const struct spec_metrics_from *from, Besom__V1__Outp
     return from->source != SPEC_OUTPUT_NONE;
 }
 
+/* Left unset when the program logs by itself. */
+static void set_output_metrics(const struct spec_metrics_from *from, Besom__V1__OutputMetrics *metrics,
+                               Besom__V1__RunAssignment *run)
+{
+    if (from->source == SPEC_OUTPUT_NONE)
+        return;
+    metrics->stdout = from->source != SPEC_OUTPUT_STDERR;
+    metrics->stderr = from->source != SPEC_OUTPUT_STDOUT;
+    metrics->pattern = text(from->pattern != NULL ? from->pattern : "");
+    metrics->step = text(from->step != NULL ? from->step : "");
+    run->output_metrics = metrics;
+}
+
 static void send_run(const struct claim_answer *answer, const struct store_claim *claim,
                      struct rpc_call *call)
 {
     const struct spec *spec = answer->facts->spec;
     Besom__V1__AcquireRunResponse response = BESOM__V1__ACQUIRE_RUN_RESPONSE__INIT;
     Besom__V1__RunAssignment run = BESOM__V1__RUN_ASSIGNMENT__INIT;
+    Besom__V1__OutputMetrics metrics = BESOM__V1__OUTPUT_METRICS__INIT;
     Besom__V1__OutputMetrics output;
     bool own = spec->command != NULL;
     run.sweep_id = text(answer->facts->sweep_id);
@@ -95,6 +109,7 @@ static void send_run(const struct claim_answer *answer, const struct store_claim
     run.runs_handed_out = answer->sweep->handed_out > 0 ? answer->sweep->handed_out : claim->ordinal + 1;
     run.expected_runs = answer->facts->expected_runs;
     run.next_step = claim->next_step;
+    set_output_metrics(&spec->metrics_from, &metrics, &run);
     response.verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_RUN;
     response.run = &run;
     rpc_call_reply(call, &response.base);

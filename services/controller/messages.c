@@ -116,7 +116,7 @@ Besom__V1__Run *message_of_run(struct arena *arena, const struct store_run *run)
 static const char *agent_state(const struct store_agent *agent, int64_t now_us, int64_t lease_ms)
 {
     if (agent->retired_us != 0)
-        return "gone";
+        return agent->quarantined ? "quarantined" : "gone";
     return now_us - agent->seen_us > lease_ms * 1000 ? "unreachable" : "active";
 }
 
@@ -136,6 +136,7 @@ Besom__V1__Agent *message_of_agent(struct arena *arena, const struct store_agent
     message->running = agent->running;
     message->ended = agent->ended;
     message->state = message_text(agent_state(agent, now_us, lease_ms));
+    message->reason = message_text(agent->retire_reason);
     return message;
 }
 

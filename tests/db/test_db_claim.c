@@ -343,7 +343,7 @@ static void a_retired_agent_gets_nothing(void **state)
     struct database *database = *state;
     fixture_sweep(database, (struct sweep_options){.runs = 2, .agents = 1});
     struct session *session = session_open(database);
-    assert_ok(store_retire_agent(session_tx(session), SWEEP, "agent0", "exit", &test_err));
+    assert_ok(store_retire_agent(session_tx(session), SWEEP, "agent0", "exit", false, &test_err));
     assert_int_equal(fixture_claim(session, "agent0", 0, 1).verdict, STORE_CLAIM_UNKNOWN_AGENT);
     struct store_agent agent = {.sweep_id = SWEEP, .agent_id = "agent0", .host = "other", .slots = 1};
     assert_ok(store_register_agent(session_tx(session), &agent, &test_err));
@@ -358,6 +358,51 @@ static void a_retired_agent_gets_nothing(void **state)
     assert_true(agents[0].registered_us > 0);
     agent.sweep_id = "nosweep0";
     assert_status(STATUS_NOT_FOUND, store_register_agent(session_tx(session), &agent, &test_err));
+    session_close(session);
+}
+
+static const char *quarantine_of(struct session *session, const char *host)
+{
+    const char *reason;
+    assert_ok(store_get_quarantine(session_tx(session), SWEEP, host, &reason, &test_err));
+    return reason;
+}
+
+static void a_host_is_quarantined_once_others_finish(void **state)
+{
+    struct database *database = *state;
+    fixture_sweep(database, (struct sweep_options){.runs = 2, .agents = 1});
+    struct session *session = session_open(database);
+    struct store_agent agent = {.sweep_id = SWEEP, .agent_id = "other", .host = "broken", .slots = 1},
+                       *agents;
+    size_t count;
+    bool ended;
+    assert_ok(store_register_agent(session_tx(session), &agent, &test_err));
+    assert_ok(store_retire_agent(session_tx(session), SWEEP, "other", "no GPU", true, &test_err));
+    assert_null(quarantine_of(session, "broken"));
+    struct store_claim claim = fixture_start_run(session, "agent0");
+    fixture_finish(session, fixture_end(&claim, "agent0", "failed"));
+    assert_null(quarantine_of(session, "broken"));
+    assert_ok(session_commit(session));
+    database_execute(database->url, "UPDATE besom.runs SET state = 'finished' WHERE state = 'failed'");
+    assert_string_equal(quarantine_of(session, "broken"), "no GPU");
+    assert_null(quarantine_of(session, "host"));
+    assert_ok(store_list_agents(session_tx(session), SWEEP, &agents, &count, &test_err));
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(agents[i].quarantined, strcmp(agents[i].agent_id, "other") == 0);
+    assert_ok(session_commit(session));
+    database_execute(database->url, "UPDATE besom.agents SET retired_at = now() - interval '25 hours' "
+                                    "WHERE retired_at IS NOT NULL");
+    assert_null(quarantine_of(session, "broken"));
+    assert_ok(session_commit(session));
+    database_execute(database->url,
+                     "UPDATE besom.agents SET retired_at = now() WHERE retired_at IS NOT NULL");
+    assert_string_equal(quarantine_of(session, "broken"), "no GPU");
+    for (int i = 0; i < 2; i++) {
+        assert_ok(store_end_quarantine(session_tx(session), SWEEP, "broken", &ended, &test_err));
+        assert_int_equal(ended, i == 0);
+        assert_null(quarantine_of(session, "broken"));
+    }
     session_close(session);
 }
 
@@ -378,6 +423,7 @@ int main(void)
         CASE(a_limit_holds_at_once),
         CASE(racing_claimers_keep_a_limit),
         CASE(a_retired_agent_gets_nothing),
+        CASE(a_host_is_quarantined_once_others_finish),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
 }
