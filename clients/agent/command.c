@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "search_path.h"
 
@@ -63,19 +64,63 @@ static int set_texts(const struct attempt_spec *spec, const struct attempt_paths
     return failed;
 }
 
+/* Sets it, or takes away what was inherited. */
+static int set_or_unset(const char *name, const char *value)
+{
+    return value != NULL ? setenv(name, value, 1) : unsetenv(name);
+}
+
+static int set_number(const char *name, int64_t number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, number);
+    return setenv(name, text, 1);
+}
+
+/* A run is bound to its GPUs by what the libraries of both makers look at. */
+static int set_gpus(const struct attempt_spec *spec)
+{
+    int failed = set_or_unset("BESOM_GPUS", spec->gpus);
+    if (spec->gpus != NULL) {
+        failed |= setenv("CUDA_VISIBLE_DEVICES", spec->gpus, 1);
+        failed |= setenv("ROCR_VISIBLE_DEVICES", spec->gpus, 1);
+    }
+    return failed;
+}
+
+/* Python finds the package beside the agent, and what it prints is seen at once. */
+static int set_python(const struct attempt_spec *spec)
+{
+    int failed = setenv("PYTHONUNBUFFERED", "1", 0);
+    if (spec->python_path == NULL || spec->python_path[0] == '\0')
+        return failed;
+    const char *before = getenv("PYTHONPATH");
+    bool has_before = before != NULL && *before != '\0';
+    struct buffer path CLEANUP(buffer_free) = BUFFER_INIT;
+    buffer_printf(&path, "%s%s%s", spec->python_path, has_before ? ":" : "", has_before ? before : "");
+    return failed | (path.failed ? -1 : setenv("PYTHONPATH", buffer_text(&path), 1));
+}
+
+static int set_place(const struct attempt_spec *spec)
+{
+    char number[32], folder[PATH_MAX];
+    snprintf(number, sizeof number, "%" PRIu64, spec->seed);
+    int failed = setenv("BESOM_RUN_SEED", number, 1);
+    failed |= set_number("BESOM_ATTEMPT", spec->attempt);
+    failed |= set_number("BESOM_NEXT_STEP", spec->next_step);
+    failed |= set_or_unset("BESOM_RESUME", spec->attempt > 1 ? "1" : NULL);
+    failed |= set_or_unset("BESOM_RUN_DIR", spec->run_dir);
+    const char *wandb_dir = getenv("WANDB_DIR");
+    if ((wandb_dir == NULL || *wandb_dir == '\0') && getcwd(folder, sizeof folder) != NULL)
+        failed |= setenv("WANDB_DIR", folder, 1);
+    return failed;
+}
+
 /* In the shim's own environment, which was clean from its start and which the command inherits. */
 static enum status set_environment(const struct attempt_spec *spec, const struct attempt_paths *paths,
                                    struct err *err)
 {
-    char number[32], folder[PATH_MAX];
-    int failed = set_texts(spec, paths);
-    snprintf(number, sizeof number, "%" PRIu64, spec->seed);
-    failed |= setenv("BESOM_RUN_SEED", number, 1);
-    snprintf(number, sizeof number, "%d", (int)spec->attempt);
-    failed |= setenv("BESOM_ATTEMPT", number, 1);
-    const char *wandb_dir = getenv("WANDB_DIR");
-    if ((wandb_dir == NULL || *wandb_dir == '\0') && getcwd(folder, sizeof folder) != NULL)
-        failed |= setenv("WANDB_DIR", folder, 1);
+    int failed = set_texts(spec, paths) | set_place(spec) | set_gpus(spec) | set_python(spec);
     failed |= search_path_add_own_folder() != STATUS_OK;
     return failed == 0 ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
 }
@@ -142,6 +187,21 @@ static enum status enter_workdir(const struct attempt_spec *spec, struct err *er
     return STATUS_OK;
 }
 
+/* As a program of this user would make it. Not to be had, it is this machine's fault. */
+static enum status make_run_dir(const struct attempt_spec *spec, struct err *err)
+{
+    struct err problem = ERR_INIT;
+    if (spec->run_dir != NULL && file_make_dirs(spec->run_dir, 0777, &problem) != STATUS_OK)
+        return err_set(err, STATUS_UNAVAILABLE, "%s", problem.text);
+    return STATUS_OK;
+}
+
+void command_clean_up(const struct attempt_spec *spec)
+{
+    if (spec->run_dir != NULL)
+        rmdir(spec->run_dir); /* fails when the run left something in it */
+}
+
 enum status command_start(const struct attempt_spec *spec, const struct attempt_paths *paths,
                           struct command_started *out, struct err *err)
 {
@@ -150,6 +210,7 @@ enum status command_start(const struct attempt_spec *spec, const struct attempt_
     if (spec->command[0] == NULL)
         return err_set(err, STATUS_IO, "the command is empty");
     TRY(enter_workdir(spec, err));
+    TRY(make_run_dir(spec, err));
     TRY(set_environment(spec, paths, err));
     if (pipe2(pipes.output, O_CLOEXEC) != 0 || pipe2(pipes.error, O_CLOEXEC) != 0 ||
         pipe2(pipes.report, O_CLOEXEC) != 0)

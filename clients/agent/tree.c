@@ -15,7 +15,7 @@
 #include "base/file.h"
 
 struct process {
-    pid_t pid, parent;
+    pid_t pid, parent, group;
     bool zombie;
     bool below; /* of the root */
 };
@@ -38,7 +38,10 @@ static bool read_process(pid_t pid, struct process *out)
     const char *end = strrchr(text, ')');
     if (end == NULL || strlen(end) < 4)
         return false;
-    *out = (struct process){.pid = pid, .parent = (pid_t)strtol(end + 4, NULL, 10), .zombie = end[2] == 'Z'};
+    char *after_parent;
+    *out = (struct process){.pid = pid, .zombie = end[2] == 'Z'};
+    out->parent = (pid_t)strtol(end + 4, &after_parent, 10);
+    out->group = (pid_t)strtol(after_parent, NULL, 10);
     return true;
 }
 
@@ -83,24 +86,50 @@ static bool is_below(const struct table *table, pid_t parent, pid_t root)
     return false;
 }
 
-size_t tree_signal(pid_t root, int signal)
+/* Parents may be listed after their children when numbers have wrapped: repeat until nothing changes. */
+static void mark_below(struct table *table, pid_t root)
 {
-    struct table table = {.rows = NULL};
-    for_each_pid(collect_process, &table);
-    /* Parents may be listed after their children when numbers have wrapped: repeat until nothing changes. */
     for (bool changed = true; changed;) {
         changed = false;
-        for (size_t i = 0; i < table.count; i++) {
-            struct process *row = &table.rows[i];
-            if (row->below || !is_below(&table, row->parent, root))
+        for (size_t i = 0; i < table->count; i++) {
+            struct process *row = &table->rows[i];
+            if (row->below || !is_below(table, row->parent, root))
                 continue;
             row->below = changed = true;
         }
     }
+}
+
+size_t tree_signal(pid_t root, int signal)
+{
+    struct table table = {.rows = NULL};
+    for_each_pid(collect_process, &table);
+    mark_below(&table, root);
     size_t living = 0;
     for (size_t i = 0; i < table.count; i++)
         if (table.rows[i].below && !table.rows[i].zombie && kill(table.rows[i].pid, signal) == 0)
             living++;
+    free(table.rows);
+    return living;
+}
+
+size_t tree_kill(pid_t root)
+{
+    struct table table = {.rows = NULL};
+    for_each_pid(collect_process, &table);
+    mark_below(&table, root);
+    pid_t own = getpgrp(), last = 0;
+    size_t living = 0;
+    for (size_t i = 0; i < table.count; i++) {
+        const struct process *row = &table.rows[i];
+        if (!row->below)
+            continue;
+        /* A zombie's group may have living members that were not there yet when this was listed. */
+        if (row->group > 1 && row->group != own && row->group != last)
+            kill(-row->group, SIGKILL);
+        last = row->group;
+        living += !row->zombie && kill(row->pid, SIGKILL) == 0;
+    }
     free(table.rows);
     return living;
 }
