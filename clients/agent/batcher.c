@@ -7,25 +7,28 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "columns.h"
 #include "loop.h"
 
-#define POINTS_PER_BATCH 100
+#define POINTS_PER_BATCH 5000
+#define BYTES_PER_BATCH (256 << 10) /* of metrics and facts, at their longest */
 #define OUTPUT_PER_BATCH (256 << 10)
 #define POINTS_WAITING_MAX 50000
-#define SERIES_BYTES_PER_BATCH (1 << 20) /* and one series more; the controller takes 4 MiB in all */
-#define SERIES_HEAD_BYTES 32
-#define POINT_BYTES 28                     /* step, value and time at their longest */
-#define OUTPUT_BYTES_PER_BATCH (768 << 10) /* the controller takes 1 MiB */
-#define METRICS_RESERVE (64 << 20)         /* of the spool, beyond the bound that ends output */
+#define FACT_BYTES_WAITING_MAX (4 << 20)
+/* What one message may hold at most; the controller takes 4 MiB in all. */
+#define SERIES_BYTES_MAX (1 << 20)
+#define OUTPUT_BYTES_MAX (768 << 10)
+#define FACT_BYTES_MAX (1 << 20)
+#define FACTS_PER_BATCH 1000
+#define METRICS_RESERVE (64 << 20) /* of the spool, beyond the bound that ends output */
 #define NAMES_PER_BATCH 10000
 #define RETRY_MS 1000
 
-struct column {
-    char *name; /* owned */
-    int64_t *steps, *times_us;
-    double *values;
-    size_t count, capacity;
-};
+_Static_assert(FACT_SUMMARY == (int)BESOM__V1__FACT_KIND__FACT_KIND_SUMMARY &&
+                   FACT_DEFINITION == (int)BESOM__V1__FACT_KIND__FACT_KIND_DEFINITION &&
+                   FACT_CONFIG == (int)BESOM__V1__FACT_KIND__FACT_KIND_CONFIG &&
+                   FACT_ABOUT == (int)BESOM__V1__FACT_KIND__FACT_KIND_ABOUT,
+               "kinds of facts are numbered as in the contract");
 
 struct part {
     bool is_error;
@@ -35,9 +38,8 @@ struct part {
 struct batcher {
     struct spool_writer *spool;
     int64_t limit_bytes;
-    struct column *columns; /* owned; emptied, not freed, by a flush */
-    size_t column_count, column_capacity, column_hint;
-    size_t points;
+    struct columns columns; /* emptied, not freed, by a flush */
+    struct facts facts;
     struct part *parts; /* owned; whole lines in order of arrival */
     size_t part_count, part_capacity;
     struct buffer tails[2]; /* incomplete last lines of output and error output */
@@ -46,8 +48,9 @@ struct batcher {
     int64_t dropped_lines, dropped_total;
     bool dropping_line[2]; /* the begin of this stream's line was dropped, its end is still to come */
     bool preempting;
-    int64_t first_ms; /* when the oldest waiting item came; 0 = nothing waits */
-    int64_t retry_ms; /* after a failed write; 0 = none */
+    int64_t first_ms;   /* when the oldest waiting item came; 0 = nothing waits */
+    int64_t written_ms; /* last batch */
+    int64_t retry_ms;   /* after a failed write; 0 = none */
     int64_t sequence;
 };
 
@@ -63,25 +66,16 @@ enum status batcher_new(struct spool_writer *spool, int64_t limit_bytes, struct 
     return STATUS_OK;
 }
 
-static void column_free(struct column *column)
-{
-    free(column->name);
-    free(column->steps);
-    free(column->times_us);
-    free(column->values);
-}
-
 void batcher_free(struct batcher *batcher)
 {
     if (batcher == NULL)
         return;
-    for (size_t i = 0; i < batcher->column_count; i++)
-        column_free(&batcher->columns[i]);
+    columns_free(&batcher->columns);
+    facts_free(&batcher->facts);
     for (size_t i = 0; i < batcher->part_count; i++)
         buffer_free(&batcher->parts[i].text);
     buffer_free(&batcher->tails[0]);
     buffer_free(&batcher->tails[1]);
-    free(batcher->columns);
     free(batcher->parts);
     free(batcher);
 }
@@ -106,70 +100,31 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t size)
     return true;
 }
 
-/* Metrics come in the same order again and again, so the search starts behind the last one found. */
-static struct column *find_column(struct batcher *batcher, const char *name)
-{
-    for (size_t i = 0; i < batcher->column_count; i++) {
-        size_t at = (batcher->column_hint + i) % batcher->column_count;
-        if (strcmp(batcher->columns[at].name, name) != 0)
-            continue;
-        batcher->column_hint = at + 1;
-        return &batcher->columns[at];
-    }
-    void *columns = batcher->columns;
-    if (!grow(&columns, batcher->column_count, &batcher->column_capacity, sizeof(struct column)))
-        return NULL;
-    batcher->columns = columns;
-    struct column *column = &batcher->columns[batcher->column_count];
-    *column = (struct column){.name = strdup(name)};
-    if (column->name == NULL)
-        return NULL;
-    batcher->column_hint = ++batcher->column_count;
-    return column;
-}
-
-static bool grow_column(struct column *column)
-{
-    if (column->count < column->capacity)
-        return true;
-    size_t capacity = column->capacity == 0 ? 128 : column->capacity * 2;
-    int64_t *steps = realloc(column->steps, capacity * sizeof *steps);
-    if (steps != NULL)
-        column->steps = steps;
-    int64_t *times_us = realloc(column->times_us, capacity * sizeof *times_us);
-    if (times_us != NULL)
-        column->times_us = times_us;
-    double *values = realloc(column->values, capacity * sizeof *values);
-    if (values != NULL)
-        column->values = values;
-    if (steps == NULL || times_us == NULL || values == NULL)
-        return false;
-    column->capacity = capacity;
-    return true;
-}
-
-/* Columns are searched one by one, so that too many of them are got rid of before more come. */
-static void bound_columns(struct batcher *batcher)
+/* Names are kept from batch to batch, so that too many of them are got rid of before more come. */
+static void bound_names(struct batcher *batcher)
 {
     struct err err = ERR_INIT;
-    if (batcher->column_count < NAMES_PER_BATCH || batcher->retry_ms > loop_now_ms())
+    if (batcher->columns.names.count < NAMES_PER_BATCH || batcher->retry_ms > loop_now_ms())
         return;
     enum status status = batcher_flush(batcher, false, &err);
     (void)status; /* what could not be written waits and is tried again */
 }
 
-void batcher_add_metric(struct batcher *batcher, const char *name, int64_t step, double value,
+void batcher_add_metric(struct batcher *batcher, const char *name, size_t length, int64_t step, double value,
                         int64_t time_us)
 {
-    bound_columns(batcher);
-    struct column *column = find_column(batcher, name);
-    if (column == NULL || !grow_column(column))
-        abort(); /* metrics are never silently dropped */
-    column->steps[column->count] = step;
-    column->values[column->count] = value;
-    column->times_us[column->count++] = time_us;
-    batcher->points++;
+    bound_names(batcher);
+    facts_drop_summary(&batcher->facts, name, length);
+    columns_add(&batcher->columns, name, length, step, value, time_us);
     note_arrival(batcher);
+}
+
+enum status batcher_add_fact(struct batcher *batcher, enum fact_kind kind, const char *name,
+                             const char *value_json, struct err *err)
+{
+    TRY(facts_put(&batcher->facts, kind, name, value_json, err));
+    note_arrival(batcher);
+    return STATUS_OK;
 }
 
 static int64_t count_lines(const char *bytes, size_t length)
@@ -237,6 +192,18 @@ void batcher_mark_preempting(struct batcher *batcher)
     note_arrival(batcher);
 }
 
+static bool only_tails_wait(const struct batcher *batcher)
+{
+    return batcher->part_count == 0 && batcher->columns.points == 0 && batcher->facts.waiting_count == 0 &&
+           !batcher->preempting;
+}
+
+static bool is_full_batch(const struct batcher *batcher)
+{
+    return batcher->columns.points >= POINTS_PER_BATCH || batcher->output_bytes >= OUTPUT_PER_BATCH ||
+           batcher->columns.bytes + batcher->facts.bytes >= BYTES_PER_BATCH || batcher->preempting;
+}
+
 int64_t batcher_due_ms(const struct batcher *batcher)
 {
     if (batcher->first_ms == 0)
@@ -244,22 +211,28 @@ int64_t batcher_due_ms(const struct batcher *batcher)
     int64_t now_ms = loop_now_ms();
     if (batcher->retry_ms > 0)
         return batcher->retry_ms > now_ms ? batcher->retry_ms - now_ms : 0;
-    if (batcher->points >= POINTS_PER_BATCH || batcher->output_bytes >= OUTPUT_PER_BATCH ||
-        batcher->preempting)
+    if (is_full_batch(batcher))
         return 0;
-    int64_t left_ms = batcher->first_ms + BATCHER_DELAY_MS - now_ms;
-    return left_ms > 0 ? left_ms : 0;
+    int64_t patient_ms = batcher->first_ms + BATCHER_DELAY_MS, due_ms = batcher->first_ms + BATCHER_GATHER_MS;
+    if (due_ms < batcher->written_ms + BATCHER_DELAY_MS)
+        due_ms = batcher->written_ms + BATCHER_DELAY_MS;
+    if (due_ms > patient_ms || only_tails_wait(batcher))
+        due_ms = patient_ms;
+    return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
-/* The batch as protobuf's structs; they point into the batcher but for the arrays of pointers. It holds the
- * first columns and parts of what waits, as many as one message may carry. */
+/* The batch as protobuf's structs; they point into the batcher but for the arrays of pointers. It holds what
+ * came first of what waits, as much as one message may carry. */
 struct draft {
     Besom__V1__TrackBatch batch;
     Besom__V1__Series *series;
     Besom__V1__Series **series_list;
     Besom__V1__LogPart *logs;
     Besom__V1__LogPart **logs_list;
-    size_t columns_end;
+    Besom__V1__Fact *facts;
+    Besom__V1__Fact **facts_list;
+    size_t columns_end, points_end; /* columns taken whole, and points of the one that follows */
+    size_t facts_end;
 };
 
 static void draft_free(struct draft *draft)
@@ -268,26 +241,65 @@ static void draft_free(struct draft *draft)
     free(draft->series_list);
     free(draft->logs);
     free(draft->logs_list);
+    free(draft->facts);
+    free(draft->facts_list);
+}
+
+/* The first `points` of a column. */
+static void draft_column(const struct batcher *batcher, struct draft *draft, size_t index, size_t points)
+{
+    const struct column *column = &batcher->columns.columns[index];
+    Besom__V1__Series *series = &draft->series[draft->batch.n_series];
+    besom__v1__series__init(series);
+    series->name = batcher->columns.names.names[index].text;
+    series->n_steps = series->n_values = series->n_times_us = points;
+    series->steps = column->steps + column->first;
+    series->values = column->values + column->first;
+    series->times_us = column->times_us + column->first;
+    draft->series_list[draft->batch.n_series++] = series;
 }
 
 static void draft_series(const struct batcher *batcher, struct draft *draft)
 {
-    size_t bytes = 0;
-    for (; draft->columns_end < batcher->column_count; draft->columns_end++) {
-        const struct column *column = &batcher->columns[draft->columns_end];
-        if (column->count == 0)
-            continue;
-        bytes += SERIES_HEAD_BYTES + strlen(column->name) + column->count * POINT_BYTES;
-        if (draft->batch.n_series > 0 && bytes > SERIES_BYTES_PER_BATCH)
+    const struct columns *columns = &batcher->columns;
+    size_t left = SERIES_BYTES_MAX, point_bytes = columns_bytes(0, 1) - columns_bytes(0, 0);
+    for (; draft->columns_end < columns->waiting_count; draft->columns_end++) {
+        size_t index = columns->waiting[draft->columns_end];
+        size_t length = columns->names.names[index].length, count = columns->columns[index].count;
+        if (columns_bytes(length, 1) > left)
             return;
-        Besom__V1__Series *series = &draft->series[draft->batch.n_series];
-        besom__v1__series__init(series);
-        series->name = column->name;
-        series->n_steps = series->n_values = series->n_times_us = column->count;
-        series->steps = column->steps;
-        series->values = column->values;
-        series->times_us = column->times_us;
-        draft->series_list[draft->batch.n_series++] = series;
+        size_t room = (left - columns_bytes(length, 0)) / point_bytes;
+        draft_column(batcher, draft, index, room < count ? room : count);
+        if (room < count) {
+            draft->points_end = room;
+            return;
+        }
+        left -= columns_bytes(length, count);
+    }
+}
+
+/* Facts stand after the series that came before them, so they go with the last of those. */
+static void draft_facts(const struct batcher *batcher, struct draft *draft)
+{
+    const struct facts *facts = &batcher->facts;
+    size_t bytes = 0;
+    if (draft->columns_end < batcher->columns.waiting_count)
+        return;
+    for (; draft->facts_end < facts->waiting_count && draft->batch.n_facts < FACTS_PER_BATCH;
+         draft->facts_end++) {
+        size_t index = facts->waiting[draft->facts_end];
+        const struct fact *fact = &facts->facts[index];
+        if (fact->value_json == NULL)
+            continue;
+        bytes += fact->length + FACT_NAME_MAX;
+        if (bytes > FACT_BYTES_MAX)
+            return;
+        Besom__V1__Fact *copy = &draft->facts[draft->batch.n_facts];
+        besom__v1__fact__init(copy);
+        copy->kind = (Besom__V1__FactKind)fact->kind;
+        copy->name = (char *)(uintptr_t)facts_name(facts, index);
+        copy->value_json = fact->value_json;
+        draft->facts_list[draft->batch.n_facts++] = copy;
     }
 }
 
@@ -296,7 +308,7 @@ static void draft_logs(const struct batcher *batcher, struct draft *draft)
     size_t bytes = 0;
     for (size_t i = 0; i < batcher->part_count; i++) {
         const struct part *part = &batcher->parts[i];
-        if (i > 0 && bytes + part->text.length > OUTPUT_BYTES_PER_BATCH)
+        if (i > 0 && bytes + part->text.length > OUTPUT_BYTES_MAX)
             return;
         Besom__V1__LogPart *log = &draft->logs[i];
         besom__v1__log_part__init(log);
@@ -310,20 +322,27 @@ static void draft_logs(const struct batcher *batcher, struct draft *draft)
 
 static bool draft_make(const struct batcher *batcher, struct draft *draft)
 {
-    *draft = (struct draft){.series = calloc(batcher->column_count + 1, sizeof *draft->series),
-                            .series_list = calloc(batcher->column_count + 1, sizeof(Besom__V1__Series *)),
-                            .logs = calloc(batcher->part_count + 1, sizeof *draft->logs),
-                            .logs_list = calloc(batcher->part_count + 1, sizeof(Besom__V1__LogPart *))};
+    size_t columns = batcher->columns.waiting_count + 1, parts = batcher->part_count + 1;
+    size_t facts =
+        batcher->facts.waiting_count < FACTS_PER_BATCH ? batcher->facts.waiting_count + 1 : FACTS_PER_BATCH;
+    *draft = (struct draft){.series = calloc(columns, sizeof *draft->series),
+                            .series_list = calloc(columns, sizeof(Besom__V1__Series *)),
+                            .logs = calloc(parts, sizeof *draft->logs),
+                            .logs_list = calloc(parts, sizeof(Besom__V1__LogPart *)),
+                            .facts = calloc(facts, sizeof *draft->facts),
+                            .facts_list = calloc(facts, sizeof(Besom__V1__Fact *))};
     if (draft->series == NULL || draft->series_list == NULL || draft->logs == NULL ||
-        draft->logs_list == NULL)
+        draft->logs_list == NULL || draft->facts == NULL || draft->facts_list == NULL)
         return false;
     besom__v1__track_batch__init(&draft->batch);
     draft->batch.sequence = batcher->sequence + 1;
     draft->batch.series = draft->series_list;
     draft->batch.logs = draft->logs_list;
+    draft->batch.facts = draft->facts_list;
     draft->batch.dropped_lines = batcher->dropped_lines;
     draft->batch.preempting = batcher->preempting;
     draft_series(batcher, draft);
+    draft_facts(batcher, draft);
     draft_logs(batcher, draft);
     return true;
 }
@@ -331,10 +350,8 @@ static bool draft_make(const struct batcher *batcher, struct draft *draft)
 /* What the draft held is in the spool. */
 static void forget_written(struct batcher *batcher, const struct draft *draft)
 {
-    for (size_t i = 0; i < draft->columns_end; i++) {
-        batcher->points -= batcher->columns[i].count;
-        batcher->columns[i].count = 0;
-    }
+    columns_forget(&batcher->columns, draft->columns_end, draft->points_end);
+    facts_forget(&batcher->facts, draft->facts_end);
     size_t parts = draft->batch.n_logs;
     for (size_t i = 0; i < parts; i++) {
         batcher->output_offset += (int64_t)batcher->parts[i].text.length;
@@ -345,25 +362,21 @@ static void forget_written(struct batcher *batcher, const struct draft *draft)
         memmove(batcher->parts, batcher->parts + parts, batcher->part_count * sizeof *batcher->parts);
     batcher->dropped_lines = 0;
     batcher->preempting = false;
+    batcher->written_ms = loop_now_ms();
     batcher->sequence++;
 }
 
 static bool something_waits(const struct batcher *batcher)
 {
-    return batcher->points > 0 || batcher->part_count > 0 || batcher->dropped_lines > 0 ||
-           batcher->preempting;
+    return batcher->dropped_lines > 0 || !only_tails_wait(batcher);
 }
 
 /* Everything is in the spool but incomplete lines. Columns keep their memory unless there are absurdly many.
  */
 static void start_afresh(struct batcher *batcher)
 {
-    if (batcher->column_count >= NAMES_PER_BATCH) {
-        for (size_t i = 0; i < batcher->column_count; i++)
-            column_free(&batcher->columns[i]);
-        batcher->column_count = 0;
-    }
-    batcher->column_hint = 0;
+    if (batcher->columns.names.count >= NAMES_PER_BATCH)
+        columns_free(&batcher->columns);
     batcher->output_bytes = batcher->tails[0].length + batcher->tails[1].length;
     batcher->first_ms = batcher->output_bytes > 0 ? loop_now_ms() : 0;
     batcher->retry_ms = 0;
@@ -372,7 +385,7 @@ static void start_afresh(struct batcher *batcher)
 /* An incomplete line waits for its end once, unless nothing else is there to be sent. */
 static void release_tails(struct batcher *batcher, bool final)
 {
-    bool only_tails = batcher->part_count == 0 && batcher->points == 0 && !batcher->preempting;
+    bool only_tails = only_tails_wait(batcher);
     for (int stream = 0; stream < 2; stream++) {
         struct buffer *tail = &batcher->tails[stream];
         if (tail->length == 0 || (!final && !only_tails && tail->length < OUTPUT_PER_BATCH))
@@ -424,7 +437,7 @@ enum status batcher_flush(struct batcher *batcher, bool final, struct err *err)
 
 bool batcher_is_full(const struct batcher *batcher)
 {
-    return batcher->points >= POINTS_WAITING_MAX ||
+    return batcher->columns.points >= POINTS_WAITING_MAX || batcher->facts.bytes >= FACT_BYTES_WAITING_MAX ||
            spool_bytes(batcher->spool) > batcher->limit_bytes + METRICS_RESERVE;
 }
 

@@ -1,9 +1,10 @@
 /*
- * Gathers metrics and output of one attempt into numbered TrackBatch messages
- * and puts them into the spool: at 100 points, or 256 KiB of output, or 100 ms
- * after the first item. Past the spool's bound output is dropped line by line
- * and counted; metrics are kept, and the reader of the run socket is told to
- * wait. Used by the shim alone; not thread-safe.
+ * Gathers metrics, facts and output of one attempt into numbered TrackBatch
+ * messages and puts them into the spool. The first item after a silence goes
+ * almost at once, what follows within 100 ms; a full batch does not wait. Past
+ * the spool's bound output is dropped line by line and counted; metrics are
+ * kept, and the reader of the run socket is told to wait. Used by the shim
+ * alone; not thread-safe.
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_AGENT_BATCHER_H
@@ -14,9 +15,11 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "facts.h"
 #include "spool.h"
 
-#define BATCHER_DELAY_MS 100
+#define BATCHER_DELAY_MS 100 /* between batches that are not full */
+#define BATCHER_GATHER_MS 5  /* from the first item to its batch, when there was none for that long */
 
 struct batcher;
 
@@ -25,9 +28,12 @@ enum status batcher_new(struct spool_writer *spool, int64_t limit_bytes, struct 
                         struct err *err) MUST_USE;
 void batcher_free(struct batcher *batcher);
 
-/* One value. Names longer than 256 bytes are cut by the caller's check. */
-void batcher_add_metric(struct batcher *batcher, const char *name, int64_t step, double value,
+/* One value. The name's length is the caller's to check. */
+void batcher_add_metric(struct batcher *batcher, const char *name, size_t length, int64_t step, double value,
                         int64_t time_us);
+/* An entry of the summary ends when the metric of its name is added. INVALID: not taken. */
+enum status batcher_add_fact(struct batcher *batcher, enum fact_kind kind, const char *name,
+                             const char *value_json, struct err *err) MUST_USE;
 /* Bytes as the command wrote them. */
 void batcher_add_output(struct batcher *batcher, bool is_error, const char *bytes, size_t length);
 /* The run said that it is being preempted: travels at once. */

@@ -8,6 +8,8 @@
 
 #include "base/buffer.h"
 #include "base/config.h"
+#include "run_line_plain.h"
+#include "run_verbs.h"
 
 #define NESTING_MAX 16
 #define WHOLE_MAX 9007199254740992.0 /* 2^53 */
@@ -59,8 +61,9 @@ static bool number_of(const json_t *value, double *out)
     return true;
 }
 
-/* Nested objects become "outer.inner"; what is no number (text, null, list) is nothing to plot and passed
- * over. */
+#define PATH_SIZE (2 * RUN_LINE_NAME_MAX + 2)
+
+/* Nested objects become "outer.inner". */
 static enum status check_values(json_t *values, const char *prefix, int depth, struct err *err)
 {
     if (depth > NESTING_MAX)
@@ -69,7 +72,7 @@ static enum status check_values(json_t *values, const char *prefix, int depth, s
         const char *key = json_object_iter_key(i);
         if (strlen(prefix) + strlen(key) + 1 > RUN_LINE_NAME_MAX || *key == '\0')
             return err_set(err, STATUS_INVALID, "a metric's name must have 1 to %d bytes", RUN_LINE_NAME_MAX);
-        char name[2 * RUN_LINE_NAME_MAX + 2];
+        char name[PATH_SIZE];
         snprintf(name, sizeof name, "%s%s.", prefix, key);
         if (json_is_object(json_object_iter_value(i)))
             TRY(check_values(json_object_iter_value(i), name, depth + 1, err));
@@ -77,18 +80,22 @@ static enum status check_values(json_t *values, const char *prefix, int depth, s
     return STATUS_OK;
 }
 
-static void emit_values(json_t *values, const char *prefix, int64_t step, const struct run_line_sink *sink)
+/* What is no number becomes an entry of the summary. */
+static void emit_values(json_t *values, const char *prefix, const struct run_line_sink *sink,
+                        enum status *first, struct err *err)
 {
     for (void *i = json_object_iter(values); i != NULL; i = json_object_iter_next(values, i)) {
-        char name[2 * RUN_LINE_NAME_MAX + 2];
+        char name[PATH_SIZE];
         json_t *value = json_object_iter_value(i);
         bool nested = json_is_object(value);
         double number = 0;
         snprintf(name, sizeof name, "%s%s%s", prefix, json_object_iter_key(i), nested ? "." : "");
         if (nested)
-            emit_values(value, name, step, sink);
+            emit_values(value, name, sink, first, err);
         else if (number_of(value, &number))
-            sink->metric(sink->context, name, step, number);
+            sink->metric(sink->context, name, strlen(name), number);
+        else
+            run_emit_fact(sink, FACT_SUMMARY, name, value, first, err);
     }
 }
 
@@ -105,40 +112,32 @@ static bool step_of(const json_t *value, int64_t *out)
     return true;
 }
 
-static enum status take_values(json_t *values, bool counts, json_t *step, const struct run_line_sink *sink,
-                               struct err *err)
-{
-    if (!json_is_object(values))
-        return err_set(err, STATUS_INVALID, "\"log\" and \"summary\" take an object of values");
-    int64_t number = 0;
-    if (step != NULL && !step_of(step, &number))
-        return err_set(err, STATUS_INVALID, "\"step\" must be a whole number");
-    TRY(check_values(values, "", 0, err));
-    emit_values(values, "", sink->begin(sink->context, step != NULL, number, counts), sink);
-    return STATUS_OK;
-}
-
 static enum status take_log(json_t *line, json_t *value, const struct run_line_sink *sink, struct err *err)
 {
-    return take_values(value, true, json_object_get(line, "step"), sink, err);
+    const json_t *step = json_object_get(line, "step"), *commit = json_object_get(line, "commit");
+    struct run_line_row row = {.has_step = step != NULL && !json_is_null(step),
+                               .stays_open = json_is_false(commit)};
+    if (!json_is_object(value))
+        return err_set(err, STATUS_INVALID, "\"log\" takes an object of values");
+    if (row.has_step && !step_of(step, &row.step))
+        return err_set(err, STATUS_INVALID, "\"step\" must be a whole number");
+    if (commit != NULL && !json_is_boolean(commit) && !json_is_null(commit))
+        return err_set(err, STATUS_INVALID, "\"commit\" must be true or false");
+    TRY(check_values(value, "", 0, err));
+    enum status first = STATUS_OK;
+    sink->row_begin(sink->context, &row);
+    emit_values(value, "", sink, &first, err);
+    sink->row_end(sink->context, row.stays_open);
+    return first;
 }
 
-static enum status take_summary(json_t *line, json_t *value, const struct run_line_sink *sink,
-                                struct err *err)
+static void emit_plain(const struct plain_line *line, const struct run_line_sink *sink)
 {
-    (void)line;
-    return take_values(value, false, NULL, sink, err);
-}
-
-/* How a metric is summed up is the reader's choice here: taken and not needed. */
-static enum status take_define_metric(json_t *line, json_t *value, const struct run_line_sink *sink,
-                                      struct err *err)
-{
-    (void)line;
-    (void)sink;
-    if (!json_is_object(value) || !json_is_string(json_object_get(value, "name")))
-        return err_set(err, STATUS_INVALID, "\"define_metric\" takes an object with \"name\"");
-    return STATUS_OK;
+    const struct run_line_row row = {.has_step = line->has_step, .step = line->step};
+    sink->row_begin(sink->context, &row);
+    for (size_t i = 0; i < line->count; i++)
+        sink->metric(sink->context, line->values[i].name, line->values[i].length, line->values[i].value);
+    sink->row_end(sink->context, false);
 }
 
 static enum status take_preempting(json_t *line, json_t *value, const struct run_line_sink *sink,
@@ -154,50 +153,75 @@ static enum status take_preempting(json_t *line, json_t *value, const struct run
 
 static enum status take_ask(json_t *line, json_t *value, const struct run_line_sink *sink, struct err *err)
 {
+    static const struct {
+        const char *word;
+        enum run_line_question question;
+    } questions[] = {{"config", RUN_LINE_ASK_CONFIG}, {"step", RUN_LINE_ASK_STEP}, {"run", RUN_LINE_ASK_RUN}};
     (void)line;
-    if (!json_is_string(value) || strcmp(json_string_value(value), "config") != 0)
-        return err_set(err, STATUS_INVALID, "\"ask\" knows \"config\" alone");
-    sink->ask(sink->context);
-    return STATUS_OK;
+    for (size_t i = 0; json_is_string(value) && i < ARRAY_LEN(questions); i++)
+        if (strcmp(json_string_value(value), questions[i].word) == 0) {
+            sink->ask(sink->context, questions[i].question);
+            return STATUS_OK;
+        }
+    return err_set(err, STATUS_INVALID, "\"ask\" knows \"config\", \"step\" and \"run\" alone");
 }
 
 static const struct {
     const char *key;
     enum status (*take)(json_t *line, json_t *value, const struct run_line_sink *sink, struct err *err);
 } verbs[] = {{"log", take_log},
-             {"summary", take_summary},
-             {"define_metric", take_define_metric},
+             {"summary", run_take_summary},
+             {"define_metric", run_take_definition},
+             {"config", run_take_config},
+             {"about", run_take_about},
              {"preempting", take_preempting},
              {"ask", take_ask}};
 
-static enum status take_object(json_t *line, const struct run_line_sink *sink, struct err *err)
+static enum status refuse(const char *key, struct err *err)
 {
     const char *names[ARRAY_LEN(verbs)];
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         names[i] = verbs[i].key;
-        json_t *value = json_object_get(line, verbs[i].key);
-        if (value != NULL)
-            return verbs[i].take(line, value, sink, err);
-    }
-    void *first = json_object_iter(line);
-    const char *key = first != NULL ? json_object_iter_key(first) : "";
     const char *near = config_suggest(key, names, ARRAY_LEN(names));
     return err_set(err, STATUS_INVALID, "unknown request \"%.40s\"%s%s%s", key,
                    near != NULL ? " (did you mean \"" : "", near != NULL ? near : "",
                    near != NULL ? "\"?)" : "");
 }
 
+/* The first key that is known decides. */
+static enum status take_object(json_t *line, const struct run_line_sink *sink, struct err *err)
+{
+    void *first = json_object_iter(line);
+    for (void *i = first; i != NULL; i = json_object_iter_next(line, i))
+        for (size_t k = 0; k < ARRAY_LEN(verbs); k++)
+            if (strcmp(json_object_iter_key(i), verbs[k].key) == 0)
+                return verbs[k].take(line, json_object_iter_value(i), sink, err);
+    return refuse(first != NULL ? json_object_iter_key(first) : "", err);
+}
+
+/* NULL with what is wrong when it is no JSON. */
+static json_t *load(const char *line, size_t length, json_error_t *problem)
+{
+    json_t *document = json_loadb(line, length, 0, problem);
+    if (document != NULL)
+        return document;
+    struct buffer quoted CLEANUP(buffer_free) = BUFFER_INIT;
+    quote_odd_numbers(&quoted, line, length);
+    document = json_loadb(buffer_text(&quoted), quoted.length, 0, problem);
+    if (document == NULL && json_error_code(problem) == json_error_numeric_overflow)
+        document = json_loadb(buffer_text(&quoted), quoted.length, JSON_DECODE_INT_AS_REAL, problem);
+    return document;
+}
+
 enum status run_line_parse(const char *line, size_t length, const struct run_line_sink *sink, struct err *err)
 {
+    struct plain_line plain;
     json_error_t problem;
-    json_t *object = json_loadb(line, length, 0, &problem);
-    if (object == NULL) {
-        struct buffer quoted CLEANUP(buffer_free) = BUFFER_INIT;
-        quote_odd_numbers(&quoted, line, length);
-        object = json_loadb(buffer_text(&quoted), quoted.length, 0, &problem);
-        if (object == NULL && json_error_code(&problem) == json_error_numeric_overflow)
-            object = json_loadb(buffer_text(&quoted), quoted.length, JSON_DECODE_INT_AS_REAL, &problem);
+    if (run_line_read_plain(line, length, &plain)) {
+        emit_plain(&plain, sink);
+        return STATUS_OK;
     }
+    json_t *object = load(line, length, &problem);
     if (!json_is_object(object)) {
         bool parsed = object != NULL;
         json_decref(object);
@@ -206,4 +230,40 @@ enum status run_line_parse(const char *line, size_t length, const struct run_lin
     enum status status = take_object(object, sink, err);
     json_decref(object);
     return status;
+}
+
+struct number_sink {
+    void (*metric)(void *context, const char *name, size_t length, double value);
+    void *context;
+};
+
+static void emit_numbers(json_t *values, const char *prefix, int depth, const struct number_sink *sink)
+{
+    for (void *i = json_object_iter(values); i != NULL; i = json_object_iter_next(values, i)) {
+        char name[PATH_SIZE];
+        const char *key = json_object_iter_key(i);
+        json_t *value = json_object_iter_value(i);
+        bool nested = json_is_object(value) && depth < NESTING_MAX;
+        double number = 0;
+        if (*key == '\0' || strlen(prefix) + strlen(key) + 1 > RUN_LINE_NAME_MAX)
+            continue;
+        snprintf(name, sizeof name, "%s%s%s", prefix, key, nested ? "." : "");
+        if (nested)
+            emit_numbers(value, name, depth + 1, sink);
+        else if (!json_is_boolean(value) && number_of(value, &number))
+            sink->metric(sink->context, name, strlen(name), number);
+    }
+}
+
+bool run_line_numbers(const char *line, size_t length,
+                      void (*metric)(void *context, const char *name, size_t length, double value),
+                      void *context)
+{
+    json_error_t problem;
+    json_t *object = load(line, length, &problem);
+    bool found = json_is_object(object);
+    if (found)
+        emit_numbers(object, "", 0, &(struct number_sink){metric, context});
+    json_decref(object);
+    return found;
 }

@@ -16,16 +16,25 @@
 #include "control.h"
 #include "run_line.h"
 
-#define CONNECTIONS_MAX 256
+#define CONNECTIONS_MAX 512 /* more wait until one ends */
+#define READS_PER_TURN 4
+#define OPEN_ROW_MS 1000      /* without a further line */
+#define OPEN_VALUES_MAX 50000 /* in all open rows */
+#define ANSWERS_WAITING_MAX (8 << 20)
 
 struct connection {
     struct connection *next;
     struct run_socket *owner;
     int fd;
     struct loop_watch *watch;
-    struct buffer input; /* without whole lines */
-    bool skipping;       /* inside a line that is too long */
-    bool complained;     /* a connection gets one error answer */
+    struct buffer input;   /* without whole lines */
+    struct buffer answers; /* that the program has not read yet */
+    struct row row;
+    struct loop_timer row_timer;
+    int64_t line_us;   /* when the line that is read now came */
+    int64_t line_step; /* its step when it does not go into the open row */
+    bool skipping;     /* inside a line that is too long */
+    bool complained;   /* a connection gets one error answer */
 };
 
 struct run_socket {
@@ -34,20 +43,46 @@ struct run_socket {
     struct loop_watch *watch;
     struct connection *connections; /* owned */
     size_t connection_count;
-    int64_t next_step;
+    size_t open_values; /* in the rows of all connections */
+    json_t *params;     /* owned; what the program cannot configure again */
     bool preempting;
     bool held;
     char *stop_line; /* owned; NULL until a stop was announced */
 };
 
-static void send_text(const struct connection *connection, const char *text, size_t length)
+static void set_events(struct connection *connection)
 {
-    /* Who does not read its answers loses them. */
-    ssize_t sent = send(connection->fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)sent;
+    int events = (connection->owner->held ? 0 : POLLIN) | (connection->answers.length > 0 ? POLLOUT : 0);
+    loop_watch_events(connection->watch, (short)events);
 }
 
-static void send_json(const struct connection *connection, json_t *object)
+/* What does not fit into the socket goes when it is writable. Who never reads its answers loses them. */
+static void send_text(struct connection *connection, const char *text, size_t length)
+{
+    ssize_t sent = 0;
+    if (connection->answers.length == 0)
+        sent = send(connection->fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    bool gone = sent < 0 && errno != EAGAIN && errno != EINTR;
+    if (done == length || gone || connection->answers.length + length > ANSWERS_WAITING_MAX)
+        return;
+    buffer_append(&connection->answers, text + done, length - done);
+    set_events(connection);
+}
+
+static void send_answers(struct connection *connection)
+{
+    struct buffer *answers = &connection->answers;
+    ssize_t sent = send(connection->fd, answers->data, answers->length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    size_t done = sent > 0 ? (size_t)sent : answers->length;
+    memmove(answers->data, answers->data + done, answers->length - done);
+    answers->length -= done;
+    set_events(connection);
+}
+
+static void send_json(struct connection *connection, json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
@@ -59,6 +94,24 @@ static void send_json(const struct connection *connection, json_t *object)
     free(text);
 }
 
+static void close_row(struct connection *connection)
+{
+    struct run_socket *owner = connection->owner;
+    loop_timer_stop(&connection->row_timer);
+    if (!connection->row.open)
+        return;
+    owner->open_values -= connection->row.count;
+    row_close(&connection->row, owner->options.steps, owner->options.batcher);
+}
+
+static void on_row_timer(void *context)
+{
+    struct connection *connection = context;
+    struct run_socket *owner = connection->owner;
+    close_row(connection);
+    owner->options.on_input(owner->options.context);
+}
+
 static void connection_close(struct connection *connection)
 {
     struct run_socket *owner = connection->owner;
@@ -68,41 +121,118 @@ static void connection_close(struct connection *connection)
         *link = connection->next;
         break;
     }
+    close_row(connection);
+    loop_timer_forget(owner->options.loop, &connection->row_timer);
+    row_free(&connection->row);
     owner->connection_count--;
+    loop_watch_events(owner->watch, POLLIN);
     loop_watch_remove(connection->watch);
     file_close(&connection->fd);
     buffer_free(&connection->input);
+    buffer_free(&connection->answers);
     free(connection);
 }
 
-static void complain(struct connection *connection, const char *text)
+static void complain(struct connection *connection, const char *problem)
 {
+    char text[ERR_TEXT_MAX], line[ERR_TEXT_MAX + 64];
     if (connection->complained)
         return;
     connection->complained = true;
+    snprintf(text, sizeof text, "%s", problem);
+    attempt_clean_text(text); /* a name may have been cut within a character */
     send_json(connection, json_pack("{s:s}", "error", text));
     log_warn("shim", "bad_run_socket_line", LOG_TEXT("error", text));
-    char line[ERR_TEXT_MAX + 64];
     int length = snprintf(line, sizeof line, "besom: run socket: %s\n", text);
     batcher_add_output(connection->owner->options.batcher, true, line, (size_t)length);
 }
 
-static int64_t sink_begin(void *context, bool has_step, int64_t step, bool counts)
+/* A line goes into the open row, opens one, or is a row of its own. */
+static void sink_row_begin(void *context, const struct run_line_row *line)
 {
-    struct run_socket *socket = ((struct connection *)context)->owner;
-    if (!counts)
-        return socket->next_step > 0 ? socket->next_step - 1 : 0;
-    if (!has_step)
-        return socket->next_step++;
-    if (step >= socket->next_step && step < INT64_MAX)
-        socket->next_step = step + 1;
-    return step;
+    struct connection *connection = context;
+    struct row_steps *steps = connection->owner->options.steps;
+    struct row *row = &connection->row;
+    connection->line_us = clock_wall_us(&clock_system);
+    if (row->open && line->has_step && !row_is_at(row, steps, line->step))
+        close_row(connection);
+    if (row->open || line->stays_open) {
+        row->open = true;
+        if (line->has_step)
+            row_set_step(row, steps, line->step);
+        return;
+    }
+    connection->line_step = line->has_step ? line->step : row_steps_take(steps);
+    if (line->has_step)
+        row_steps_note(steps, line->step);
 }
 
-static void sink_metric(void *context, const char *name, int64_t step, double value)
+static void sink_metric(void *context, const char *name, size_t length, double value)
 {
-    const struct run_socket *socket = ((struct connection *)context)->owner;
-    batcher_add_metric(socket->options.batcher, name, step, value, clock_wall_us(&clock_system));
+    struct connection *connection = context;
+    struct run_socket *socket = connection->owner;
+    struct row *row = &connection->row;
+    if (!row->open) {
+        batcher_add_metric(socket->options.batcher, name, length, connection->line_step, value,
+                           connection->line_us);
+        return;
+    }
+    size_t before = row->count;
+    row_put(row, name, length, value, connection->line_us);
+    socket->open_values += row->count - before;
+    if (socket->open_values < OPEN_VALUES_MAX)
+        return;
+    socket->open_values -= row->count;
+    row_write(row, socket->options.steps, socket->options.batcher);
+}
+
+static void sink_row_end(void *context, bool stays_open)
+{
+    struct connection *connection = context;
+    if (!connection->row.open)
+        return;
+    if (stays_open)
+        loop_timer_set(connection->owner->options.loop, &connection->row_timer, OPEN_ROW_MS);
+    else
+        close_row(connection);
+}
+
+/* A parameter of the run keeps its value. That it should have another one is a mistake to be told of. */
+static enum status check_config(const struct run_socket *socket, const char *name, const char *value_json,
+                                bool *is_parameter, struct err *err)
+{
+    const json_t *parameter = json_object_get(socket->params, name);
+    *is_parameter = parameter != NULL;
+    if (parameter == NULL)
+        return STATUS_OK;
+    json_t *value = json_loads(value_json, JSON_DECODE_ANY, NULL);
+    bool same = json_is_number(value) && json_is_number(parameter)
+                    ? json_number_value(value) == json_number_value(parameter)
+                    : json_equal(value, (json_t *)(uintptr_t)parameter) != 0;
+    json_decref(value);
+    return same ? STATUS_OK
+                : err_set(err, STATUS_INVALID, "\"%.40s\" is a parameter of the run and keeps its value",
+                          name);
+}
+
+/* An entry of the summary stands after what the same connection logged before, also in its open row. */
+static enum status sink_fact(void *context, enum fact_kind kind, const char *name, const char *value_json,
+                             struct err *err)
+{
+    struct connection *connection = context;
+    struct run_socket *socket = connection->owner;
+    struct row *row = &connection->row;
+    bool is_parameter = false;
+    if (kind == FACT_CONFIG)
+        TRY(check_config(socket, name, value_json, &is_parameter, err));
+    if (is_parameter)
+        return STATUS_OK;
+    if (kind == FACT_SUMMARY && row->open) {
+        size_t before = row->count;
+        row_write_one(row, socket->options.steps, socket->options.batcher, name, strlen(name));
+        socket->open_values -= before - row->count;
+    }
+    return batcher_add_fact(socket->options.batcher, kind, name, value_json, err);
 }
 
 static void sink_preempting(void *context)
@@ -114,22 +244,41 @@ static void sink_preempting(void *context)
 
 /* The text as the controller gave it, so that numbers keep their digits. Line breaks can only be white space.
  */
-static void sink_ask(void *context)
+static void answer_config(struct connection *connection)
 {
-    const struct connection *connection = context;
     struct buffer answer CLEANUP(buffer_free) = BUFFER_INIT;
-    buffer_printf(&answer, "{\"config\":%s}\n", connection->owner->options.params_json);
+    buffer_printf(&answer, "{\"config\":%s}\n", connection->owner->options.spec->params_json);
     for (size_t i = 0; i + 1 < answer.length; i++)
         if (answer.data[i] == '\n' || answer.data[i] == '\r')
             answer.data[i] = ' ';
     send_text(connection, buffer_text(&answer), answer.length);
 }
 
+static void sink_ask(void *context, enum run_line_question question)
+{
+    struct connection *connection = context;
+    const struct run_socket_options *options = &connection->owner->options;
+    const struct attempt_spec *spec = options->spec;
+    switch (question) {
+    case RUN_LINE_ASK_CONFIG: answer_config(connection); break;
+    case RUN_LINE_ASK_STEP:
+        send_json(connection, json_pack("{s:I}", "step", (json_int_t)options->steps->next));
+        break;
+    case RUN_LINE_ASK_RUN:
+        send_json(connection, json_pack("{s:{s:s, s:s, s:s, s:i, s:s?}}", "run", "run_id", spec->run_id,
+                                        "sweep_id", spec->sweep_id, "project", spec->project, "attempt",
+                                        (int)spec->attempt, "run_dir", spec->run_dir));
+        break;
+    }
+}
+
 static void take_line(struct connection *connection, const char *line, size_t length)
 {
     const struct run_line_sink sink = {.context = connection,
-                                       .begin = sink_begin,
+                                       .row_begin = sink_row_begin,
+                                       .row_end = sink_row_end,
                                        .metric = sink_metric,
+                                       .fact = sink_fact,
                                        .preempting = sink_preempting,
                                        .ask = sink_ask};
     struct err err = ERR_INIT;
@@ -167,48 +316,55 @@ static void cut_lines(struct connection *connection)
         buffer_clear(input);
 }
 
-/* Reads what is there, a bounded number of times so that one writer cannot keep the loop. False at the end.
- */
-static bool read_input(struct connection *connection, int rounds)
+enum input { INPUT_MORE, INPUT_NONE, INPUT_END };
+
+/* Reads what is there, a bounded number of times so that one writer cannot keep the loop. */
+static enum input read_input(struct connection *connection)
 {
     char chunk[65536];
-    for (int i = 0; i < rounds; i++) {
+    for (int i = 0; i < READS_PER_TURN; i++) {
         ssize_t got = recv(connection->fd, chunk, sizeof chunk, MSG_DONTWAIT);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0)
-            return errno == EAGAIN;
-        if (got == 0)
-            return false;
+        if (got <= 0)
+            return got < 0 && errno == EAGAIN ? INPUT_NONE : INPUT_END;
         buffer_append(&connection->input, chunk, (size_t)got);
         cut_lines(connection);
     }
-    return true;
+    return INPUT_MORE;
+}
+
+static void finish_connection(struct connection *connection)
+{
+    if (connection->input.length > 0 && !connection->skipping)
+        take_line(connection, connection->input.data, connection->input.length);
+    connection_close(connection);
 }
 
 static void on_connection_ready(void *context, short events)
 {
     struct connection *connection = context;
     struct run_socket *socket = connection->owner;
-    (void)events;
-    if (!read_input(connection, 4)) {
-        if (connection->input.length > 0 && !connection->skipping)
-            take_line(connection, connection->input.data, connection->input.length);
-        connection_close(connection);
-    }
+    if ((events & (POLLOUT | POLLHUP | POLLERR)) != 0 && connection->answers.length > 0)
+        send_answers(connection);
+    if (!socket->held && read_input(connection) == INPUT_END)
+        finish_connection(connection);
     socket->options.on_input(socket->options.context);
 }
 
 static void add_connection(struct run_socket *socket, int fd)
 {
     struct connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL || socket->connection_count >= CONNECTIONS_MAX) {
+    if (connection == NULL) {
         file_close(&fd);
-        free(connection);
         return;
     }
-    *connection =
-        (struct connection){.next = socket->connections, .owner = socket, .fd = fd, .input = BUFFER_INIT};
+    *connection = (struct connection){.next = socket->connections,
+                                      .owner = socket,
+                                      .fd = fd,
+                                      .input = BUFFER_INIT,
+                                      .answers = BUFFER_INIT,
+                                      .row_timer = {.fire = on_row_timer, .context = connection}};
     connection->watch =
         loop_watch_add(socket->options.loop, fd, socket->held ? 0 : POLLIN, on_connection_ready, connection);
     socket->connections = connection;
@@ -219,16 +375,18 @@ static void add_connection(struct run_socket *socket, int fd)
         send_text(connection, socket->stop_line, strlen(socket->stop_line));
 }
 
+/* Who comes when there are enough waits with what it wrote until another one leaves. */
 static void on_listener_ready(void *context, short events)
 {
     struct run_socket *socket = context;
     (void)events;
-    for (;;) {
+    while (socket->connection_count < CONNECTIONS_MAX) {
         int fd = accept4(socket->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
             return;
         add_connection(socket, fd);
     }
+    loop_watch_events(socket->watch, 0);
 }
 
 enum status run_socket_new(const struct run_socket_options *options, struct run_socket **out, struct err *err)
@@ -238,6 +396,7 @@ enum status run_socket_new(const struct run_socket_options *options, struct run_
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     socket->options = *options;
     socket->fd = -1;
+    socket->params = json_loads(options->spec->params_json, 0, NULL); /* no parameters when it is none */
     enum status status = control_listen_stream(options->path, &socket->fd, err);
     if (status == STATUS_OK) {
         socket->watch = loop_watch_add(options->loop, socket->fd, POLLIN, on_listener_ready, socket);
@@ -278,20 +437,27 @@ void run_socket_hold(struct run_socket *socket, bool hold)
         log_warn("shim", "spool_is_full",
                  LOG_TEXT("effect", "logging waits until the controller takes metrics"));
     for (struct connection *each = socket->connections; each != NULL; each = each->next)
-        loop_watch_events(each->watch, hold ? 0 : POLLIN);
+        set_events(each);
+}
+
+/* Nobody writes any more, so the end of each connection comes, whatever is held. */
+static void drain_connections(struct run_socket *socket)
+{
+    while (socket->connections != NULL) {
+        struct connection *connection = socket->connections;
+        while (read_input(connection) == INPUT_MORE)
+            ;
+        finish_connection(connection);
+        socket->options.on_input(socket->options.context);
+    }
 }
 
 void run_socket_drain(struct run_socket *socket)
 {
-    on_listener_ready(socket, POLLIN);
-    for (struct connection *each = socket->connections; each != NULL;) {
-        struct connection *next = each->next;
-        bool open = read_input(each, 1 << 16);
-        if (!open && each->input.length > 0 && !each->skipping)
-            take_line(each, each->input.data, each->input.length);
-        connection_close(each);
-        each = next;
-    }
+    do {
+        drain_connections(socket);
+        on_listener_ready(socket, POLLIN);
+    } while (socket->connections != NULL);
 }
 
 bool run_socket_preempting(const struct run_socket *socket)
@@ -308,5 +474,6 @@ void run_socket_free(struct run_socket *socket)
     loop_watch_remove(socket->watch);
     file_close(&socket->fd);
     free(socket->stop_line);
+    json_decref(socket->params);
     free(socket);
 }

@@ -1,7 +1,7 @@
 /*
  * The run socket: where the command logs. Accepts connections, cuts lines,
- * hands them to the batcher, answers what asks, tells of stops. Belongs to the
- * shim's loop.
+ * keeps each connection's open row, hands all to the batcher, answers what
+ * asks, tells of stops. Belongs to the shim's loop.
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_AGENT_RUN_SOCKET_H
@@ -9,23 +9,26 @@
 
 #include <stdbool.h>
 
+#include "attempt.h"
 #include "base/err.h"
 #include "batcher.h"
 #include "loop.h"
+#include "row.h"
 
 struct run_socket;
 
 struct run_socket_options {
     const char *path;
-    const char *params_json; /* answer to {"ask":"config"} */
+    const struct attempt_spec *spec; /* what questions are answered from */
     struct loop *loop;
     struct batcher *batcher;
+    struct row_steps *steps;
     /* After lines were taken in: batches may be due now. */
     void (*on_input)(void *context);
     void *context;
 };
 
-/* `options` texts must outlive it. IO, NO_MEMORY. */
+/* What `options` points to must outlive it. IO, NO_MEMORY. */
 enum status run_socket_new(const struct run_socket_options *options, struct run_socket **out,
                            struct err *err) MUST_USE;
 

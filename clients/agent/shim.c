@@ -19,6 +19,8 @@
 #include "batcher.h"
 #include "command.h"
 #include "loop.h"
+#include "row.h"
+#include "run_output.h"
 #include "run_socket.h"
 #include "tree.h"
 
@@ -41,19 +43,19 @@ struct shim {
     struct loop *loop;
     struct spool_writer *spool;
     struct batcher *batcher;
+    struct row_steps steps;
     struct run_socket *run_socket;
-    struct command_started command;
+    struct run_output *output;
+    struct command_started command; /* the pipes are the output's */
     int64_t started_ms;
     enum phase phase;
     bool command_reaped;
     struct attempt_exit end;
-    char error_tail[2 * ATTEMPT_ERROR_MAX]; /* newest error output; the last ATTEMPT_ERROR_MAX count */
-    size_t error_tail_length;
     int64_t told_sequence;
     int64_t kill_again_ms;
     char trouble[200]; /* what the agent was told last; "" = all is well */
     int signal_fd, control_listener, control;
-    struct loop_watch *signal_watch, *listener_watch, *control_watch, *output_watch[2];
+    struct loop_watch *signal_watch, *listener_watch, *control_watch;
     struct loop_timer flush_timer, sync_timer, kill_timer, orphan_timer, lease_timer;
 };
 
@@ -113,6 +115,7 @@ static void flush_if_due(struct shim *shim)
             loop_timer_set(shim->loop, &shim->sync_timer, SYNC_EVERY_MS);
     }
     run_socket_hold(shim->run_socket, batcher_is_full(shim->batcher));
+    run_output_hold(shim->output, batcher_is_full(shim->batcher));
     int64_t due_ms = batcher_due_ms(shim->batcher);
     if (due_ms >= 0)
         loop_timer_set(shim->loop, &shim->flush_timer, due_ms);
@@ -131,70 +134,14 @@ static void on_sync_timer(void *context)
     spool_sync(shim->spool);
 }
 
-static void keep_error_tail(struct shim *shim, const char *bytes, size_t length)
-{
-    if (length > ATTEMPT_ERROR_MAX - 1) {
-        bytes += length - (ATTEMPT_ERROR_MAX - 1);
-        length = ATTEMPT_ERROR_MAX - 1;
-    }
-    if (shim->error_tail_length + length > sizeof shim->error_tail) {
-        size_t keep = ATTEMPT_ERROR_MAX - 1;
-        memmove(shim->error_tail, shim->error_tail + shim->error_tail_length - keep, keep);
-        shim->error_tail_length = keep;
-    }
-    memcpy(shim->error_tail + shim->error_tail_length, bytes, length);
-    shim->error_tail_length += length;
-}
-
-/* Reads a bounded amount. False at the end of the stream. */
-static bool read_output(struct shim *shim, int stream, int rounds)
-{
-    char chunk[65536];
-    for (int i = 0; i < rounds; i++) {
-        ssize_t got = read(shim->command.output[stream], chunk, sizeof chunk);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return errno == EAGAIN;
-        if (got == 0)
-            return false;
-        batcher_add_output(shim->batcher, stream == 1, chunk, (size_t)got);
-        if (stream == 1)
-            keep_error_tail(shim, chunk, (size_t)got);
-        flush_if_due(shim);
-    }
-    return true;
-}
-
-static void close_output(struct shim *shim, int stream)
-{
-    loop_watch_remove(shim->output_watch[stream]);
-    shim->output_watch[stream] = NULL;
-    file_close(&shim->command.output[stream]);
-}
-
-static void on_output(void *context, short events)
-{
-    struct shim *shim = context;
-    (void)events;
-    for (int stream = 0; stream < 2; stream++)
-        if (shim->command.output[stream] >= 0 && !read_output(shim, stream, 4))
-            close_output(shim, stream);
-}
-
 /* ---- ending ---- */
-
-static void signal_all(struct shim *shim, int number)
-{
-    if (!shim->command_reaped)
-        kill(-shim->command.pid, number);
-    tree_signal(getpid(), number);
-}
 
 static void kill_now(struct shim *shim)
 {
     shim->phase = PHASE_KILLING;
-    signal_all(shim, SIGKILL);
+    if (!shim->command_reaped)
+        kill(-shim->command.pid, SIGKILL);
+    tree_kill(getpid());
     int64_t again_ms = shim->kill_again_ms > 0 ? shim->kill_again_ms : KILL_AGAIN_MS;
     loop_timer_set(shim->loop, &shim->kill_timer, again_ms);
     shim->kill_again_ms = again_ms * 2 < KILL_AGAIN_LAST_MS ? again_ms * 2 : KILL_AGAIN_LAST_MS;
@@ -355,12 +302,24 @@ static void on_agent(void *context, short events)
 
 /* ---- life ---- */
 
+static enum status make_output(struct shim *shim, struct err *err)
+{
+    const struct run_output_options options = {.spec = &shim->spec,
+                                               .loop = shim->loop,
+                                               .batcher = shim->batcher,
+                                               .steps = &shim->steps,
+                                               .on_input = on_input,
+                                               .context = shim};
+    return run_output_new(&options, &shim->output, err);
+}
+
 static enum status open_sockets(struct shim *shim, struct err *err)
 {
     const struct run_socket_options options = {.path = shim->paths.run_socket,
-                                               .params_json = shim->spec.params_json,
+                                               .spec = &shim->spec,
                                                .loop = shim->loop,
                                                .batcher = shim->batcher,
+                                               .steps = &shim->steps,
                                                .on_input = on_input,
                                                .context = shim};
     TRY(run_socket_new(&options, &shim->run_socket, err));
@@ -403,6 +362,8 @@ static enum status set_up(struct shim *shim, struct err *err)
     if (part < SPOOL_SEGMENT_BYTES)
         spool_set_segment_bytes(shim->spool, part);
     TRY(batcher_new(shim->spool, shim->spec.spool_limit_bytes, &shim->batcher, err));
+    shim->steps.next = shim->spec.next_step;
+    TRY(make_output(shim, err));
     return open_sockets(shim, err);
 }
 
@@ -432,9 +393,7 @@ static enum status start(struct shim *shim, struct err *err)
         snprintf(shim->end.error_text, sizeof shim->end.error_text, "%s", err->text);
         return STATUS_OK;
     }
-    for (int stream = 0; stream < 2; stream++)
-        shim->output_watch[stream] =
-            loop_watch_add(shim->loop, shim->command.output[stream], POLLIN, on_output, shim);
+    run_output_watch(shim->output, shim->command.output);
     loop_timer_set(shim->loop, &shim->orphan_timer, shim->spec.lost_after_ms);
     if (shim->spec.stop_on_disconnect)
         loop_timer_set(shim->loop, &shim->lease_timer, shim->spec.lease_ms);
@@ -445,11 +404,7 @@ static enum status start(struct shim *shim, struct err *err)
  */
 static void drain(struct shim *shim)
 {
-    for (int stream = 0; stream < 2; stream++)
-        if (shim->command.output[stream] >= 0) {
-            (void)read_output(shim, stream, 64);
-            close_output(shim, stream);
-        }
+    run_output_drain(shim->output);
     run_socket_drain(shim->run_socket);
     struct err err = ERR_INIT;
     while (batcher_flush(shim->batcher, true, &err) != STATUS_OK && !folder_is_gone(shim)) {
@@ -467,15 +422,8 @@ static void write_exit(struct shim *shim)
     end->final_sequence = batcher_sequence(shim->batcher);
     end->preempting = run_socket_preempting(shim->run_socket);
     bool failed = end->end == ATTEMPT_SIGNALED || (end->end == ATTEMPT_EXITED && end->exit_code != 0);
-    if (failed && shim->error_tail_length > 0) {
-        size_t length =
-            shim->error_tail_length < ATTEMPT_ERROR_MAX - 1 ? shim->error_tail_length : ATTEMPT_ERROR_MAX - 1;
-        memcpy(end->error_text, shim->error_tail + shim->error_tail_length - length, length);
-        end->error_text[length] = '\0';
-        for (size_t i = 0; i < length; i++)
-            if (end->error_text[i] == '\0')
-                end->error_text[i] = '?';
-    }
+    if (failed)
+        run_output_error_text(shim->output, end->error_text);
     attempt_clean_text(end->error_text);
     struct err err = ERR_INIT;
     while (attempt_exit_write(&shim->paths, end, &err) != STATUS_OK && !folder_is_gone(shim)) {
@@ -489,6 +437,7 @@ static void write_exit(struct shim *shim)
 static void tear_down(struct shim *shim)
 {
     run_socket_free(shim->run_socket);
+    run_output_free(shim->output);
     unlink(shim->paths.run_socket);
     unlink(shim->paths.control_socket);
     file_close(&shim->control);
@@ -517,6 +466,7 @@ int shim_main(const char *folder)
     if (status == STATUS_OK) {
         while (shim->phase != PHASE_ENDED)
             loop_run_once(shim->loop);
+        command_clean_up(&shim->spec);
         drain(shim);
         write_exit(shim);
     } else {

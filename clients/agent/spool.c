@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,17 +42,38 @@ struct spool_reader {
     int64_t skip_to; /* frames up to this number are passed over */
 };
 
-/* CRC-32 of IEEE 802.3, bit by bit over a table of nibbles. */
+#define CRC_STRIDE 8
+
+static uint32_t crc_tables[CRC_STRIDE][256];
+static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
+
+/* crc_tables[k][b]: what byte b does to the sum when k more bytes follow. */
+static void make_crc_tables(void)
+{
+    for (uint32_t b = 0; b < 256; b++) {
+        uint32_t crc = b;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc & 1) != 0 ? (crc >> 1) ^ 0xedb88320U : crc >> 1;
+        crc_tables[0][b] = crc;
+    }
+    for (size_t k = 1; k < CRC_STRIDE; k++)
+        for (size_t b = 0; b < 256; b++)
+            crc_tables[k][b] = (crc_tables[k - 1][b] >> 8) ^ crc_tables[0][crc_tables[k - 1][b] & 255];
+}
+
+/* CRC-32 of IEEE 802.3, eight bytes at a time. */
 static uint32_t crc32_add(uint32_t crc, const void *bytes, size_t length)
 {
-    static const uint32_t nibbles[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
     const unsigned char *p = bytes;
-    for (size_t i = 0; i < length; i++) {
-        crc = nibbles[(crc ^ p[i]) & 15] ^ (crc >> 4);
-        crc = nibbles[(crc ^ (uint32_t)(p[i] >> 4)) & 15] ^ (crc >> 4);
+    (void)pthread_once(&crc_once, make_crc_tables);
+    for (; length >= CRC_STRIDE; p += CRC_STRIDE, length -= CRC_STRIDE) {
+        uint32_t sum = 0;
+        for (size_t k = 0; k < CRC_STRIDE; k++)
+            sum ^= crc_tables[CRC_STRIDE - 1 - k][(k < 4 ? p[k] ^ (crc >> (8 * k)) : p[k]) & 255];
+        crc = sum;
     }
+    for (; length > 0; p++, length--)
+        crc = crc_tables[0][(crc ^ *p) & 255] ^ (crc >> 8);
     return crc;
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -308,6 +309,237 @@ static void second_agent_takes_over(void **state)
     finish(fixture);
 }
 
+/* Waits for the file and reads the numbers in it. */
+static size_t read_numbers(const struct fixture *fixture, const char *name, long *out, size_t most)
+{
+    char path[128];
+    struct err err = ERR_INIT;
+    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    size_t count = 0;
+    snprintf(path, sizeof path, "%s/%s", fixture->root, name);
+    assert_int_equal(file_read(path, 1 << 16, &text, &err), STATUS_OK);
+    for (const char *p = buffer_text(&text); *p != '\0' && count < most;) {
+        char *end;
+        out[count++] = strtol(p, &end, 10);
+        p = end + strspn(end, " \n");
+    }
+    return count;
+}
+
+/* A shell that starts a Python that starts workers: one hears SIGTERM, one does not, one became a daemon. */
+static const char worker_script[] =
+    "import os, signal, sys, time\n"
+    "def note():\n"
+    "    fd = os.open('pids', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)\n"
+    "    os.write(fd, b'%d\\n' % os.getpid())\n"
+    "def worker(deaf, daemon):\n"
+    "    if os.fork():\n"
+    "        return\n"
+    "    if deaf:\n"
+    "        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "    if daemon:\n"
+    "        os.setsid()\n"
+    "        if os.fork():\n"
+    "            os._exit(0)\n"
+    "        os.closerange(0, 64)\n"
+    "    note()\n"
+    "    while True:\n"
+    "        time.sleep(600)\n"
+    "note()\n"
+    "worker(False, False)\n"
+    "worker(True, False)\n"
+    "worker(True, True)\n"
+    "time.sleep(600)\n";
+
+static void write_script(const struct fixture *fixture, const char *name, const char *text)
+{
+    char path[128];
+    struct err err = ERR_INIT;
+    snprintf(path, sizeof path, "%s/%s", fixture->root, name);
+    assert_int_equal(file_write_atomic(path, text, strlen(text), 0600, &err), STATUS_OK);
+}
+
+static void grandchildren_go_within_the_grace_time(void **state)
+{
+    struct fixture *fixture = *state;
+    long pids[8];
+    size_t count = 0;
+    int64_t end_ms = loop_now_ms() + PATIENCE_MS;
+    fixture->spec.stop_grace_ms = 500;
+    write_script(fixture, "workers.py", worker_script);
+    start(fixture, "/usr/bin/python3 workers.py; true");
+    connect_control(fixture);
+    while (count < 4) {
+        assert_true(loop_now_ms() < end_ms);
+        tick();
+        char path[128];
+        snprintf(path, sizeof path, "%s/pids", fixture->root);
+        count = access(path, F_OK) == 0 ? read_numbers(fixture, "pids", pids, ARRAY_LEN(pids)) : 0;
+    }
+    int64_t start_ms = loop_now_ms();
+    assert_true(control_send(fixture->control, CONTROL_STOP, 1, END_CAUSE_USER, "stop"));
+    finish(fixture);
+    assert_true(loop_now_ms() < start_ms + 500 + 1000);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(kill((pid_t)pids[i], 0), -1);
+    remove_mark(fixture, "workers.py");
+    remove_mark(fixture, "pids");
+}
+
+/* Each process lives for a moment only and leaves a child behind: no list of processes is ever right. */
+static _Noreturn void run_away(void)
+{
+    signal(SIGTERM, SIG_IGN);
+    setsid();
+    assert_int_equal(write(STDOUT_FILENO, "ready\n", 6), 6);
+    for (;;)
+        if (fork() != 0)
+            _exit(0);
+}
+
+static void what_forks_and_goes_is_caught(void **state)
+{
+    struct fixture *fixture = *state;
+    char script[PATH_MAX + 64], self[PATH_MAX] = "";
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    fixture->spec.stop_grace_ms = 100;
+    snprintf(script, sizeof script, "'%s' --run-away & exec sleep 600", self);
+    start(fixture, script);
+    connect_control(fixture);
+    wait_for_output(fixture, "ready");
+    int64_t start_ms = loop_now_ms();
+    assert_true(control_send(fixture->control, CONTROL_STOP, 1, END_CAUSE_USER, "stop"));
+    finish(fixture);
+    assert_true(loop_now_ms() < start_ms + 100 + 1000);
+}
+
+/* Killed in the middle of a line right after logging; others write through connections of their own. */
+static void killed_program_loses_nothing(void **state)
+{
+    static const char script[] = "import json, os, signal, socket\n"
+                                 "def connect():\n"
+                                 "    s = socket.socket(socket.AF_UNIX)\n"
+                                 "    s.connect(os.environ['BESOM_RUN_SOCKET'])\n"
+                                 "    return s\n"
+                                 "for i in range(20):\n"
+                                 "    if os.fork() == 0:\n"
+                                 "        connect().sendall(b'{\"log\": {\"child\": 1}}')\n"
+                                 "        os.kill(os.getpid(), signal.SIGKILL)\n"
+                                 "s = connect()\n"
+                                 "for i in range(2000):\n"
+                                 "    s.sendall(b'{\"log\": {\"a\": %d, \"b\": 1}, \"commit\": %s}\\n' % (i, "
+                                 "[b'false', b'true'][i % 2]))\n"
+                                 "s.sendall(b'{\"log\": {\"c\": 1}, \"commit\": false}\\n{\"log\": {\"d')\n"
+                                 "os.kill(os.getpid(), signal.SIGKILL)\n";
+    struct fixture *fixture = *state;
+    size_t points;
+    write_script(fixture, "log.py", script);
+    start(fixture, "exec /usr/bin/python3 log.py");
+    finish(fixture);
+    assert_int_equal(fixture->end.signal, SIGKILL);
+    free(output_of(fixture, &points));
+    assert_int_equal(points, 20 + 2 * 1000 + 1);
+    remove_mark(fixture, "log.py");
+}
+
+static void metrics_are_read_from_output(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t points;
+    fixture->spec.read_output[0] = true;
+    fixture->spec.output_step = (char *)(uintptr_t) "epoch";
+    start(fixture,
+          "i=0; while [ $i -lt 100 ]; do echo \"epoch=$i loss=0.$i\"; echo 'no=1' >&2; i=$((i+1)); done; "
+          "printf 'last=1'");
+    finish(fixture);
+    char *text = output_of(fixture, &points);
+    assert_non_null(strstr(text, "epoch=99 loss=0.99\n"));
+    assert_non_null(strstr(text, "last=1"));
+    free(text);
+    assert_int_equal(points, 101);
+}
+
+static void bad_pattern_is_told_in_the_output(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->spec.read_output[0] = fixture->spec.read_output[1] = true;
+    fixture->spec.output_pattern = (char *)(uintptr_t) "(";
+    start(fixture, "echo a=1");
+    finish(fixture);
+    assert_int_equal(fixture->end.exit_code, 0);
+    expect_output(fixture, "besom: output_metrics: pattern: ");
+    expect_output(fixture, "a=1\n");
+}
+
+static void surroundings_are_in_the_environment(void **state)
+{
+    struct fixture *fixture = *state;
+    char run_dir[128], line[200];
+    struct stat info;
+    snprintf(run_dir, sizeof run_dir, "%s/runs/run00001", fixture->root);
+    fixture->spec.attempt = 2;
+    fixture->spec.next_step = 120;
+    fixture->spec.run_dir = run_dir;
+    fixture->spec.gpus = (char *)(uintptr_t) "0,2";
+    fixture->spec.python_path = (char *)(uintptr_t) "/opt/besom";
+    setenv("PYTHONPATH", "/opt/mine", 1);
+    mode_t before = umask(027);
+    start(fixture, "env; : > $BESOM_RUN_DIR/kept");
+    finish(fixture);
+    umask(before);
+    unsetenv("PYTHONPATH");
+    const char *const wanted[] = {"BESOM_RESUME=1\n",           "BESOM_NEXT_STEP=120\n",
+                                  "BESOM_GPUS=0,2\n",           "CUDA_VISIBLE_DEVICES=0,2\n",
+                                  "ROCR_VISIBLE_DEVICES=0,2\n", "PYTHONPATH=/opt/besom:/opt/mine\n",
+                                  "PYTHONUNBUFFERED=1\n"};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        expect_output(fixture, wanted[i]);
+    snprintf(line, sizeof line, "BESOM_RUN_DIR=%s\n", run_dir);
+    expect_output(fixture, line);
+    assert_int_equal(stat(run_dir, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0750);
+    remove_mark(fixture, "runs/run00001/kept");
+    assert_int_equal(rmdir(run_dir), 0);
+    snprintf(run_dir, sizeof run_dir, "%s/runs", fixture->root);
+    assert_int_equal(rmdir(run_dir), 0);
+}
+
+/* What another run around this one had is not this one's. An empty folder goes. */
+static void inherited_surroundings_are_taken_away(void **state)
+{
+    struct fixture *fixture = *state;
+    char run_dir[128];
+    size_t points;
+    static const char *const names[] = {"BESOM_RESUME", "BESOM_GPUS", "PYTHONUNBUFFERED"};
+    snprintf(run_dir, sizeof run_dir, "%s/run", fixture->root);
+    fixture->spec.run_dir = run_dir;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        setenv(names[i], "7", 1);
+    start(fixture, "env; ls -d $BESOM_RUN_DIR");
+    finish(fixture);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        unsetenv(names[i]);
+    char *text = output_of(fixture, &points);
+    assert_null(strstr(text, "BESOM_RESUME"));
+    assert_null(strstr(text, "BESOM_GPUS"));
+    assert_null(strstr(text, "CUDA_VISIBLE_DEVICES"));
+    assert_non_null(strstr(text, "PYTHONUNBUFFERED=7\n"));
+    assert_non_null(strstr(text, "BESOM_NEXT_STEP=0\n"));
+    free(text);
+    assert_int_equal(fixture->end.exit_code, 0);
+    assert_int_equal(access(run_dir, F_OK), -1);
+}
+
+static void folder_of_the_run_that_cannot_be_made_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->spec.run_dir = (char *)(uintptr_t) "/proc/no/such/folder";
+    start(fixture, "exit 0");
+    finish(fixture);
+    assert_int_equal(fixture->end.end, ATTEMPT_NOT_STARTED);
+    assert_non_null(strstr(fixture->end.error_text, "/proc/no"));
+}
+
 /* The lock goes, nothing says that it ended, and the command dies with the shim. */
 static void killed_shim_takes_its_command_along(void **state)
 {
@@ -499,6 +731,8 @@ int main(int argc, char *argv[])
 {
     if (argc == 3 && strcmp(argv[1], "--shim") == 0)
         return shim_main(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "--run-away") == 0)
+        run_away();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(environment_is_set_and_clean, set_up, tear_down),
         cmocka_unit_test_setup_teardown(start_failure_is_told, set_up, tear_down),
@@ -511,6 +745,14 @@ int main(int argc, char *argv[])
         cmocka_unit_test_setup_teardown(signal_death_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stop_is_heard_and_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whole_tree_is_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(grandchildren_go_within_the_grace_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_forks_and_goes_is_caught, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(killed_program_loses_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(metrics_are_read_from_output, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bad_pattern_is_told_in_the_output, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(surroundings_are_in_the_environment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(inherited_surroundings_are_taken_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(folder_of_the_run_that_cannot_be_made_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leftovers_end_with_the_command, set_up, tear_down),
         cmocka_unit_test_setup_teardown(orphan_stops_its_command, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lease_stops_its_command, set_up, tear_down),
