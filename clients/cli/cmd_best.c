@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <besom/command.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "best.h"
 #include "command_line.h"
@@ -8,47 +8,73 @@
 #include "connection.h"
 #include "entity.h"
 #include "resolve.h"
+#include "run_columns.h"
 
 struct best_options {
     struct connection_options connection;
     bool json;
     bool command;
+    int64_t count; /* 0 = the best alone, told at length */
 };
-
-static size_t command_items(const json_t *spec, struct cli *cli, const char *const **out)
-{
-    const json_t *command = json_object_get(spec, "command");
-    size_t count = json_array_size(command);
-    const char **items = arena_calloc(&cli->arena, count + 1, sizeof *items);
-    *out = items;
-    if (items == NULL)
-        return 0;
-    for (size_t i = 0; i < count; i++) {
-        const char *text = json_string_value(json_array_get(command, i));
-        items[i] = arena_strdup(&cli->arena, text != NULL ? text : "");
-    }
-    return count;
-}
 
 static int print_command(struct cli *cli, const Besom__V1__Sweep *sweep, const Besom__V1__Run *run)
 {
-    json_t *spec = entity_parsed_json(sweep->spec_json);
-    struct command_line line = {.program = sweep->program, .params_json = run->params_json};
-    line.item_count = command_items(spec, cli, &line.items);
-    json_decref(spec);
-    char **argv = NULL;
-    bool needs_file = false;
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
-    const char *what = arena_printf(&cli->arena, "run %s", run->run_id);
-    int code = command_line_expand(cli, &line, what != NULL ? what : run->run_id, &argv, &needs_file);
+    bool needs_file = false;
+    int code = command_line_of_run(cli, sweep, run, &text, &needs_file);
     if (code != CLI_OK)
         return code;
-    command_line_quote(argv, &text);
-    besom_command_free(argv);
     puts(buffer_text(&text));
     if (needs_file)
-        cli_note("%s stands for a file with: %s", COMMAND_LINE_PARAMS_FILE, run->params_json);
+        command_line_note_file(run);
     return CLI_OK;
+}
+
+static int tell_none(const Besom__V1__Sweep *sweep)
+{
+    const char *why = "no run has logged its metric (see besom runs)";
+    if (*sweep->metric == '\0')
+        why = strcmp(sweep->method, "none") == 0
+                  ? "single runs have no common metric (besom runs --sort orders them by any)"
+                  : "its file names no metric";
+    return cli_fail(CLI_NOT_FOUND, "sweep %s has no best run: %s", sweep->sweep_id, why);
+}
+
+static int print_list(struct cli *cli, const struct best_options *options, const Besom__V1__Sweep *sweep,
+                      struct run_list *list)
+{
+    static char names[] = "id,state,objective,runtime,host,params";
+    struct run_columns columns;
+    int code = CLI_OK;
+    if (options->json) {
+        json_t *array = json_array();
+        for (size_t i = 0; i < list->count; i++)
+            json_array_append_new(array, entity_run_json(list->views[i].run));
+        return entity_print_json(json_pack("{s:o}", "runs", array));
+    }
+    for (size_t i = 0; i < list->count && options->command && code == CLI_OK; i++)
+        code = print_command(cli, sweep, list->views[i].run);
+    if (options->command)
+        return code;
+    code = run_columns_parse(cli, "best", names, &columns);
+    if (code == CLI_OK)
+        run_columns_print(cli, &columns, list);
+    return code;
+}
+
+/* The best `count` runs, best first. */
+static int print_best(struct cli *cli, const struct best_options *options, besom_client *client,
+                      const Besom__V1__Sweep *sweep)
+{
+    const struct run_query_options best = {.filter = "objective != null", .limit = options->count};
+    struct run_query query CLEANUP(run_query_release) = {.cli = NULL};
+    struct run_list list CLEANUP(run_list_release) = {.pages = NULL};
+    int code = run_query_prepare(cli, "best", &best, &query);
+    if (code != CLI_OK)
+        return code;
+    query.request.order = BESOM__V1__RUN_ORDER__RUN_ORDER_OBJECTIVE;
+    code = run_query_collect(&query, client, sweep->sweep_id, &list);
+    return code == CLI_OK ? print_list(cli, options, sweep, &list) : code;
 }
 
 static int run_best(struct cli *cli, void *given)
@@ -65,11 +91,12 @@ static int run_best(struct cli *cli, void *given)
     request.sweep_id = message_text(sweep_id);
     if (besom_sweep_get(client, &request, &response, &error) != BESOM_OK)
         return connection_fail(&error, "cannot read sweep %s", sweep_id);
-    if (response->sweep == NULL || response->best == NULL)
-        return cli_fail(CLI_NOT_FOUND, "sweep %s has no best run: %s", sweep_id,
-                        response->sweep != NULL && *response->sweep->metric == '\0'
-                            ? "its file names no metric"
-                            : "no run has logged its metric (see besom runs)");
+    if (response->sweep == NULL)
+        return cli_fail(CLI_FAILED, "cannot read sweep %s: the answer is empty", sweep_id);
+    if (response->best == NULL)
+        return tell_none(response->sweep);
+    if (options->count > 0)
+        return print_best(cli, options, client, response->sweep);
     if (options->json)
         return entity_print_json(entity_run_json(response->best));
     if (options->command)
@@ -82,7 +109,15 @@ static const struct config_key keys[] = {
     {.name = "command",
      .type = CONFIG_BOOL,
      .offset = offsetof(struct best_options, command),
-     .help = "print its command line, quoted for a shell"},
+     .help = "print its command line as an agent here would start it, quoted for a shell"},
+    {.name = "count",
+     .letter = 'n',
+     .type = CONFIG_INT,
+     .offset = offsetof(struct best_options, count),
+     .value_name = "N",
+     .min = 1,
+     .max = 1000000,
+     .help = "list the best N, best first; unset: the best alone, at length"},
     JSON_KEY(struct best_options),
     CONNECTION_KEYS(struct best_options),
 };
@@ -90,7 +125,7 @@ static const struct config_key keys[] = {
 const struct cli_command cmd_best = {
     .name = "best",
     .group = "Look",
-    .usage = "besom best [--command] SWEEP",
+    .usage = "besom best [-n N] [--command] SWEEP",
     .summary = "Show the best run of a sweep",
     .footer = "To run it again: eval \"$(besom best --command SWEEP)\"",
     .keys = keys,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command_line.h"
 #include "commands.h"
 #include "connection.h"
 #include "entity.h"
@@ -38,16 +39,16 @@ static json_t *attempt_json(const Besom__V1__Attempt *attempt)
                      "end_reason", attempt->end_reason, "last_sequence", (json_int_t)attempt->last_sequence);
 }
 
-static int print_json(const Besom__V1__ExplainRunResponse *why)
+static int print_json(const Besom__V1__ExplainRunResponse *why, const char *command)
 {
     json_t *decisions = json_array(), *attempts = json_array();
     for (size_t i = 0; i < why->n_decisions; i++)
         json_array_append_new(decisions, decision_json(why->decisions[i]));
     for (size_t i = 0; i < why->n_attempts; i++)
         json_array_append_new(attempts, attempt_json(why->attempts[i]));
-    return entity_print_json(json_pack("{s:o,s:o,s:o,s:o}", "run", entity_run_json(why->run), "suggestion",
-                                       entity_parsed_json(why->suggestion_json), "decisions", decisions,
-                                       "attempts", attempts));
+    return entity_print_json(json_pack("{s:o,s:o,s:o,s:o,s:s?}", "run", entity_run_json(why->run),
+                                       "suggestion", entity_parsed_json(why->suggestion_json), "decisions",
+                                       decisions, "attempts", attempts, "command", command));
 }
 
 static void print_suggestion(struct cli *cli, const char *suggestion_json)
@@ -105,7 +106,7 @@ static void print_attempts(struct cli *cli, const Besom__V1__ExplainRunResponse 
     table_print(&table);
 }
 
-static void print_why(struct cli *cli, const Besom__V1__ExplainRunResponse *why)
+static void print_why(struct cli *cli, const Besom__V1__ExplainRunResponse *why, const char *command)
 {
     const Besom__V1__Run *run = why->run;
     printf("run        %s of sweep %s, suggestion %lld\n", run->run_id, run->sweep_id,
@@ -115,6 +116,8 @@ static void print_why(struct cli *cli, const Besom__V1__ExplainRunResponse *why)
     if (*run->error_text != '\0')
         printf("error      %s\n", text_clean(&cli->arena, run->error_text));
     printf("parameters %s\n", text_clean(&cli->arena, entity_params_text(&cli->arena, run->params_json)));
+    if (command != NULL)
+        printf("command    %s\n", text_clean(&cli->arena, command));
     print_suggestion(cli, why->suggestion_json);
     printf("\nEarly termination\n");
     if (why->n_decisions == 0)
@@ -123,6 +126,26 @@ static void print_why(struct cli *cli, const Besom__V1__ExplainRunResponse *why)
         print_decision(cli, why->decisions[i]);
     if (why->n_attempts > 0)
         print_attempts(cli, why);
+}
+
+/* Of a run of a search: a single run's is not known. */
+static int read_command(struct cli *cli, besom_client *client, const Besom__V1__Run *run, const char **out)
+{
+    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
+    Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
+    besom_error error = {.code = BESOM_OK};
+    bool needs_file = false;
+    *out = NULL;
+    request.sweep_id = run->sweep_id;
+    if (besom_sweep_get(client, &request, &response, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot read sweep %s", run->sweep_id);
+    if (response->sweep == NULL || strcmp(response->sweep->method, "none") == 0)
+        return CLI_OK;
+    int code = command_line_of_run(cli, response->sweep, run, &text, &needs_file);
+    if (code == CLI_OK)
+        *out = arena_strdup(&cli->arena, buffer_text(&text));
+    return code;
 }
 
 static int run_why(struct cli *cli, void *given)
@@ -140,11 +163,15 @@ static int run_why(struct cli *cli, void *given)
     request.run_id = found->run->run_id;
     if (besom_run_explain(client, &request, &why, &error) != BESOM_OK)
         return connection_fail(&error, "cannot explain run %s", request.run_id);
-    if (options->json)
-        return print_json(why);
     if (why->run == NULL)
         return cli_fail(CLI_FAILED, "cannot explain run %s: the answer is empty", request.run_id);
-    print_why(cli, why);
+    const char *command = NULL;
+    code = read_command(cli, client, why->run, &command);
+    if (code != CLI_OK)
+        return code;
+    if (options->json)
+        return print_json(why, command);
+    print_why(cli, why, command);
     return CLI_OK;
 }
 
@@ -157,7 +184,8 @@ const struct cli_command cmd_why = {
     .name = "why",
     .group = "Look",
     .usage = "besom why RUN",
-    .summary = "Explain a run's configuration and its end",
+    .summary = "Explain a run's configuration and its end\n"
+               "The command is the one that an agent with this machine's PATH and environment would start.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .options_size = sizeof(struct why_options),

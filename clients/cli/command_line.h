@@ -6,6 +6,7 @@
 #ifndef BESOM_CLI_COMMAND_LINE_H
 #define BESOM_CLI_COMMAND_LINE_H
 
+#include <besom/v1/types.pb-c.h>
 #include <stddef.h>
 
 #include "base/buffer.h"
@@ -28,5 +29,11 @@ int command_line_expand(struct cli *cli, const struct command_line *line, const 
 
 /* Appends the words quoted for a POSIX shell. */
 void command_line_quote(char *const *argv, struct buffer *out);
+
+/* Appends the command line of a run of the sweep, quoted. An exit code; an error has been printed. */
+int command_line_of_run(struct cli *cli, const Besom__V1__Sweep *sweep, const Besom__V1__Run *run,
+                        struct buffer *out, bool *needs_file) MUST_USE;
+/* Says on stderr how to make the file that the command line of the run needs. */
+void command_line_note_file(const Besom__V1__Run *run);
 
 #endif
