@@ -5,7 +5,6 @@ import os
 import socket
 import sys
 import threading
-import time
 
 import pytest
 
@@ -122,14 +121,3 @@ def shim(tmp_path, monkeypatch, clean):
     monkeypatch.setenv("BESOM_ATTEMPT", "1")
     yield stand_in
     stand_in.close()
-
-
-def wait_until(condition, what, seconds=20):
-    """The first true value of `condition()`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)

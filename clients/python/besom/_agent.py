@@ -8,7 +8,6 @@ process: so leases, spooling, stops and failure limits are the agent's, and the 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 from . import _run
 from ._command import program
-from ._host import Environment, Host, Link, tied_command
+from ._host import Environment, Host, Keeper, Link
 from ._interrupt import Interrupter
 from .errors import InvalidError, RunStopped, from_exit_code
 
@@ -88,20 +87,20 @@ class _FunctionAgent:
             _run.set_current(outer)
 
     def _serve(self, host: Host) -> None:
-        command = tied_command([*self._command, "--", *host.relay_command()])
-        environment = {**os.environ, "BESOM_AGENT_SLOTS": "1"}
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, start_new_session=True) as process:
-            try:
-                while process.poll() is None:
-                    link = host.accept(0.1)
-                    if link is not None:
-                        self._work(link, process)
-            except BaseException:
-                _send_away(process, self._is_leaving)
-                raise
-        _check_end(process.returncode, self._command[-1])
+        keeper = Keeper([*self._command, "--", *host.relay_command()], {**os.environ, "BESOM_AGENT_SLOTS": "1"})
+        try:
+            while keeper.exit_code() is None:
+                link = host.accept(0.1)
+                if link is not None:
+                    self._work(link, keeper)
+        except BaseException:
+            _send_away(keeper, self._is_leaving)
+            raise
+        finally:
+            keeper.close()
+        _check_end(keeper.exit_code() or 0, self._command[-1])
 
-    def _work(self, link: Link, process: subprocess.Popen[bytes]) -> None:
+    def _work(self, link: Link, keeper: Keeper) -> None:
         """One run, from its relay's coming to its end."""
         environment = Environment(link.environment)
         self._link = link
@@ -116,7 +115,7 @@ class _FunctionAgent:
         try:
             if interrupted:
                 self._is_leaving = True
-                _interrupt_twice(process)
+                _interrupt_twice(keeper)
                 link.told_to_stop.wait(_REPEAT_S)
             if run is not None:
                 run.finish(code)
@@ -159,22 +158,16 @@ class _FunctionAgent:
                 self._interrupter.interrupt("the run was killed")
 
 
-def _interrupt_twice(process: subprocess.Popen[bytes]) -> None:
+def _interrupt_twice(keeper: Keeper) -> None:
     """Once: no new runs. Twice: stop those that run, as ended by their user."""
-    for wait_s in (0.2, 0.0):
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            time.sleep(wait_s)
+    for _ in range(2):
+        keeper.signal(b"i")
+        keeper.wait(0.2)
 
 
-def _send_away(process: subprocess.Popen[bytes], is_told: bool) -> None:
+def _send_away(keeper: Keeper, is_told: bool) -> None:
     """Ends the agent, first kindly, in bounded time."""
-    for number in (0 if is_told else signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
+    for letter in (b"" if is_told else b"i", b"t", b"k"):
+        keeper.signal(letter)
+        if keeper.wait(_LEAVE_WITHIN_S):
             return
-        if number:
-            process.send_signal(number)
-        try:
-            process.wait(_LEAVE_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            continue

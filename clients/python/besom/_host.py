@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -68,6 +69,7 @@ class Link:
 
     def end(self, code: int, text: str = "") -> None:
         """Ends the run. Idempotent; nothing when its relay is gone."""
+        self._is_closed = True  # the relay's end is no news from here on
         try:
             self._connection.sendall((encode({"exit": code, "text": text}) + "\n").encode())
         except (OSError, ValueError):
@@ -140,9 +142,51 @@ def _script_command(arguments: List[str]) -> List[str]:
     return [python, "-m", "besom._relay", *arguments]
 
 
-def tied_command(command: List[str]) -> List[str]:
-    """`command` such that it gets SIGTERM when the calling thread ends."""
-    return _script_command(["--tied", str(os.getpid()), "--", *command])
+class Keeper:
+    """A program that does not outlive this process (_relay.py's --keep): when this one dies it gets SIGTERM, once.
+
+    In a session of its own, so that the terminal's Ctrl-C reaches this process alone.
+    """
+
+    def __init__(self, command: List[str], environment: Dict[str, str]) -> None:
+        pipe, self._pipe = os.pipe()
+        try:
+            self._process = subprocess.Popen(_script_command(["--keep", str(pipe), "--", *command]), env=environment,
+                                             stdin=subprocess.DEVNULL, pass_fds=[pipe], start_new_session=True)
+        except BaseException:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(pipe)
+        _keepers.add(self)
+
+    def exit_code(self) -> Optional[int]:
+        """None while it runs."""
+        return self._process.poll()
+
+    def wait(self, seconds: float) -> bool:
+        """True once it has ended."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def signal(self, letter: bytes) -> None:
+        """A key of _relay.SIGNALS."""
+        try:
+            os.write(self._pipe, letter)
+        except OSError:
+            pass  # it has ended
+
+    def close(self) -> None:
+        """It gets SIGTERM if it still runs, and is not waited for."""
+        if self._pipe >= 0:
+            os.close(self._pipe)
+        self._pipe = -1
+
+    def _after_fork(self) -> None:
+        self.close()
 
 
 class Environment:
@@ -161,11 +205,14 @@ class Environment:
 
 
 _links: weakref.WeakSet[Link] = weakref.WeakSet()
+_keepers: weakref.WeakSet[Keeper] = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
     for link in list(_links):
         link._after_fork()
+    for keeper in list(_keepers):
+        keeper._after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command of a run whose work another process does: it stands in for that process under the agent's shim.
 
-    python _relay.py SOCKET                  connects to the process, hands it the run's environment, ends as it says
-    python _relay.py --tied PID -- COMMAND   becomes COMMAND, which gets SIGTERM when process PID, its parent, dies
+    python _relay.py SOCKET                 connects to the process, hands it the run's environment, ends as it says
+    python _relay.py --keep FD -- COMMAND   runs COMMAND; bytes of the pipe FD are signals to it, its end is SIGTERM
 
 Lines of JSON on SOCKET. Up: {"environment": {...}}, then {"stop": true} for each SIGTERM. Down: {"exit": 0, "text": "..."};
 the text goes to standard error, the number is the exit code. A program of its own, started without site packages: it
@@ -16,10 +16,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 from typing import Any, Dict, List, Optional
 
 PREFIXES = ("BESOM_", "WANDB_", "CUDA_VISIBLE_DEVICES")
-_PR_SET_PDEATHSIG = 1
+SIGNALS = {b"i": signal.SIGINT, b"t": signal.SIGTERM, b"k": signal.SIGKILL}
 
 
 def _environment() -> Dict[str, str]:
@@ -70,6 +71,7 @@ def relay(path: str) -> int:
     signal.signal(signal.SIGTERM, on_term)
     connection.sendall(json.dumps({"environment": _environment()}).encode() + b"\n")
     end = _read_end(connection)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the exit code is known: no signal changes it while Python ends
     if end is None:
         print("besom: the program of this run ended without a word (it was killed, or called os._exit)", file=sys.stderr)
         return 1
@@ -78,24 +80,34 @@ def relay(path: str) -> int:
     return int(end["exit"]) & 0xFF
 
 
-def become(parent: int, command: List[str]) -> int:
-    """Replaces this process by `command`, tied to the life of the process `parent`."""
-    try:
-        import ctypes
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    except (ImportError, OSError, AttributeError):
-        pass  # no Linux: the agent outlives a killed parent until its next run ends
-    if os.getppid() != parent:
-        return 1
-    os.execv(command[0], command)
+def _pass_signals_on(pipe: int, pid: int) -> None:
+    while True:
+        letter = os.read(pipe, 1)
+        os.kill(pid, SIGNALS.get(letter, signal.SIGTERM))
+        if not letter:
+            return
+
+
+def keep(pipe: int, command: List[str]) -> int:
+    """Runs `command` as long as a process holds the other end of `pipe`; returns its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(pipe)
+            os.execv(command[0], command)
+        finally:
+            os._exit(127)
+    threading.Thread(target=_pass_signals_on, args=(pipe, pid), daemon=True).start()
+    _, status = os.waitpid(pid, 0)
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
 def main(arguments: List[str]) -> int:
-    if len(arguments) > 3 and arguments[0] == "--tied" and arguments[2] == "--":
-        return become(int(arguments[1]), arguments[3:])
+    if len(arguments) > 3 and arguments[0] == "--keep" and arguments[2] == "--":
+        return keep(int(arguments[1]), arguments[3:])
     if len(arguments) == 1:
         return relay(arguments[0])
-    print("usage: _relay.py SOCKET | _relay.py --tied PID -- COMMAND...", file=sys.stderr)
+    print("usage: _relay.py SOCKET | _relay.py --keep FD -- COMMAND...", file=sys.stderr)
     return 2
 
 

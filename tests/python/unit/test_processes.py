@@ -9,7 +9,7 @@ import time
 import pytest
 
 import besom
-from conftest import wait_until
+from waiting import wait_until
 
 
 def in_worker(number):

@@ -11,6 +11,7 @@ import pytest
 
 import besom
 import besom._say
+from waiting import wait_until
 
 
 class Scalar:
@@ -211,13 +212,11 @@ def test_stop(shim):
     run = besom.init()
     assert not run.stop_requested and run.stop_reason is None
     shim.tell({"stop": "early_stop"})
-    from conftest import wait_until
     wait_until(lambda: run.stop_requested, "the stop is seen")
     assert run.stop_reason == "early_stop"
 
 
 def test_stop_before_the_connection_ends(shim):
-    from conftest import wait_until
     run = besom.init()
     shim.tell({"stop": "canceled"})
     shim.hang_up()
@@ -261,7 +260,6 @@ def test_agent_that_comes_back(shim):
     run.log({"a": 1})
     shim.wait_for(1)
     shim.hang_up()
-    from conftest import wait_until
 
     def arrives():
         run.log({"a": 2})
