@@ -187,6 +187,18 @@ static void free_loop(struct agent *agent)
     loop_free(agent->loop);
 }
 
+/* Refused while a run has left something in it, or has just begun. */
+static void drop_empty_run_root(const struct agent *agent)
+{
+    char path[PATH_MAX];
+    const char *workdir = agent->options->workdir;
+    if (agent->around.run_root[0] != '\0')
+        return;
+    int printed = snprintf(path, sizeof path, "%s/" RUN_ROOT_NAME, workdir != NULL ? workdir : ".");
+    if (printed < (int)sizeof path)
+        (void)rmdir(path);
+}
+
 /* After leaving in haste calls may still answer into client and loop: then those are left to the process's
  * end. */
 void agent_tear_down(struct agent *agent)
@@ -200,6 +212,7 @@ void agent_tear_down(struct agent *agent)
     agent->slots = NULL;
     agent->slot_count = 0;
     state_dir_close(&agent->state);
+    drop_empty_run_root(agent);
     surroundings_close(&agent->around);
     free(agent->submit_params);
     agent->submit_params = NULL;

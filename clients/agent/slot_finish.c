@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The slot's stream, its last batches, FinishRun, and the end of the attempt's folder.
 #include <string.h>
-#include <unistd.h>
 
 #include "agent.h"
 #include "backoff.h"
@@ -213,19 +212,10 @@ static void say_end(const struct slot *slot, const Besom__V1__FinishDone *done)
         say("Run %s %s%s%s", slot->spec.run_id, state_word(done->state), *reason != '\0' ? ": " : "", reason);
 }
 
-/* No attempt follows: a folder that was not used goes. */
-static void drop_empty_run_dir(const struct slot *slot)
-{
-    if (slot->spec.run_dir != NULL)
-        (void)rmdir(slot->spec.run_dir);
-}
-
 static void take_done(struct slot *slot, const Besom__V1__FinishDone *done)
 {
     say_end(slot, done);
-    if (!done->requeued && !done->superseded)
-        drop_empty_run_dir(slot);
-    bool by_itself = slot->end.cause == END_CAUSE_NONE && !done->superseded;
+    bool by_itself = slot->end.cause == END_CAUSE_NONE && !done->superseded && !slot->end.preempting;
     int exit_code = slot->end.end == ATTEMPT_START_FAILED ? 1 : slot->end.exit_code;
     struct agent *agent = slot->agent;
     if (agent->submitted)

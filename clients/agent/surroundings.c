@@ -65,9 +65,10 @@ static enum status find_gpus(const struct agent_options *options, struct gpu_lis
         return STATUS_OK;
     if (strcmp(options->gpus, "auto") != 0)
         return gpu_list_parse(options->gpus, out, err) == STATUS_OK ? STATUS_OK : err_context(err, "--gpus");
-    return gpu_list_detect(&sources, out, err) == STATUS_OK
-               ? STATUS_OK
-               : err_context(err, "--gpus auto (name them: --gpus 0-3)");
+    struct err problem = ERR_INIT;
+    if (gpu_list_detect(&sources, out, &problem) == STATUS_OK)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID, "--gpus auto: %s (name them: --gpus 0-3)", problem.text);
 }
 
 static enum status count_slots(const struct agent_options *options, struct surroundings *out, struct err *err)
