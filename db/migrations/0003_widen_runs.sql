@@ -10,7 +10,10 @@ ALTER TABLE besom.runs
 
 ALTER TABLE besom.run_attempts
     ADD COLUMN next_step bigint NOT NULL DEFAULT 0,         -- above every step of this attempt and those before
-    ADD COLUMN has_facts boolean NOT NULL DEFAULT false;
+    ADD COLUMN has_facts boolean NOT NULL DEFAULT false,
+    ADD COLUMN metric_total double precision NOT NULL DEFAULT 0;  -- sum of the values that metric_rows counts
+
+ALTER TABLE besom.rung_values ADD COLUMN mean double precision;   -- of the values up to that row; NULL = as value
 
 ALTER TABLE besom.run_summaries
     ADD COLUMN first double precision NOT NULL DEFAULT 'NaN',

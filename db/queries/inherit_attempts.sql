@@ -6,7 +6,7 @@ WITH k AS MATERIALIZED (
 )
 UPDATE besom.run_attempts a
 SET next_step = old.next_step, metric_rows = old.metric_rows, best_value = old.best_value,
-    bands_reached = old.bands_reached
+    bands_reached = old.bands_reached, metric_total = old.metric_total
 FROM k
 JOIN besom.run_attempts old ON old.sweep_id = $1 AND old.run_id = k.run_id AND old.attempt = k.attempt - 1
 WHERE a.sweep_id = $1 AND a.run_id = k.run_id AND a.attempt = k.attempt

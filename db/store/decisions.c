@@ -9,13 +9,14 @@ static const struct field VALUE_FIELDS[] = {
     FIELD(TEXT, struct store_rung_value, sweep_id), FIELD(TEXT, struct store_rung_value, run_id),
     FIELD(I32, struct store_rung_value, attempt),   FIELD(I32, struct store_rung_value, band_index),
     FIELD(I64, struct store_rung_value, band),      FIELD(F64, struct store_rung_value, value),
-    FIELD(F64, struct store_rung_value, best),
+    FIELD(F64, struct store_rung_value, best),      FIELD(F64, struct store_rung_value, mean),
 };
 static const struct field NUMBERED_FIELDS[] = {
     FIELD(TEXT, struct store_rung_value, sweep_id),  FIELD(TEXT, struct store_rung_value, run_id),
     FIELD(I64, struct store_rung_value, number),     FIELD(I32, struct store_rung_value, attempt),
     FIELD(I32, struct store_rung_value, band_index), FIELD(I64, struct store_rung_value, band),
     FIELD(F64, struct store_rung_value, value),      FIELD(F64, struct store_rung_value, best),
+    FIELD(F64, struct store_rung_value, mean),
 };
 #define DECISION_FIELDS                                                                            \
     FIELD(TEXT, struct store_decision, run_id), FIELD(TEXT, struct store_decision, rivals_json),   \

@@ -83,6 +83,19 @@ enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const st
                              size_t count, int64_t lease_ms, struct store_claim *claims,
                              struct store_claim_sweep *sweep, struct err *err) MUST_USE;
 
+struct store_submission {
+    const char *sweep_id, *run_id;
+    struct store_claim_key key;
+    int64_t ordinal; /* the sweep's next_ordinal, which store_get_sweep has locked */
+    const char *params_json, *name;
+    const unsigned char *config_hash; /* 32 bytes */
+    uint64_t run_seed;
+};
+/* A run that the caller's agent has from its beginning, assigned and leased. CONFLICT when the key has one.
+ */
+enum status store_submit_run(struct store_tx *tx, const struct store_submission *submission, int64_t lease_ms,
+                             struct err *err) MUST_USE;
+
 /* How many of the queued runs may be handed out now. */
 int64_t store_claim_room(const struct store_claim_sweep *sweep);
 /* The same figures without a caller: whether those who wait are worth a claim. NOT_FOUND. */
@@ -114,6 +127,7 @@ struct store_attempt {
     int32_t bands_reached;
     int64_t next_step; /* above every step so far */
     bool has_facts;
+    double metric_total; /* sum of the values that metric_rows counts */
 };
 /* Locks the rows of `keys` (which must be sorted by sweep_id, run_id, attempt and distinct) and fills them.
  * One query. */
@@ -248,6 +262,21 @@ enum store_run_order { STORE_BY_ORDINAL, STORE_BY_OBJECTIVE, STORE_BY_NEWEST };
 enum status store_list_runs(struct store_tx *tx, const char *sweep_id, const char *states,
                             enum store_run_order order, int64_t offset, int limit, struct store_run **out,
                             size_t *count, struct err *err) MUST_USE;
+/* In the order of their ids; those that there are. */
+enum status store_list_runs_of(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
+                               size_t run_count, struct store_run **out, size_t *count,
+                               struct err *err) MUST_USE;
+#define STORE_RUN_TAGS_MAX 100
+#define STORE_RUN_HIDDEN_TAGS_MAX 1000
+struct store_run_edit {
+    const char *name, *notes; /* NULL = it stays */
+    const char *const *add_tags, *const *remove_tags;
+    size_t add_count, remove_count;
+};
+/* All or none: NOT_FOUND names the first that is missing, PRECONDITION one that would have too many tags.
+ * Locks the runs. */
+enum status store_edit_runs(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
+                            size_t run_count, const struct store_run_edit *edit, struct err *err) MUST_USE;
 /* Best ended or live run by the sweep's metric. NOT_FOUND when no run has a value. */
 enum status store_get_best_run(struct store_tx *tx, const char *sweep_id, struct store_run *out,
                                struct err *err) MUST_USE;

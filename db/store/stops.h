@@ -15,7 +15,7 @@ struct store_rung_value {
     int64_t number; /* given by the database */
     int32_t attempt, band_index;
     int64_t band;
-    double value, best;
+    double value, best, mean; /* at the row, best and mean up to it */
 };
 /* Gives gapless numbers per sweep in the order of `rows` (sorted by sweep_id). One counter update per sweep.
  */

@@ -77,6 +77,7 @@ static const struct field STATE_FIELDS[] = {
     FIELD(I32, struct store_attempt, bands_reached),
     FIELD(I64, struct store_attempt, next_step),
     FIELD(BOOL, struct store_attempt, has_facts),
+    FIELD(F64, struct store_attempt, metric_total),
 };
 static const struct field SAVED_FIELDS[] = {
     FIELD(I64, struct store_attempt, last_sequence),
@@ -88,6 +89,7 @@ static const struct field SAVED_FIELDS[] = {
     FIELD(I32, struct store_attempt, bands_reached),
     FIELD(I64, struct store_attempt, next_step),
     FIELD(BOOL, struct store_attempt, has_facts),
+    FIELD(F64, struct store_attempt, metric_total),
 };
 static const struct field MARK_FIELDS[] = {
     FIELD(TEXT, struct store_attempt, sweep_id),

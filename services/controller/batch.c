@@ -226,18 +226,30 @@ struct batch batch_empty(int64_t sequence)
     return (struct batch){.sequence = sequence};
 }
 
+/* A sum beyond the greatest double has no mean; the best stands in for it. */
+static double finite_mean(const struct batch_progress *progress)
+{
+    double mean = progress->total / (double)progress->rows;
+    return isfinite(mean) ? mean : progress->best;
+}
+
 void batch_advance(struct batch_progress *progress, const double *values, size_t count, bool maximize,
                    const int64_t *bands, size_t band_count,
-                   void (*reached)(void *context, int32_t band_index, double value, double best),
-                   void *context)
+                   void (*reached)(void *context, const struct batch_rung *rung), void *context)
 {
     for (size_t i = 0; i < count; i++) {
         progress->rows++;
+        progress->total += values[i];
         if (!progress->has_best || (maximize ? values[i] > progress->best : values[i] < progress->best))
             progress->best = values[i];
         progress->has_best = true;
-        if ((size_t)progress->bands_reached < band_count && progress->rows == bands[progress->bands_reached])
-            reached(context, progress->bands_reached++, values[i], progress->best);
+        if ((size_t)progress->bands_reached >= band_count || progress->rows != bands[progress->bands_reached])
+            continue;
+        const struct batch_rung rung = {.band_index = progress->bands_reached++,
+                                        .value = values[i],
+                                        .best = progress->best,
+                                        .mean = finite_mean(progress)};
+        reached(context, &rung);
     }
 }
 

@@ -69,14 +69,20 @@ struct batch_progress {
     int64_t rows; /* finite values of the metric so far */
     bool has_best;
     double best;
+    double total; /* sum of those values */
     int32_t bands_reached;
+};
+
+/* What a row that a band is at brings. */
+struct batch_rung {
+    int32_t band_index;
+    double value, best, mean; /* at it, best and mean up to it */
 };
 
 /* Adds values, calling `reached` for each band that one of them reaches. */
 void batch_advance(struct batch_progress *progress, const double *values, size_t count, bool maximize,
                    const int64_t *bands, size_t band_count,
-                   void (*reached)(void *context, int32_t band_index, double value, double best),
-                   void *context);
+                   void (*reached)(void *context, const struct batch_rung *rung), void *context);
 
 /* Merges equal keys of sorted figures of batches in order of sequence; returns how many are left. */
 size_t batch_merge_figures(struct store_summary *figures, size_t count);

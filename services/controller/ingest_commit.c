@@ -130,7 +130,7 @@ static void plan_facts(struct plan *plan, struct store_attempt *attempt, const s
     }
 }
 
-static void add_rung(void *context, int32_t band_index, double value, double best)
+static void add_rung(void *context, const struct batch_rung *rung)
 {
     struct rung_sink *sink = context;
     const struct track *track = sink->item->track;
@@ -139,10 +139,11 @@ static void add_rung(void *context, int32_t band_index, double value, double bes
         (struct store_rung_value){.sweep_id = track->sweep_id,
                                   .run_id = track->run_id,
                                   .attempt = track->attempt,
-                                  .band_index = band_index,
-                                  .band = track->facts->bands[band_index],
-                                  .value = value,
-                                  .best = best};
+                                  .band_index = rung->band_index,
+                                  .band = track->facts->bands[rung->band_index],
+                                  .value = rung->value,
+                                  .best = rung->best,
+                                  .mean = rung->mean};
 }
 
 /* Metric rows, best value, bands, steps and figures: of the current attempt only. */
@@ -153,12 +154,14 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
     struct batch_progress progress = {.rows = attempt->metric_rows,
                                       .has_best = attempt->has_best,
                                       .best = attempt->best_value,
+                                      .total = attempt->metric_total,
                                       .bands_reached = attempt->bands_reached};
     batch_advance(&progress, item->batch.values, item->batch.value_count, facts->maximize, facts->bands,
                   facts->band_count, add_rung, &sink);
     attempt->metric_rows = progress.rows;
     attempt->has_best = progress.has_best;
     attempt->best_value = progress.best;
+    attempt->metric_total = progress.total;
     attempt->bands_reached = progress.bands_reached;
     attempt->preempting = item->batch.preempting || attempt->preempting;
     if (item->batch.next_step > attempt->next_step)

@@ -14,7 +14,7 @@ static size_t band_of(const struct store_rung_value *value)
 
 static struct stop_value value_of(const struct store_rung_value *value)
 {
-    return (struct stop_value){.value = value->value, .best = value->best, .mean = value->value};
+    return (struct stop_value){.value = value->value, .best = value->best, .mean = value->mean};
 }
 
 enum status judge_replay(struct stop_rule *rule, const struct store_rung_value *value, struct err *err)

@@ -201,16 +201,17 @@ static void facts_are_no_points(void **state)
 
 struct reached {
     int32_t bands[8];
-    double values[8], bests[8];
+    double values[8], bests[8], means[8];
     size_t count;
 };
 
-static void note_band(void *context, int32_t band_index, double value, double best)
+static void note_band(void *context, const struct batch_rung *rung)
 {
     struct reached *reached = context;
-    reached->bands[reached->count] = band_index;
-    reached->values[reached->count] = value;
-    reached->bests[reached->count++] = best;
+    reached->bands[reached->count] = rung->band_index;
+    reached->values[reached->count] = rung->value;
+    reached->means[reached->count] = rung->mean;
+    reached->bests[reached->count++] = rung->best;
 }
 
 static void bands_are_reached_wherever_batches_are_cut(void **state)
@@ -226,6 +227,7 @@ static void bands_are_reached_wherever_batches_are_cut(void **state)
         assert_int_equal(reached.count, 3);
         assert_true(reached.values[0] == 5 && reached.values[1] == 3 && reached.values[2] == 6);
         assert_true(reached.bests[0] == 5 && reached.bests[1] == 2 && reached.bests[2] == 1);
+        assert_true(reached.means[0] == 5 && reached.means[1] == 10.0 / 3 && reached.means[2] == 3.5);
         assert_int_equal(progress.rows, 7);
         assert_true(progress.best == 0);
     }
@@ -264,6 +266,7 @@ static void the_inbox_reads_back(void **state)
     struct arena arena = arena_make(0);
     struct batch batch;
     struct series *series;
+    const struct series_filter all = {NULL, 0};
     struct err err = ERR_INIT;
     size_t count;
     fixture_init(&fixture);
@@ -273,12 +276,12 @@ static void the_inbox_reads_back(void **state)
         {"s", "r", 1, batch.points, 1, batch.payload, batch.payload_length},
         {"s", "r", 1, batch.points, 2, batch.payload, batch.payload_length},
     };
-    assert_int_equal(series_collect(rows, 2, &arena, &series, &count, &err), STATUS_OK);
+    assert_int_equal(series_collect(rows, 2, &all, &arena, &arena, &series, &count, &err), STATUS_OK);
     assert_int_equal(count, 1);
     assert_int_equal(series[0].columns.count, 16);
     assert_true(series[0].columns.values[5] == 3.0);
     const struct store_inbox_row broken = {"s", "r", 1, 1, 3, "\xff\xff", 2};
-    assert_int_equal(series_collect(&broken, 1, &arena, &series, &count, &err), STATUS_INVALID);
+    assert_int_equal(series_collect(&broken, 1, &all, &arena, &arena, &series, &count, &err), STATUS_INVALID);
     arena_free(&arena);
 }
 
