@@ -156,6 +156,7 @@ bool run_line_read_plain(const char *line, size_t length, struct plain_line *out
     bool has_log = false;
     out->count = 0;
     out->has_step = false;
+    out->step = 0;
     if (!take(&cursor, '{'))
         return false;
     do {
