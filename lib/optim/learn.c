@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "optim/learn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "optim/fit.h"
+#include "optim/subset.h"
+#include "optim/transform.h"
+
+#define FIRST_FIT 2
+#define EACH_UNTIL 64         /* a fit for each success until then */
+#define STEPS_A_SIZE 50       /* then one each count / 50 */
+#define AFRESH_RATIO 1.25     /* from scratch when the count has grown by it */
+#define SECOND_START_UNTIL 30 /* also from a fixed start until then, and each fifth time */
+#define SECOND_START_EACH 5
+#define EVALUATIONS_FRESH 60
+#define EVALUATIONS_WARM 30
+#define OUTLIER_ROUNDS 2
+#define OUTLIER_BELOW (-2.5)
+#define OUTLIER_SHARE 0.15
+#define OUTLIER_FROM 15
+
+enum status learnt_init(struct learnt *learnt, const struct optim_space *space, struct err *err)
+{
+    *learnt = (struct learnt){.theta = calloc(THETA_COUNT(space->count), sizeof(double)),
+                              .category = calloc(space->count + 1, sizeof(bool))};
+    if (learnt->theta == NULL || learnt->category == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
+    for (size_t i = 0; i < space->count; i++)
+        learnt->category[i] = space->dims[i].kind == OPTIM_CATEGORY;
+    return STATUS_OK;
+}
+
+void learnt_release(struct learnt *learnt)
+{
+    free(learnt->theta);
+    free(learnt->factors);
+    free(learnt->category);
+}
+
+static size_t next_fit(size_t count)
+{
+    return count < EACH_UNTIL ? count + 1 : count + (count / STEPS_A_SIZE > 1 ? count / STEPS_A_SIZE : 1);
+}
+
+/* The last fit due with `count` successes, and the last from scratch up to it. */
+static void find_due(size_t count, size_t *due, size_t *fresh)
+{
+    *due = *fresh = FIRST_FIT;
+    for (size_t next = next_fit(FIRST_FIT); next <= count; next = next_fit(next)) {
+        *due = next;
+        if ((double)next >= AFRESH_RATIO * (double)*fresh)
+            *fresh = next;
+    }
+}
+
+/* One fit, with what it needs. */
+struct attempt {
+    const struct history *history;
+    struct subset subset;
+    struct fit_data data;
+    double *factors; /* of the subset */
+    struct fit fit;
+};
+
+static enum status gather(struct attempt *attempt, const struct learnt *learnt, size_t count, uint64_t seed,
+                          struct arena *arena, struct err *err)
+{
+    const struct told *told = &attempt->history->successes;
+    size_t dims = attempt->history->space->count;
+    struct transform transform;
+    TRY(subset_for_fit(attempt->history, count, seed, &attempt->subset, arena, err));
+    size_t n = attempt->subset.count;
+    double *all = arena_alloc(arena, count * sizeof *all);
+    double *z = arena_alloc(arena, n * sizeof *z);
+    attempt->factors = arena_alloc(arena, n * sizeof(double));
+    double *at = arena_alloc(arena, n * dims * sizeof *at);
+    if (all == NULL || z == NULL || attempt->factors == NULL || at == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
+    TRY(transform_apply(&transform, told->values, count, all, arena, err));
+    for (size_t j = 0; j < n; j++) {
+        size_t index = attempt->subset.indexes[j];
+        z[j] = all[index];
+        attempt->factors[j] = 1;
+        for (size_t i = 0; i < dims; i++)
+            at[i * n + j] = told->coordinates[index * dims + i];
+    }
+    attempt->data = (struct fit_data){.dims = dims,
+                                      .category = learnt->category,
+                                      .points = {.at = at, .stride = n, .count = n},
+                                      .values = z,
+                                      .factors = attempt->factors};
+    return fit_prepare(&attempt->fit, &attempt->data, arena, err);
+}
+
+/* Improves theta; also from a fixed start of this scale when it is positive, keeping the better. */
+static enum status improve(const struct attempt *attempt, int evaluations, double other_scale, double *theta,
+                           struct arena *arena, struct err *err)
+{
+    size_t dims = attempt->data.dims;
+    double loss = 0;
+    double other_loss = 0;
+    double *other = arena_alloc(arena, THETA_COUNT(dims) * sizeof *other);
+    if (other == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
+    TRY(fit_improve(&attempt->fit, evaluations, theta, &loss, err));
+    if (!(other_scale > 0))
+        return STATUS_OK;
+    fit_start(dims, other_scale, other);
+    TRY(fit_improve(&attempt->fit, EVALUATIONS_FRESH, other, &other_loss, err));
+    if (other_loss < loss)
+        memcpy(theta, other, THETA_COUNT(dims) * sizeof *theta);
+    return STATUS_OK;
+}
+
+enum status learnt_mark_outliers(const struct gp *gp, double *factors, size_t *found, struct arena *arena,
+                                 struct err *err)
+{
+    size_t n = gp->points.count;
+    size_t marked = 0;
+    *found = 0;
+    double *residuals = arena_alloc(arena, n * sizeof *residuals);
+    if (residuals == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
+    for (size_t j = 0; j < n; j++)
+        marked += factors[j] > 1;
+    if (n < OUTLIER_FROM)
+        return STATUS_OK;
+    TRY(gp_leave_one_out(gp, residuals, arena, err));
+    while (marked < (size_t)(OUTLIER_SHARE * (double)n)) {
+        size_t worst = n;
+        for (size_t j = 0; j < n; j++)
+            if (factors[j] <= 1 && residuals[j] < OUTLIER_BELOW &&
+                (worst == n || residuals[j] < residuals[worst]))
+                worst = j;
+        if (worst == n)
+            break;
+        factors[worst] = LEARN_OUTLIER_NOISE;
+        marked++;
+        ++*found;
+    }
+    return STATUS_OK;
+}
+
+static enum status mark_outliers(struct attempt *attempt, const double *theta, size_t *found,
+                                 struct arena *arena, struct err *err)
+{
+    struct gp gp;
+    const struct fit_data *data = &attempt->data;
+    size_t n = data->points.count;
+    TRY(gp_init(&gp, data->dims, data->category, theta, n, arena, err));
+    for (size_t j = 0; j < n; j++)
+        gp_put(&gp, attempt->history->successes.coordinates + attempt->subset.indexes[j] * data->dims,
+               data->factors[j]);
+    gp_factor(&gp);
+    gp_fit_values(&gp, data->values);
+    return learnt_mark_outliers(&gp, attempt->factors, found, arena, err);
+}
+
+static enum status make_room(struct learnt *learnt, size_t count, struct err *err)
+{
+    if (count > learnt->capacity) {
+        size_t capacity = count * 2;
+        double *grown = realloc(learnt->factors, capacity * sizeof *grown);
+        if (grown == NULL)
+            return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
+        learnt->factors = grown;
+        learnt->capacity = capacity;
+    }
+    return STATUS_OK;
+}
+
+static enum status fit_at(struct learnt *learnt, const struct history *history, size_t count, bool fresh,
+                          uint64_t seed, struct err *err)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct attempt attempt = {.history = history};
+    bool second = count <= SECOND_START_UNTIL || count % SECOND_START_EACH == 0;
+    size_t found = 1;
+    TRY(make_room(learnt, count, err));
+    TRY(gather(&attempt, learnt, count, seed, &arena, err));
+    if (fresh)
+        fit_start(history->space->count, 1, learnt->theta);
+    TRY(improve(&attempt, fresh ? EVALUATIONS_FRESH : EVALUATIONS_WARM,
+                fresh    ? 4
+                : second ? 1
+                         : 0,
+                learnt->theta, &arena, err));
+    for (int round = 0; round < OUTLIER_ROUNDS && found > 0; round++) {
+        TRY(mark_outliers(&attempt, learnt->theta, &found, &arena, err));
+        if (found > 0)
+            TRY(improve(&attempt, EVALUATIONS_WARM, 0, learnt->theta, &arena, err));
+    }
+    for (size_t i = 0; i < count; i++)
+        learnt->factors[i] = 1;
+    for (size_t j = 0; j < attempt.subset.count; j++)
+        learnt->factors[attempt.subset.indexes[j]] = attempt.factors[j];
+    learnt->fitted = count;
+    return STATUS_OK;
+}
+
+enum status learnt_update(struct learnt *learnt, const struct history *history, uint64_t seed,
+                          struct err *err)
+{
+    size_t count = history->successes.count;
+    size_t due = 0;
+    size_t fresh = 0;
+    find_due(count, &due, &fresh);
+    size_t next = learnt->fitted < fresh ? fresh : next_fit(learnt->fitted);
+    for (; next <= due; next = next_fit(next))
+        TRY(fit_at(learnt, history, next, next == fresh, seed, err));
+    TRY(make_room(learnt, count, err));
+    for (size_t i = learnt->fitted; i < count; i++)
+        learnt->factors[i] = 1;
+    return STATUS_OK;
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "optim/optim.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "optim/acquisition.h"
+#include "optim/draws.h"
+#include "optim/history.h"
+#include "optim/learn.h"
+#include "optim/maximise.h"
+#include "optim/sobol.h"
+#include "optim/subset.h"
+#include "optim/transform.h"
+
+#define START_LEAST 4
+#define START_MOST 12
+#define EXPLORE_SHARE 0.1
+#define EVEN_TRIES 64                /* Sobol points tried for one that was not seen */
+#define SCAN_MAX (UINT64_C(1) << 20) /* combinations looked at for one that was not seen */
+#define BEST_POINTS 5
+#define OUTLIERS_LATE_FROM SUBSET_FIT_MAX
+
+struct optim {
+    const struct optim_space *space; /* borrowed */
+    uint64_t seed;
+    struct history history;
+    struct learnt learnt;
+};
+
+const char *optim_phase_name(enum optim_phase phase)
+{
+    static const char *const names[OPTIM_PHASE_COUNT] = {
+        [OPTIM_START] = "start",
+        [OPTIM_EXPLORE] = "explore",
+        [OPTIM_MODEL] = "model",
+        [OPTIM_EXHAUSTED] = "exhausted",
+    };
+    return names[phase];
+}
+
+enum status optim_new(const struct optim_space *space, uint64_t seed, struct optim **out, struct err *err)
+{
+    struct optim *optim = calloc(1, sizeof *optim);
+    *out = NULL;
+    if (optim == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "optimiser: out of memory");
+    optim->space = space;
+    optim->seed = seed;
+    optim->history.space = space;
+    openblas_set_num_threads(1);
+    enum status status = learnt_init(&optim->learnt, space, err);
+    if (status == STATUS_OK)
+        *out = optim;
+    else
+        optim_free(optim);
+    return status;
+}
+
+void optim_free(struct optim *optim)
+{
+    if (optim == NULL)
+        return;
+    history_release(&optim->history);
+    learnt_release(&optim->learnt);
+    free(optim);
+}
+
+enum status optim_tell(struct optim *optim, const double *point, double value, struct err *err)
+{
+    return history_add(&optim->history, point, !isfinite(value), value, err);
+}
+
+/* ---- one suggestion ---- */
+
+struct ask {
+    struct optim *optim;
+    const struct optim_question *question;
+    struct arena *arena;
+    struct seen seen;
+    double *full, *unit; /* scratch */
+    bool *active;
+};
+
+static enum status begin(struct ask *ask, struct err *err)
+{
+    const struct history *history = &ask->optim->history;
+    const struct optim_question *question = ask->question;
+    size_t dims = ask->optim->space->count;
+    ask->full = arena_alloc(ask->arena, dims * sizeof(double));
+    ask->unit = arena_alloc(ask->arena, dims * sizeof(double));
+    ask->active = arena_calloc(ask->arena, dims, sizeof(bool));
+    if (ask->full == NULL || ask->unit == NULL || ask->active == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
+    size_t most = history->successes.count + history->failures.count + question->pending_count;
+    TRY(seen_init(&ask->seen, dims, most, ask->arena, err));
+    for (size_t i = 0; i < history->successes.count; i++)
+        seen_add(&ask->seen, history->successes.points + i * dims);
+    for (size_t i = 0; i < history->failures.count; i++)
+        seen_add(&ask->seen, history->failures.points + i * dims);
+    for (size_t i = 0; i < question->pending_count; i++)
+        seen_add(&ask->seen, question->pending + i * dims);
+    return STATUS_OK;
+}
+
+/* A combination that was not seen, beginning anywhere. */
+static bool scan(struct ask *ask, double *out_point)
+{
+    const struct optim_space *space = ask->optim->space;
+    uint64_t count = dims_combinations(space);
+    uint64_t first = random_draw_u64(ask->optim->seed, ask->question->ordinal, "optim.scan", 0) % count;
+    if (count == UINT64_MAX)
+        return false;
+    for (uint64_t i = 0; i < count && i < SCAN_MAX; i++) {
+        dims_combination(space, (first + i) % count, ask->full);
+        dims_settle(space, ask->full, ask->active, out_point);
+        if (!seen_has(&ask->seen, out_point))
+            return true;
+    }
+    return false;
+}
+
+/* An unseen point of an even design, by ordinal. */
+static bool spread_evenly(struct ask *ask, double *out_point, struct sobol *sobol)
+{
+    const struct optim_space *space = ask->optim->space;
+    uint32_t ordinal = (uint32_t)ask->question->ordinal;
+    sobol_init(sobol, random_draw_u64(ask->optim->seed, 0, "optim.even", 0));
+    for (uint32_t k = 0; k < EVEN_TRIES; k++) {
+        /* Other tries come from far away, so that they are no other ordinal's first one. */
+        sobol_point(sobol, k == 0 ? ordinal : ~(ordinal * EVEN_TRIES + k), space->count, ask->unit);
+        dims_from_unit(space, ask->unit, ask->full);
+        dims_settle(space, ask->full, ask->active, out_point);
+        if (!seen_has(&ask->seen, out_point))
+            return true;
+    }
+    return scan(ask, out_point);
+}
+
+static enum optim_phase choose_phase(const struct optim *optim, const struct optim_question *question)
+{
+    size_t successes = optim->history.successes.count;
+    size_t begun = successes + optim->history.failures.count + question->pending_count;
+    size_t start = optim->space->count + 1;
+    start = start < START_LEAST ? START_LEAST : start > START_MOST ? START_MOST : start;
+    if (begun < start || successes < 2)
+        return OPTIM_START;
+    return random_draw_unit(optim->seed, question->ordinal, "optim.explore", 0) < EXPLORE_SHARE
+               ? OPTIM_EXPLORE
+               : OPTIM_MODEL;
+}
+
+/* ---- the model ---- */
+
+/* What is predicted from, gathered for one call. */
+struct belief {
+    struct transform transform;
+    struct subset subset;
+    struct acquisition acquisition;
+    double *best_points; /* settled, best first */
+    size_t best_count;
+};
+
+static void copy_rows(double *to, const double *rows, const size_t *indexes, size_t count, size_t dims)
+{
+    for (size_t j = 0; j < count; j++)
+        memcpy(to + j * dims, rows + indexes[j] * dims, dims * sizeof *to);
+}
+
+static enum status list_best(const struct history *history, struct belief *belief, struct arena *arena,
+                             struct err *err)
+{
+    size_t dims = history->space->count;
+    size_t count = belief->transform.count;
+    belief->best_points = arena_alloc(arena, BEST_POINTS * dims * sizeof(double));
+    if (belief->best_points == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "model: out of memory");
+    for (; belief->best_count < BEST_POINTS && belief->best_count < count; belief->best_count++) {
+        size_t index = belief->transform.pairs[count - 1 - belief->best_count].index;
+        memcpy(belief->best_points + belief->best_count * dims, history->successes.points + index * dims,
+               dims * sizeof(double));
+    }
+    return STATUS_OK;
+}
+
+/* The successes of the input. */
+static enum status gather(struct optim *optim, struct belief *belief, struct acquisition_input *input,
+                          struct arena *arena, struct err *err)
+{
+    const struct told *told = &optim->history.successes;
+    size_t dims = optim->space->count;
+    TRY(learnt_update(&optim->learnt, &optim->history, optim->seed, err));
+    TRY(subset_for_model(&optim->history, optim->seed, &belief->subset, arena, err));
+    size_t n = belief->subset.count;
+    double *all = arena_alloc(arena, told->count * sizeof *all);
+    double *z = arena_alloc(arena, n * sizeof *z);
+    double *rows = arena_alloc(arena, n * dims * sizeof *rows);
+    double *factors = arena_alloc(arena, n * sizeof *factors);
+    if (all == NULL || z == NULL || rows == NULL || factors == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "model: out of memory");
+    TRY(transform_apply(&belief->transform, told->values, told->count, all, arena, err));
+    copy_rows(rows, told->coordinates, belief->subset.indexes, n, dims);
+    copy_rows(z, all, belief->subset.indexes, n, 1);
+    copy_rows(factors, optim->learnt.factors, belief->subset.indexes, n, 1);
+    *input = (struct acquisition_input){.dims = dims,
+                                        .category = optim->learnt.category,
+                                        .theta = optim->learnt.theta,
+                                        .successes = n,
+                                        .success_rows = rows,
+                                        .values = z,
+                                        .factors = factors,
+                                        .mark_outliers = told->count > OUTLIERS_LATE_FROM};
+    return list_best(&optim->history, belief, arena, err);
+}
+
+static enum status believe(struct ask *ask, struct belief *belief, struct err *err)
+{
+    struct optim *optim = ask->optim;
+    const struct optim_question *question = ask->question;
+    const struct told *failures = &optim->history.failures;
+    size_t dims = optim->space->count;
+    struct acquisition_input input;
+    TRY(gather(optim, belief, &input, ask->arena, err));
+    size_t skipped = failures->count > OPTIM_FAILURES_MAX ? failures->count - OPTIM_FAILURES_MAX : 0;
+    input.failures = failures->count - skipped;
+    input.failure_rows = failures->coordinates + skipped * dims;
+    skipped = question->pending_count > OPTIM_PENDING_MAX ? question->pending_count - OPTIM_PENDING_MAX : 0;
+    input.pending = question->pending_count - skipped;
+    double *pending = arena_alloc(ask->arena, (input.pending + 1) * dims * sizeof *pending);
+    if (pending == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "model: out of memory");
+    for (size_t j = 0; j < input.pending; j++)
+        dims_embed(optim->space, question->pending + (skipped + j) * dims, pending + j * dims);
+    input.pending_rows = pending;
+    input.seed = random_draw_u64(optim->seed, question->ordinal, "optim.pending", 0);
+    return acquisition_init(&belief->acquisition, &input, ask->arena, err);
+}
+
+/* Mean and deviation at x in units of the values. */
+static void predict(const struct belief *belief, const double *x, double *mean, double *deviation,
+                    double *success)
+{
+    double z = 0;
+    double width = 0;
+    acquisition_belief(&belief->acquisition, x, &z, &width, success);
+    *mean = transform_invert(&belief->transform, z);
+    *deviation =
+        (transform_invert(&belief->transform, z + width) - transform_invert(&belief->transform, z - width)) /
+        2;
+}
+
+static enum status suggest_by_model(struct ask *ask, double *out_point, bool *found,
+                                    struct optim_report *report, struct err *err)
+{
+    struct optim *optim = ask->optim;
+    struct belief belief = {.best_count = 0};
+    TRY(believe(ask, &belief, err));
+    const struct maximise_input input = {.space = optim->space,
+                                         .acquisition = &belief.acquisition,
+                                         .seen = &ask->seen,
+                                         .best_points = belief.best_points,
+                                         .best_count = belief.best_count,
+                                         .seed = optim->seed,
+                                         .ordinal = ask->question->ordinal};
+    TRY(maximise(&input, out_point, &report->log_improvement, found, err));
+    if (!*found)
+        return STATUS_OK;
+    dims_embed(optim->space, out_point, ask->full);
+    predict(&belief, ask->full, &report->mean, &report->deviation, &report->success);
+    report->noise = sqrt(belief.acquisition.gp.noise);
+    report->model_count = belief.subset.count;
+    report->length_scales = optim->learnt.theta;
+    return STATUS_OK;
+}
+
+enum status optim_suggest(struct optim *optim, const struct optim_question *question, double *out_point,
+                          struct optim_report *report, struct err *err)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct ask ask = {.optim = optim, .question = question, .arena = &arena};
+    bool found = false;
+    *report = (struct optim_report){.phase = choose_phase(optim, question)};
+    double *point = arena_alloc(&arena, optim->space->count * sizeof *point);
+    struct sobol *sobol = arena_alloc(&arena, sizeof *sobol);
+    if (point == NULL || sobol == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
+    TRY(begin(&ask, err));
+    if (report->phase == OPTIM_MODEL)
+        TRY(suggest_by_model(&ask, point, &found, report, err));
+    if (!found) {
+        if (report->phase == OPTIM_MODEL)
+            report->phase = OPTIM_EXPLORE;
+        found = spread_evenly(&ask, point, sobol);
+    }
+    if (found)
+        memcpy(out_point, point, optim->space->count * sizeof *point);
+    else
+        report->phase = OPTIM_EXHAUSTED;
+    return STATUS_OK;
+}
+
+enum status optim_predict(struct optim *optim, const double *points, size_t count, double *means,
+                          double *deviations, struct err *err)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct belief belief = {.best_count = 0};
+    struct acquisition_input input;
+    size_t dims = optim->space->count;
+    double success = 0;
+    if (optim->history.successes.count < 2)
+        return err_set(err, STATUS_PRECONDITION, "predicting: there are no two results yet");
+    double *x = arena_alloc(&arena, dims * sizeof *x);
+    if (x == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "predicting: out of memory");
+    TRY(gather(optim, &belief, &input, &arena, err));
+    TRY(acquisition_init(&belief.acquisition, &input, &arena, err));
+    for (size_t c = 0; c < count; c++) {
+        dims_embed(optim->space, points + c * dims, x);
+        predict(&belief, x, &means[c], &deviations[c], &success);
+    }
+    return STATUS_OK;
+}
