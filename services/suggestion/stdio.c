@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/suggestion/stdio.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct session {
 
 static enum status parse_spec(const json_t *config, struct spec **out, struct err *err)
 {
-    const struct spec_options options = {.methods = suggest_method_bits()};
+    const struct spec_options options = {.methods = study_method_bits()};
     struct spec_problems problems CLEANUP(spec_problems_free);
     spec_problems_init(&problems);
     if (!json_is_object(config))
@@ -84,11 +85,20 @@ static enum status run_ask(void *context, const json_t *request, json_t *answer,
 struct outcome {
     const char *name;
     bool ended;
+    bool failed;
+    bool withdrawn;
 };
 
 static const struct outcome outcomes[] = {
-    {"finished", true},  {"failed", true},   {"crashed", true},  {"killed", true},      {"stopped", true},
-    {"preempted", true}, {"pending", false}, {"running", false}, {"preempting", false},
+    {.name = "finished", .ended = true},
+    {.name = "stopped", .ended = true},
+    {.name = "failed", .ended = true, .failed = true},
+    {.name = "crashed", .ended = true, .failed = true},
+    {.name = "killed", .ended = true, .failed = true},
+    {.name = "preempted", .ended = true, .withdrawn = true},
+    {.name = "pending"},
+    {.name = "running"},
+    {.name = "preempting"},
 };
 
 static const struct outcome *find_outcome(const char *name)
@@ -99,7 +109,8 @@ static const struct outcome *find_outcome(const char *name)
     return NULL;
 }
 
-static enum status check_outcome(const json_t *request, bool must_have_ended, struct err *err)
+static enum status read_outcome(const json_t *request, bool must_have_ended, struct bayes_outcome *out,
+                                struct err *err)
 {
     const struct outcome *outcome = find_outcome(json_string_value(json_object_get(request, "state")));
     const json_t *value = json_object_get(request, "value");
@@ -108,6 +119,10 @@ static enum status check_outcome(const json_t *request, bool must_have_ended, st
                        must_have_ended ? "" : " or another state of a run");
     if (value != NULL && !json_is_number(value) && !json_is_null(value))
         return err_set(err, STATUS_INVALID, "value must be a number or null");
+    *out = (struct bayes_outcome){.ended = outcome->ended,
+                                  .failed = outcome->failed,
+                                  .withdrawn = outcome->withdrawn,
+                                  .value = json_is_number(value) ? json_number_value(value) : NAN};
     return STATUS_OK;
 }
 
@@ -115,11 +130,12 @@ static enum status run_tell(void *context, const json_t *request, json_t *answer
 {
     struct session *session = context;
     const json_t *id = json_object_get(request, "id");
+    struct bayes_outcome outcome;
     TRY(need_study(session, err));
     if (!json_is_integer(id))
         return err_set(err, STATUS_INVALID, "id must be a whole number");
-    TRY(check_outcome(request, true, err));
-    TRY(study_tell(session->study, json_integer_value(id), err));
+    TRY(read_outcome(request, true, &outcome, err));
+    TRY(study_tell(session->study, json_integer_value(id), &outcome, err));
     return json_lines_set(answer, "ok", json_true(), err);
 }
 
@@ -127,11 +143,12 @@ static enum status run_observe(void *context, const json_t *request, json_t *ans
 {
     struct session *session = context;
     const json_t *params = json_object_get(request, "params");
+    struct bayes_outcome outcome;
     TRY(need_study(session, err));
     if (!json_is_object(params))
         return err_set(err, STATUS_INVALID, "params must be an object");
-    TRY(check_outcome(request, false, err));
-    TRY(study_observe(session->study, params, err));
+    TRY(read_outcome(request, false, &outcome, err));
+    TRY(study_observe(session->study, params, &outcome, err));
     return json_lines_set(answer, "ok", json_true(), err);
 }
 

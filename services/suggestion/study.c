@@ -17,7 +17,13 @@ struct study {
     size_t asked;
     size_t capacity;
     struct point *observed; /* owned; uthash; grids only */
+    struct bayes *bayes;    /* owned; NULL for other methods */
 };
+
+unsigned study_method_bits(void)
+{
+    return suggest_method_bits() | 1u << SPEC_METHOD_BAYES;
+}
 
 enum status study_new(struct spec *spec, uint64_t seed, struct study **out, struct err *err)
 {
@@ -29,7 +35,14 @@ enum status study_new(struct spec *spec, uint64_t seed, struct study **out, stru
     }
     study->spec = spec;
     study->seed = seed;
-    return STATUS_OK;
+    if (spec->method != SPEC_METHOD_BAYES)
+        return STATUS_OK;
+    enum status status = bayes_new(spec, seed, &study->bayes, err);
+    if (status != STATUS_OK) {
+        study_free(study);
+        *out = NULL;
+    }
+    return status;
 }
 
 void study_free(struct study *study)
@@ -43,6 +56,7 @@ void study_free(struct study *study)
         HASH_DEL(study->observed, point);
         free(point);
     }
+    bayes_free(study->bayes);
     free(study->told);
     spec_free(study->spec);
     free(study);
@@ -126,13 +140,30 @@ static enum status next_point(struct study *study, struct suggest_batch *batch, 
     }
 }
 
+/* A batch of one, or an empty one when the space is exhausted. */
+static enum status ask_bayes(struct study *study, struct suggest_batch *batch, struct err *err)
+{
+    bool exhausted = false;
+    batch->items = calloc(1, sizeof *batch->items);
+    if (batch->items == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "study: out of memory");
+    batch->count = 1;
+    batch->items[0].ordinal = study->next_ordinal;
+    enum status status = bayes_ask(study->bayes, &batch->items[0], &exhausted, err);
+    if (status != STATUS_OK || exhausted)
+        suggest_batch_free(batch);
+    else
+        study->next_ordinal++;
+    return status;
+}
+
 enum status study_ask(struct study *study, struct suggest_batch *batch, int64_t *id, struct err *err)
 {
     *batch = (struct suggest_batch){0};
     if (study->spec->run_cap > 0 && (int64_t)study->asked >= study->spec->run_cap)
         return STATUS_OK;
     TRY(make_room(study, err));
-    TRY(next_point(study, batch, err));
+    TRY(study->bayes != NULL ? ask_bayes(study, batch, err) : next_point(study, batch, err));
     if (batch->count == 0)
         return STATUS_OK;
     study->told[study->asked++] = false;
@@ -140,20 +171,25 @@ enum status study_ask(struct study *study, struct suggest_batch *batch, int64_t 
     return STATUS_OK;
 }
 
-enum status study_tell(struct study *study, int64_t id, struct err *err)
+enum status study_tell(struct study *study, int64_t id, const struct bayes_outcome *outcome, struct err *err)
 {
     if (id < 1 || (uint64_t)id > study->asked)
         return err_set(err, STATUS_NOT_FOUND, "id %lld was never handed out", (long long)id);
     if (study->told[id - 1])
         return err_set(err, STATUS_ALREADY_EXISTS, "id %lld was told before", (long long)id);
+    if (study->bayes != NULL)
+        TRY(bayes_tell(study->bayes, id - 1, outcome, err));
     study->told[id - 1] = true;
     return STATUS_OK;
 }
 
-enum status study_observe(struct study *study, const json_t *params, struct err *err)
+enum status study_observe(struct study *study, const json_t *params, const struct bayes_outcome *outcome,
+                          struct err *err)
 {
     struct point *known = NULL;
     bool complete = false;
+    if (study->bayes != NULL)
+        return bayes_observe(study->bayes, params, outcome, err);
     if (study->spec->method != SPEC_METHOD_GRID)
         return STATUS_OK;
     struct point *point = calloc(1, sizeof *point);

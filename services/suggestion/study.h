@@ -6,6 +6,7 @@
 #ifndef BESOM_SERVICES_SUGGESTION_STUDY_H
 #define BESOM_SERVICES_SUGGESTION_STUDY_H
 
+#include "services/suggestion/bayes.h"
 #include "services/suggestion/method.h"
 
 struct study;
@@ -19,9 +20,14 @@ void study_free(struct study *study);
  * more. */
 enum status study_ask(struct study *study, struct suggest_batch *batch, int64_t *id,
                       struct err *err) MUST_USE;
-/* The end of what study_ask gave. NOT_FOUND, ALREADY_EXISTS (told before). */
-enum status study_tell(struct study *study, int64_t id, struct err *err) MUST_USE;
-/* A run from elsewhere: a grid does not hand out its point any more. */
-enum status study_observe(struct study *study, const json_t *params, struct err *err) MUST_USE;
+/* The end of what study_ask gave; outcomes are for Bayesian search. NOT_FOUND, ALREADY_EXISTS (told before).
+ */
+enum status study_tell(struct study *study, int64_t id, const struct bayes_outcome *outcome,
+                       struct err *err) MUST_USE;
+/* A run from elsewhere: a grid does not hand out its point any more, Bayesian search learns from it. */
+enum status study_observe(struct study *study, const json_t *params, const struct bayes_outcome *outcome,
+                          struct err *err) MUST_USE;
+/* As suggest_method_bits, and what only a study serves. */
+unsigned study_method_bits(void);
 
 #endif
