@@ -56,6 +56,16 @@ static json_t *whole_runs(const struct run_list *list)
     return array;
 }
 
+static int expand(struct cli *cli, struct run_columns *columns, struct run_list *list)
+{
+    struct run_leaves leaves CLEANUP(run_leaves_release) = {.params = NULL};
+    for (size_t i = 0; i < list->count && run_columns_have_patterns(columns); i++) {
+        run_leaves_add(&leaves, &list->views[i]);
+        run_view_release(&list->views[i]);
+    }
+    return run_columns_expand(cli, columns, &leaves);
+}
+
 static int print_list(struct cli *cli, const struct runs_options *options, struct run_columns *columns,
                       struct run_list *list)
 {
@@ -63,7 +73,7 @@ static int print_list(struct cli *cli, const struct runs_options *options, struc
     int code = CLI_OK;
     if (options->json && !chosen)
         return entity_print_json(json_pack("{s:o}", "runs", whole_runs(list)));
-    code = chosen ? run_columns_expand(cli, columns, list) : run_columns_default(cli, list, columns);
+    code = chosen ? expand(cli, columns, list) : run_columns_default(cli, list, columns);
     if (code != CLI_OK)
         return code;
     if (chosen)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
 #include "format.h"
+#include "out_file.h"
 
 static int run_command(const struct cli_command *command, int argc, char *const argv[])
 {
@@ -71,8 +73,8 @@ int main(int argc, char *argv[])
     if (command == NULL)
         return unknown_command(word);
     int code = run_command(command, argc - 1, argv + 1);
-    /* a reader that went away is no failure of ours, a full disk is */
-    if (fflush(stdout) != 0 && code == CLI_OK)
-        code = CLI_FAILED;
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK)
+        code = out_stream_fail(stdout, "the result", errno);
     return code;
 }

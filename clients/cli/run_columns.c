@@ -50,66 +50,92 @@ int run_columns_default(struct cli *cli, const struct run_list *list, struct run
 
 /* ---- params.* ---- */
 
-static const json_t *document_of(struct run_view *view, enum filter_scope scope)
+static void add_names(json_t **names, const json_t *document)
 {
-    return scope == FILTER_PARAMS    ? run_view_params(view)
-           : scope == FILTER_SUMMARY ? run_view_summary(view)
-                                     : run_view_config(view);
+    struct buffer work CLEANUP(buffer_free) = BUFFER_INIT;
+    if (*names == NULL)
+        *names = json_object();
+    run_view_add_names(*names, document, &work);
+}
+
+void run_leaves_add(struct run_leaves *leaves, struct run_view *view)
+{
+    add_names(&leaves->params, run_view_params(view));
+    add_names(&leaves->summary, run_view_summary(view));
+    add_names(&leaves->config, run_view_config(view));
+}
+
+void run_leaves_release(struct run_leaves *leaves)
+{
+    json_decref(leaves->params);
+    json_decref(leaves->summary);
+    json_decref(leaves->config);
+    *leaves = (struct run_leaves){.params = NULL};
 }
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(((const struct filter_name *)a)->text, ((const struct filter_name *)b)->text);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool append_all(struct arena *arena, const json_t *all, const struct filter_name *pattern,
-                       struct run_columns *out)
+const char **run_leaves_sorted(struct arena *arena, const json_t *names)
 {
     const char *key;
     json_t *value;
-    struct filter_name *first = out->names + out->count;
+    size_t count = 0;
+    const char **sorted = arena_calloc(arena, json_object_size(names) + 1, sizeof *sorted);
+    if (sorted == NULL)
+        return NULL;
+    json_object_foreach((json_t *)(uintptr_t)names, key, value) sorted[count++] = key;
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    return sorted;
+}
+
+static const json_t *names_of(const struct run_leaves *leaves, enum filter_scope scope)
+{
+    return scope == FILTER_PARAMS    ? leaves->params
+           : scope == FILTER_SUMMARY ? leaves->summary
+                                     : leaves->config;
+}
+
+bool run_columns_have_patterns(const struct run_columns *columns)
+{
+    for (size_t i = 0; i < columns->count; i++)
+        if (is_all(&columns->names[i]))
+            return true;
+    return false;
+}
+
+static bool append_all(struct arena *arena, const json_t *names, const struct filter_name *pattern,
+                       struct run_columns *out)
+{
+    const char **sorted = run_leaves_sorted(arena, names);
     int prefix = (int)(pattern->text - pattern->spelled);
-    json_object_foreach((json_t *)(uintptr_t)all, key, value)
-    {
-        char *spelled = arena_printf(arena, "%.*s%s", prefix, pattern->spelled, key);
+    for (size_t i = 0; sorted != NULL && sorted[i] != NULL; i++) {
+        char *spelled = arena_printf(arena, "%.*s%s", prefix, pattern->spelled, sorted[i]);
         if (spelled == NULL)
             return false;
         out->names[out->count++] =
             (struct filter_name){.scope = pattern->scope, .text = spelled + prefix, .spelled = spelled};
     }
-    qsort(first, json_object_size(all), sizeof *first, compare_names);
-    return true;
+    return sorted != NULL;
 }
 
-static json_t *collect_leaves(struct run_list *list, enum filter_scope scope)
+int run_columns_expand(struct cli *cli, struct run_columns *columns, const struct run_leaves *leaves)
 {
-    json_t *all = json_object();
-    struct buffer name CLEANUP(buffer_free) = BUFFER_INIT;
-    for (size_t i = 0; i < list->count; i++)
-        run_view_add_names(all, document_of(&list->views[i], scope), &name);
-    return all;
-}
-
-int run_columns_expand(struct cli *cli, struct run_columns *columns, struct run_list *list)
-{
-    json_t **found = arena_calloc(&cli->arena, columns->count, sizeof *found);
-    size_t count = columns->count;
-    for (size_t i = 0; found != NULL && i < columns->count; i++) {
-        if (!is_all(&columns->names[i]))
-            continue;
-        found[i] = collect_leaves(list, columns->names[i].scope);
-        count += json_object_size(found[i]);
-    }
-    struct run_columns wide = {.names = arena_calloc(&cli->arena, count, sizeof *wide.names)};
-    bool whole = found != NULL && wide.names != NULL;
+    size_t most = columns->count;
+    for (size_t i = 0; i < columns->count; i++)
+        if (is_all(&columns->names[i]))
+            most += json_object_size(names_of(leaves, columns->names[i].scope));
+    struct run_columns wide = {.names = arena_calloc(&cli->arena, most, sizeof *wide.names)};
+    bool whole = wide.names != NULL;
     for (size_t i = 0; whole && i < columns->count; i++) {
-        if (found[i] == NULL)
-            wide.names[wide.count++] = columns->names[i];
+        const struct filter_name *name = &columns->names[i];
+        if (is_all(name))
+            whole = append_all(&cli->arena, names_of(leaves, name->scope), name, &wide);
         else
-            whole = append_all(&cli->arena, found[i], &columns->names[i], &wide);
+            wide.names[wide.count++] = *name;
     }
-    for (size_t i = 0; found != NULL && i < columns->count; i++)
-        json_decref(found[i]);
     *columns = wide;
     return whole ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
 }
@@ -135,7 +161,7 @@ static bool is_tags(const struct run_field *field)
     return field != NULL && strcmp(field->base.name, "tags") == 0;
 }
 
-void run_columns_append(struct buffer *out, struct run_view *view, const struct filter_name *name)
+bool run_columns_append(struct buffer *out, struct run_view *view, const struct filter_name *name)
 {
     char text[FORMAT_SIZE];
     const struct run_field *field = field_of(name);
@@ -146,6 +172,7 @@ void run_columns_append(struct buffer *out, struct run_view *view, const struct 
         append_joined(out, value.json);
     else
         value_append(out, &value);
+    return value.type != VALUE_MISSING;
 }
 
 json_t *run_columns_value(struct run_view *view, const struct filter_name *name)

@@ -133,6 +133,7 @@ int run_query_each(struct run_query *query, besom_client *client, const char *sw
 {
     struct meter meter = meter_make("runs read");
     int code = CLI_OK;
+    meter.shows = meter.shows && !query->quiet;
     begin(query, client, sweep_id);
     do
         code = visit_page(query, visit, context, &meter);

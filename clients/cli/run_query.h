@@ -55,6 +55,7 @@ struct run_query {
     int64_t left;     /* of the limit; below 0 = none */
     json_t *names;    /* owned; what some of the runs have, for "did you mean" */
     size_t looked_at; /* runs in `names` */
+    bool quiet;       /* no progress: the visitor tells of its own */
 };
 
 /* Checks filter and states; an error has been printed. Needs no server. */
