@@ -6,14 +6,14 @@ from __future__ import annotations
 import os
 import traceback
 from types import TracebackType
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple, Type, Union
 
 from ._config import Config
 from ._offline import Nothing, OfflineFile
 from ._say import warn_once
 from ._socket import Connection
 from ._summary import Definition, Summary, Tally, parse_aggregates
-from ._values import ENTRY_BYTES_MAX, bounded, encode, flattened, plain
+from ._values import ENTRY_BYTES_MAX, LINE_BYTES_MAX, bounded, encode, flattened, is_name, parts_of, plain
 from .errors import Error, FinishedError, UnavailableError
 
 Sink = Union[Connection, Nothing]
@@ -34,7 +34,7 @@ def _plain_row(data: Mapping[str, Any]) -> Dict[str, Any]:
             raise TypeError(f"a metric's name is a str, not a {type(name).__name__}: {name!r}")
     values = plain(data)
     assert isinstance(values, dict)
-    return bounded(values) if len(encode(values)) > ENTRY_BYTES_MAX else values
+    return bounded(flattened(values)) if len(encode(values)) > ENTRY_BYTES_MAX else values
 
 
 class Identity:
@@ -72,6 +72,7 @@ class Run:
         self._pid = os.getpid()
         self._is_finished = False
         self._next_step = 0
+        self._names: Set[str] = set()  # of metrics, that the agent takes
         self._about: Dict[str, Any] = {}
         self._tally: Optional[Tally] = None
         self._on_finish: List[Callable[[Optional[int], str], None]] = []  # take exit code and last words
@@ -203,16 +204,25 @@ class Run:
             raise FinishedError(f"run {self.id} is finished and takes no more metrics")
         is_plain = type(data) is dict and _are_numbers(map(type, data.values())) and _are_texts(map(type, data))
         values = data if is_plain else _plain_row(data)
+        flat = values if is_plain else flattened(values)
+        if not self._names.issuperset(flat):
+            named = {name: value for name, value in flat.items() if name in self._names or is_name(name)}
+            self._names.update(named)
+            if len(named) < len(flat):
+                values = flat = named
         if step is None and commit is not False:
             line = '{"log":' + encode(values) + "}\n"
             self._next_step += 1
         else:
             line = self._row_line(values, step, commit)
-        self._send(line.encode())
-        if self._tally is not None:
-            self._tally.add(values)
+        if len(line) > LINE_BYTES_MAX:
+            self._send_long_row(values, step, commit)
         else:
-            self._latest.update(values if is_plain else flattened(values))
+            self._send(line.encode())
+        if self._tally is not None:
+            self._tally.add(flat)
+        else:
+            self._latest.update(flat)
 
     def _row_line(self, values: Dict[str, Any], step: Optional[int], commit: Optional[bool]) -> str:
         parts = ['{"log":', encode(values)]
@@ -224,6 +234,13 @@ class Run:
             parts.append(',"commit":false')
         parts.append("}\n")
         return "".join(parts)
+
+    def _send_long_row(self, values: Dict[str, Any], step: Optional[int], commit: Optional[bool]) -> None:
+        """In several lines, of which only the last ends the row."""
+        parts = parts_of(values)
+        for part in parts[:-1]:
+            self._send(self._row_line(part, step, False).encode())
+        self._send(self._row_line(parts[-1], step, commit).encode())
 
     def define_metric(self, name: str, step_metric: Optional[str] = None, summary: Any = None, goal: Optional[str] = None,
                       hidden: Optional[bool] = None, **_: Any) -> None:
@@ -263,10 +280,12 @@ class Run:
         if len(added) < len(changed):
             warn_once(("config", self.id), "entries that the run was made with keep their value in its record")
         if added:
-            self._say({"config": added})
+            for part in parts_of(bounded(added)):
+                self._say({"config": part})
 
     def _send_summary(self, entries: Dict[str, Any]) -> None:
-        self._say({"summary": entries})
+        for part in parts_of(entries):
+            self._say({"summary": part})
 
     # ---- how it ends ----
 

@@ -12,6 +12,8 @@ from ._say import warn_once
 NESTING_MAX = 16
 ITEMS_MAX = 10000  # of an array that is not logged number by number
 ENTRY_BYTES_MAX = 65536  # docs/run-socket.md
+NAME_BYTES_MAX = 256
+LINE_BYTES_MAX = (1 << 20) - 4096  # with room for what stands around entries
 
 Json = Union[None, bool, int, float, str, List[Any], Dict[str, Any]]
 
@@ -39,8 +41,15 @@ encode = _make_encode()
 """JSON text of plain values. NaN and infinities are written bare, as the run socket takes them."""
 
 
+def _whole(text: str) -> str:
+    """Without what no UTF-8 text holds (half a pair of surrogates, as in names of files) or the agent's JSON (NUL)."""
+    if "\0" not in text and text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
 def _text_of(value: Any) -> str:
-    text = str(value)
+    text = _whole(str(value))
     return text if len(text) <= 1000 else text[:1000] + "..."
 
 
@@ -72,7 +81,7 @@ def _from_collection(value: Any, depth: int) -> Any:
     if depth > NESTING_MAX:
         return _text_of(value)
     if isinstance(value, Mapping):
-        return {key if type(key) is str else str(key): plain(item, depth + 1) for key, item in value.items()}
+        return {_whole(str(key)): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):
         return sorted((plain(item, depth + 1) for item in value), key=lambda item: (str(type(item)), str(item)))
     return [plain(item, depth + 1) for item in value]
@@ -85,7 +94,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     text, with a warning that is said once for each type.
     """
     kind = type(value)
-    if value is None or kind is float or kind is int or kind is str or kind is bool:
+    if value is None or kind is float or kind is int or kind is bool:
         return value
     if isinstance(value, (Mapping, list, tuple, set, frozenset)):
         return _from_collection(value, depth)
@@ -96,7 +105,7 @@ def plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):
-        return str.__str__(value)
+        return _whole(str.__str__(value))
     if depth <= NESTING_MAX and (hasattr(value, "item") or hasattr(value, "tolist")):
         return _from_array(value, depth)
     if hasattr(value, "__float__"):
@@ -106,21 +115,48 @@ def plain(value: Any, depth: int = 0) -> Any:
             pass
     if hasattr(value, "__fspath__"):
         path = value.__fspath__()
-        return path if isinstance(path, str) else path.decode("utf-8", "replace")
+        return _whole(path if isinstance(path, str) else path.decode("utf-8", "replace"))
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return _fallback(value)
 
 
+def is_name(name: str) -> bool:
+    """The run socket takes it; warns once for each that it does not."""
+    if name == _whole(name) and 0 < len(name) <= NAME_BYTES_MAX and (
+            name.isascii() or len(name.encode()) <= NAME_BYTES_MAX):
+        return True
+    warn_once(("name", name), f"a name has 1 to {NAME_BYTES_MAX} bytes of UTF-8: {name[:80]!r} is left out")
+    return False
+
+
 def bounded(values: Dict[str, Any]) -> Dict[str, Any]:
-    """Without the entries that are too large for the run socket; says so once for each name."""
+    """Without the entries that the run socket does not take; says so once for each name."""
     kept = {}
     for name, value in values.items():
+        if not is_name(name):
+            continue
         if isinstance(value, (str, list, dict)) and len(encode(value)) > ENTRY_BYTES_MAX:
             warn_once(("size", name), f"'{name}' has more than {ENTRY_BYTES_MAX} bytes as JSON and is left out")
         else:
             kept[name] = value
     return kept
+
+
+def parts_of(values: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """`values` in as many parts as lines of the run socket need; one, if only an empty one, at least."""
+    if len(encode(values)) <= LINE_BYTES_MAX:
+        return [values]
+    parts: List[Dict[str, Any]] = [{}]
+    room = LINE_BYTES_MAX
+    for name, value in values.items():
+        size = len(encode({name: value}))
+        if size > room:
+            parts.append({})
+            room = LINE_BYTES_MAX
+        parts[-1][name] = value
+        room -= size
+    return parts
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 import besom
 import besom._say
+from besom._values import flattened
 from waiting import wait_until
 
 
@@ -123,8 +124,9 @@ def test_values_of_other_libraries(shim, capsys):
     run = besom.init()
     run.log({"scalar": Scalar(0.5), "real": Real(), "array": Array([1, Scalar(2)]), "text": "done", "none": None,
              "nested": {"a": Scalar(1), "b": {"c": 2}}, "thing": argparse.Namespace(a=1), "list": (1, 2)})
-    assert shim.wait_for(1) == [{"log": {"scalar": 0.5, "real": 2.5, "array": [1, 2], "text": "done", "none": None,
-                                         "nested": {"a": 1, "b": {"c": 2}}, "thing": "Namespace(a=1)", "list": [1, 2]}}]
+    assert flattened(shim.wait_for(1)[0]["log"]) == {
+        "scalar": 0.5, "real": 2.5, "array": [1, 2], "text": "done", "none": None, "nested.a": 1, "nested.b.c": 2,
+        "thing": "Namespace(a=1)", "list": [1, 2]}
     assert run.summary["nested.b.c"] == 2
     run.log({"thing": argparse.Namespace(a=1)})
     assert capsys.readouterr().err.count("argparse.Namespace is kept as its text") == 1
@@ -332,3 +334,20 @@ def test_exit_of_the_program(shim):
         assert done.returncode == code, done.stderr
         assert ("ZeroDivisionError" in done.stderr) == (code == 1)
     assert len(shim.wait_for(3)) == 3
+
+
+def test_what_the_agent_would_not_take_is_left_out(shim, capsys):
+    """One bad name or value costs itself alone, and what is too long for a line comes in several."""
+    besom._say._said.clear()
+    run = besom.init()
+    run.log({"a": 1, "": 2, "n" * 300: 3, "é" * 200: 4, "half\ud800": 5, "nul\0": "x\0y", "text": "\udcff", "big": "x" * 70000})
+    assert shim.wait_for(1) == [{"log": {"a": 1, "nul?": "x?y", "half?": 5, "text": "?"}}]
+    run.config.update({f"k{number}": "y" * 60000 for number in range(40)})
+    run.log({f"metric-{number:0200}": number for number in range(10000)}, step=3)
+    assert capsys.readouterr().err.count("left out") == 4
+    run.log({"a": 2})
+    wait_until(lambda: {"a": 2} in shim.of("log"), "the last row has come")
+    assert {name for part in shim.of("config") for name in part} == {f"k{number}" for number in range(40)}
+    rows = [message for message in shim.messages if message.get("step") == 3]
+    assert len(rows) > 1 and [row.get("commit") for row in rows] == [False] * (len(rows) - 1) + [None]
+    assert sum(len(row["log"]) for row in rows) == 10000
