@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,22 +16,38 @@
 struct log_options {
     const char *step;
     const char *socket;
+    struct config_list summary;
+    bool preempting;
 };
 
-/* The run socket takes numbers that JSON has none for as text. */
-static int add_value(json_t *values, const char *assignment)
+/* A number, true or false, or any other text. The run socket takes numbers that JSON has none for as text. */
+static json_t *plain_value(const char *text)
+{
+    char *end = NULL;
+    double number = strtod(text, &end);
+    if (end != text && *end == '\0')
+        return entity_number_json(number);
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        return json_boolean(*text == 't');
+    return json_string(text);
+}
+
+/* JSON of any type, else as plain_value. */
+static json_t *summary_value(const char *text)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+    return value != NULL ? value : plain_value(text);
+}
+
+static int add_value(json_t *values, const char *assignment, json_t *(*read)(const char *text))
 {
     const char *equals = strchr(assignment, '=');
     if (equals == NULL || equals == assignment)
         return cli_fail(CLI_USAGE, "log: '%.80s' is no KEY=VALUE", assignment);
-    char *end = NULL;
-    double number = strtod(equals + 1, &end);
-    if (end == equals + 1 || *end != '\0')
-        return cli_fail(CLI_USAGE, "log: '%.80s' is no number (in %.80s)", equals + 1, assignment);
     char *key = strndup(assignment, (size_t)(equals - assignment));
-    bool added = key != NULL && json_object_set_new(values, key, entity_number_json(number)) == 0;
+    bool added = key != NULL && json_object_set_new(values, key, read(equals + 1)) == 0;
     free(key);
-    return added ? CLI_OK : cli_fail(CLI_USAGE, "log: the key of '%.80s' is not UTF-8", assignment);
+    return added ? CLI_OK : cli_fail(CLI_USAGE, "log: '%.80s' is not UTF-8", assignment);
 }
 
 static int add_step(json_t *line, const char *text)
@@ -70,33 +85,52 @@ static int send_line(const char *path, const char *text)
     return CLI_OK;
 }
 
-static int send_json(const char *path, const json_t *line)
+/* Appends the line and drops the reference. */
+static int add_line(struct buffer *lines, json_t *line)
 {
-    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
-    char *json = space_config_text(line);
-    if (json == NULL)
+    char *text = space_config_text(line);
+    json_decref(line);
+    if (text == NULL)
         return cli_fail(CLI_FAILED, "out of memory");
-    buffer_printf(&text, "%s\n", json);
-    free(json);
-    return send_line(path, buffer_text(&text));
+    buffer_printf(lines, "%s\n", text);
+    free(text);
+    return CLI_OK;
+}
+
+/* What stands under one key of a line: "log" with its step, or "summary". */
+static int add_values(struct buffer *lines, const char *key, const char *const *assignments, size_t count,
+                      const char *step, json_t *(*read)(const char *text))
+{
+    json_t *line = json_object(), *values = json_object();
+    json_object_set_new(line, key, values);
+    int code = add_step(line, step);
+    for (size_t i = 0; i < count && code == CLI_OK; i++)
+        code = add_value(values, assignments[i], read);
+    if (code == CLI_OK && count > 0)
+        return add_line(lines, line);
+    json_decref(line);
+    return code;
 }
 
 static int run_log(struct cli *cli, void *given)
 {
     const struct log_options *options = given;
+    const struct config_result *values = cli->given;
+    struct buffer lines CLEANUP(buffer_free) = BUFFER_INIT;
     if (options->socket == NULL)
         return cli_fail(CLI_USAGE,
                         "log: BESOM_RUN_SOCKET is not set (this works inside a run: see besom agent)");
-    json_t *line = json_object(), *values = json_object();
-    json_object_set(line, "log", values);
-    int code = add_step(line, options->step);
-    for (size_t i = 0; i < cli->given->argument_count && code == CLI_OK; i++)
-        code = add_value(values, cli->given->arguments[i]);
+    int code =
+        add_values(&lines, "log", values->arguments, values->argument_count, options->step, plain_value);
     if (code == CLI_OK)
-        code = send_json(options->socket, line);
-    json_decref(values);
-    json_decref(line);
-    return code;
+        code = add_values(&lines, "summary", options->summary.items, options->summary.count, NULL,
+                          summary_value);
+    if (code == CLI_OK && options->preempting)
+        code = add_line(&lines, json_pack("{s:b}", "preempting", 1));
+    if (code == CLI_OK && lines.length == 0)
+        return cli_fail(CLI_USAGE,
+                        "log: nothing to log (give KEY=VALUE, --summary KEY=VALUE or --preempting)");
+    return code == CLI_OK ? send_line(options->socket, buffer_text(&lines)) : code;
 }
 
 static const struct config_key keys[] = {
@@ -104,7 +138,16 @@ static const struct config_key keys[] = {
      .type = CONFIG_TEXT,
      .offset = offsetof(struct log_options, step),
      .value_name = "N",
-     .help = "step of the values; unset: 0, 1, 2, ... by call"},
+     .help = "step of the values; unset: one above the greatest so far, 0 at first"},
+    {.name = "summary",
+     .type = CONFIG_LIST,
+     .offset = offsetof(struct log_options, summary),
+     .value_name = "KEY=VALUE",
+     .help = "an entry of the run's summary: a number, a text, or JSON of any type"},
+    {.name = "preempting",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct log_options, preempting),
+     .help = "the machine is going away: a bad end of the run queues it again"},
     {.name = "socket",
      .type = CONFIG_TEXT,
      .offset = offsetof(struct log_options, socket),
@@ -116,14 +159,15 @@ static const struct config_key keys[] = {
 const struct cli_command cmd_log = {
     .name = "log",
     .group = "Inside a run",
-    .usage = "besom log KEY=VALUE... [--step N]",
-    .summary = "Log metrics from a script\n"
-               "Values are numbers, nan and inf among them.",
-    .footer = "Example: besom log loss=0.3 accuracy=0.91 --step 5",
+    .usage = "besom log [KEY=VALUE...] [--step N] [--summary KEY=VALUE]... [--preempting]",
+    .summary =
+        "Log metrics from a script\n"
+        "Values are numbers (nan and inf among them), true or false, which count as 1 and 0; any other text\n"
+        "becomes an entry of the run's summary. All values of one call make one row.",
+    .footer = "Example: besom log loss=0.3 accuracy=0.91 --step 5 --summary best_epoch=5",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .options_size = sizeof(struct log_options),
-    .arguments_min = 1,
     .arguments_max = 1000,
     .run = run_log,
 };

@@ -29,7 +29,7 @@ static void add_row(struct table *table, const Besom__V1__Sweep *sweep)
     table_add(table, sweep->name);
     table_add(table, sweep->project);
     table_add_styled(table, entity_sweep_state(sweep->state), entity_sweep_style(sweep->state));
-    table_add(table, sweep->method);
+    table_add(table, entity_sweep_method(sweep));
     if (sweep->expected_runs > 0)
         snprintf(text, sizeof text, "%lld/%lld", done, (long long)sweep->expected_runs);
     else

@@ -78,6 +78,11 @@ bool entity_run_has_objective(const Besom__V1__Run *run)
     return run != NULL && run->best_objective_case == BESOM__V1__RUN__BEST_OBJECTIVE_OBJECTIVE;
 }
 
+const char *entity_sweep_method(const Besom__V1__Sweep *sweep)
+{
+    return strcmp(sweep->method, "none") == 0 ? "single runs" : sweep->method;
+}
+
 int64_t entity_ended_runs(const Besom__V1__RunCounts *counts)
 {
     return counts == NULL

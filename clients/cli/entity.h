@@ -22,6 +22,9 @@ enum style entity_run_style(Besom__V1__RunState state);
 bool entity_sweep_has_ended(const Besom__V1__Sweep *sweep);
 bool entity_run_has_objective(const Besom__V1__Run *run);
 
+/* The method's name; "single runs" for a project's runs outside any search. */
+const char *entity_sweep_method(const Besom__V1__Sweep *sweep);
+
 /* Runs that have ended, whatever way. */
 int64_t entity_ended_runs(const Besom__V1__RunCounts *counts);
 

@@ -55,7 +55,7 @@ static void format_head(struct arena *arena, const Besom__V1__Sweep *sweep, cons
                   screen_style(screen, STYLE_PLAIN));
     if (strcmp(sweep->name, sweep->sweep_id) != 0)
         buffer_printf(out, "  %s", text_clean(arena, sweep->name));
-    buffer_printf(out, "  %s  %s  %s%s%s", text_clean(arena, sweep->project), sweep->method,
+    buffer_printf(out, "  %s  %s  %s%s%s", text_clean(arena, sweep->project), entity_sweep_method(sweep),
                   screen_style(screen, entity_sweep_style(sweep->state)), entity_sweep_state(sweep->state),
                   screen_style(screen, STYLE_PLAIN));
     if (*sweep->state_reason != '\0')
