@@ -7,6 +7,7 @@
 anywhere but to the run's own agent or controller. docs/wandb.md says what is kept, what is not, and what differs.
 """
 import importlib
+import time
 
 from . import _alias, _messages, env, errors  # noqa: F401
 from ._artifacts import Artifact  # noqa: F401
@@ -19,6 +20,7 @@ from .errors import CommError, Error, UsageError  # noqa: F401
 
 __version__ = "0.18.7"  # of the wandb whose calls are answered: libraries compare it
 
+START_TIME = time.time()
 run = None
 _init_config = PreInitConfig(lambda: run)
 _init_summary = PreInitSummary(lambda: run)
@@ -51,13 +53,16 @@ def finish(exit_code=None, quiet=None):
         run.finish(exit_code, quiet)
 
 
-def join(exit_code=None):
-    finish(exit_code)
+def join(exit_code=None, quiet=None):
+    finish(exit_code, quiet)
 
 
 def _attach(attach_id=None, run_id=None, **_):
     """In another process of the same run."""
     return run if run is not None else init()
+
+
+attach = _attach
 
 
 def _by_run(name):
@@ -116,6 +121,21 @@ def ensure_configured():
     pass
 
 
+class _Internal:
+    """`wandb.api`, which libraries ask whether there is a key."""
+
+    api_key = "not needed"
+
+    def settings(self, key=None, section=None):
+        values = {"project": env.get_project(), "entity": env.get_entity(), "base_url": None}
+        return values if key is None else values.get(key)
+
+    def set_setting(self, *arguments, **named):
+        pass
+
+
+api = _Internal()
+
 # ---- sweeps, reading ----
 
 def sweep(sweep, entity=None, project=None, prior_runs=None):
@@ -137,9 +157,9 @@ def controller(sweep_id_or_config=None, entity=None, project=None):
 
 _MEDIA = ("Audio", "Bokeh", "BoundingBoxes2D", "Box3D", "Classes", "Graph", "Histogram", "Html", "Image", "ImageMask",
           "JoinedTable", "Media", "Molecule", "Object3D", "Plotly", "Table", "Video")
-_MODULES = ("apis", "data_types", "integration", "keras", "lightgbm", "plot", "plots", "sdk", "sklearn", "tensorboard",
-            "tensorflow", "util", "wandb_lib", "wandb_run", "wandb_sdk", "xgboost")
-_NOT_HERE = {"fastai": "fastai", "catboost": "catboost", "sb3": "Stable Baselines", "gym": "Gym", "ultralytics":
+_MODULES = ("apis", "data_types", "integration", "keras", "lightgbm", "plot", "plots", "sb3", "sdk", "sklearn", "tensorboard",
+            "tensorflow", "util", "wandb_lib", "wandb_run", "wandb_sdk", "wandb_torch", "xgboost")
+_NOT_HERE = {"fastai": "fastai", "catboost": "catboost", "gym": "Gym", "ultralytics":
              "Ultralytics", "docker": "Docker", "launch": "Launch", "jupyter": "Jupyter", "beta": "the beta API"}
 
 
@@ -148,7 +168,7 @@ def __getattr__(name):
         value = getattr(importlib.import_module(__name__ + ".sdk.data_types"), name)
     elif name in _MODULES:
         value = importlib.import_module(_alias.place_of(name))
-    elif name == "Api":
+    elif name in ("Api", "PublicApi"):
         value = importlib.import_module(__name__ + "._public").Api
     elif name == "AlertLevel":
         value = importlib.import_module(__name__ + "._init").AlertLevel

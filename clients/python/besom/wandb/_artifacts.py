@@ -2,6 +2,7 @@
 """Artifacts: named sets of files. There is no store of artifacts here: a logged one is a folder below the run's, with a
 manifest and copies of its smaller files; one that an earlier run logged cannot be had by its name."""
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -85,6 +86,22 @@ class Artifact:
     @property
     def state(self):
         return "PENDING" if self._folder is None else "COMMITTED"
+
+    entity = ""
+    project = ""
+    ttl = None
+
+    @property
+    def file_count(self):
+        return len(self.manifest)
+
+    @property
+    def digest(self):
+        """Of names and contents."""
+        total = hashlib.sha256()
+        for name in sorted(self.manifest.entries):
+            total.update(f"{name}\0{self.manifest.entries[name].digest}\0".encode())
+        return total.hexdigest()
 
     @property
     def size(self):
@@ -248,6 +265,9 @@ class Artifact:
         pass
 
     def link(self, target_path, aliases=None):
+        pass
+
+    def unlink(self):
         pass
 
     def delete(self, delete_aliases=False):

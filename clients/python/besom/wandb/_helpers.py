@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import re
 import string
 
 from . import _arrays
@@ -39,6 +40,14 @@ def is_numpy_array(value):
     return type(value).__module__ == "numpy" and hasattr(value, "shape")
 
 
+def is_pytorch_tensor(value):
+    return type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach")
+
+
+def is_pandas_data_frame(value):
+    return _arrays.is_frame(value)
+
+
 def is_pytorch_tensor_typename(name):
     return name.startswith("torch.") and "Tensor" in name
 
@@ -57,6 +66,15 @@ def json_friendly(value):
         item = _arrays.item_of(value)
         return (item if item is not None else _arrays.to_lists(value)), True
     return value, False
+
+
+def json_friendly_val(value):
+    return json_friendly(value)[0]
+
+
+def make_artifact_name_safe(name):
+    safe = re.sub(r"[^a-zA-Z0-9_\-.]", "_", name)
+    return safe if len(safe) <= 128 else safe[:63] + ".." + safe[-63:]
 
 
 def make_json_if_not_number(value):

@@ -6,8 +6,10 @@ step below the current one is dropped. `besom.Run` has the connection, the confi
 """
 import os
 import time
+import traceback
 
 from besom import errors as besom_errors
+from besom._run import exit_code_of
 
 from . import _messages, _values
 from ._files import RunFiles
@@ -36,8 +38,8 @@ class Run(RunFiles):
 
     def __init__(self, inner, settings, entity=None, resume=False):
         self._inner = inner
-        self._finish_inner = inner.finish
-        inner.finish = self.finish  # at exit, or when an agent's function has returned
+        self._end_inner = inner._end
+        inner._end = self._end  # at exit, or when an agent's function has returned
         self._log = inner.log
         self._settings = settings
         self._entity = entity
@@ -259,15 +261,18 @@ class Run(RunFiles):
 
     def finish(self, exit_code=None, quiet=None):
         """Ends logging. In a forked child: nothing."""
+        self._end(exit_code, "")
+
+    def _end(self, exit_code, last_words):
         if self._is_done or self._pid != os.getpid():
             return
         try:
             self.summary.update({"_step": max(self._step - (0 if self._is_open else 1), 0),
                                  "_runtime": round(time.time() - self._started, 3), "_timestamp": time.time()})
         except besom_errors.Error:
-            pass  # besom.finish() came first
+            pass  # the run takes nothing more
         self._is_done = True
-        self._finish_inner(exit_code, quiet)
+        self._end_inner(exit_code, last_words)
         if self._on_done is not None:
             self._on_done(self)
 
@@ -281,13 +286,24 @@ class Run(RunFiles):
         return self
 
     def __exit__(self, kind, error, trace):
-        self.finish(exit_code=0 if kind is None else 1)
+        if error is None:
+            self.finish()
+        else:
+            self._end(exit_code_of(error), "".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
         return False
 
     def __repr__(self):
         return f"<besom.wandb.Run {self.id} ({self._inner.mode})>"
 
+    @staticmethod
+    def plot_table(*arguments, **named):
+        from .plot import plot_table
+        return plot_table(*arguments, **named)
+
     # ---- taken without effect ----
+
+    def detach(self):
+        pass
 
     def _label(self, *arguments, **named):
         pass

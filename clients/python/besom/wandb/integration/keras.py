@@ -79,8 +79,9 @@ class WandbMetricsLogger(Callback):
         if self.logging_batch_wise:
             wandb.define_metric("batch/batch_step")
             wandb.define_metric("batch/*", step_metric="batch/batch_step")
-        wandb.define_metric("epoch/epoch")
-        wandb.define_metric("epoch/*", step_metric="epoch/epoch")
+        else:
+            wandb.define_metric("epoch/epoch")
+            wandb.define_metric("epoch/*", step_metric="epoch/epoch")
 
     def on_epoch_end(self, epoch, logs=None):
         row = {f"epoch/{name}": value for name, value in (logs or {}).items()}

@@ -1,22 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A callback for LightGBM: `DATA_METRIC` after each round."""
+"""A callback for LightGBM: `DATA_METRIC` after each round, the parameters in the configuration."""
+import os
+
 import besom.wandb as wandb
+
+SMALLER_IS_BETTER = ("l1", "l2", "rmse", "mape", "huber", "fair", "poisson", "gamma", "binary_logloss")
+LARGER_IS_BETTER = ("map", "auc", "average_precision")
+
+
+def summary_of(metric):
+    """What `define_metric` is to keep: "min", "max", or None where the name does not say."""
+    name = metric.lower()
+    if "loss" in name or name in SMALLER_IS_BETTER:
+        return "min"
+    return "max" if name in LARGER_IS_BETTER else None
+
+
+def _results(env):
+    """(name, metric, value) of training; of cross-validation a mean and a deviation each."""
+    for item in env.evaluation_result_list:
+        if len(item) == 4:
+            yield f"{item[0]}_{item[1]}", item[1], item[2]
+        else:
+            data, metric = item[1].split()
+            yield f"{data}_{metric}-mean", metric, item[2]
+            yield f"{data}_{metric}-stdv", metric, item[4]
+
+
+class _Callback:
+    order = 20
+    before_iteration = False
+
+    def __init__(self, log_params=True, define_metric=True):
+        self.log_params = log_params
+        self.define_metric = define_metric
+
+    def __call__(self, env):
+        is_first = env.iteration == env.begin_iteration
+        if is_first and self.log_params:
+            wandb.config.update(dict(env.params or {}), allow_val_change=True)
+        for name, metric, value in _results(env):
+            if is_first and self.define_metric and summary_of(metric) is not None:
+                wandb.define_metric(name, summary=summary_of(metric))
+            wandb.log({name: value}, commit=False)
+        wandb.log({"iteration": env.iteration}, commit=True)
 
 
 def wandb_callback(log_params=True, define_metric=True):
-    def callback(env):
-        if env.iteration == env.begin_iteration and log_params:
-            wandb.config.update(dict(env.params or {}), allow_val_change=True)
-        for data, metric, value, larger, *_ in env.evaluation_result_list:
-            if env.iteration == env.begin_iteration and define_metric:
-                wandb.define_metric(f"{data}_{metric}", summary="max" if larger else "min")
-            wandb.log({f"{data}_{metric}": value}, commit=False)
-        wandb.log({"iteration": env.iteration}, commit=True)
-    return callback
+    if wandb.run is None:
+        raise wandb.Error("You must call wandb.init() before wandb_callback()")
+    return _Callback(log_params, define_metric)
 
 
 def log_summary(model, feature_importance=True, save_model_checkpoint=False):
-    for data, metrics in getattr(model, "best_score", {}).items():
-        for metric, value in metrics.items():
-            wandb.run.summary[f"best_score.{data}.{metric}"] = value
-    wandb.run.summary["best_iteration"] = getattr(model, "best_iteration", None)
+    if wandb.run is None:
+        raise wandb.Error("You must call wandb.init() before log_summary()")
+    wandb.run.summary["best_iteration"] = model.best_iteration
+    wandb.run.summary["best_score"] = model.best_score
+    if feature_importance:
+        rows = [list(pair) for pair in zip(model.feature_name(), model.feature_importance())]
+        table = wandb.Table(columns=["Feature", "Importance"], data=rows)
+        wandb.log({"Feature Importance": wandb.plot.bar(table, "Feature", "Importance", title="Feature Importance")})
+    if save_model_checkpoint:
+        path = os.path.join(wandb.run.dir, f"model_{wandb.run.id}.txt")
+        model.save_model(path)
+        wandb.run.log_model(path)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A callback for XGBoost: `DATA-METRIC` after each round."""
+"""A callback for XGBoost: `DATA-METRIC` after each round, the booster's settings in the configuration."""
+import json
+import os
+
 import besom.wandb as wandb
 
 try:
@@ -7,32 +10,42 @@ try:
 except Exception:  # not installed, or broken
     _Base = object
 
+SMALLER_IS_BETTER = ("rmse", "rmsle", "mae", "mape", "mphe", "logloss", "error", "merror", "mlogloss")
+LARGER_IS_BETTER = ("auc", "aucpr", "ndcg", "map", "ndcg-", "map-")
+
+
+def summary_of(metric):
+    """What `define_metric` is to keep: "min", "max", or None where the name does not say."""
+    name = metric.lower()
+    if "loss" in name or name in SMALLER_IS_BETTER:
+        return "min"
+    return "max" if name in LARGER_IS_BETTER else None
+
 
 class WandbCallback(_Base):
     def __init__(self, log_model=False, log_feature_importance=True, importance_type="gain", define_metric=True):
         if wandb.run is None:
             raise wandb.Error("You must call wandb.init() before WandbCallback()")
+        self.log_model = log_model
         self.log_feature_importance = log_feature_importance
         self.importance_type = importance_type
         self.define_metric = define_metric
 
     def before_training(self, model):
-        config = getattr(model, "save_config", None)
-        if config is not None:
-            wandb.run.config.setdefaults({"xgboost": config()[:4096]})
+        wandb.config.update(json.loads(model.save_config()), allow_val_change=True)
         return model
 
     def after_training(self, model):
-        for name, at in (("best_score", "best_score"), ("best_iteration", "best_iteration")):
-            try:
-                wandb.run.summary[name] = float(getattr(model, at))
-            except (AttributeError, TypeError, ValueError):
-                pass
-        scores = getattr(model, "get_score", None)
-        if self.log_feature_importance and scores is not None:
-            table = wandb.Table(columns=["Feature", "Importance"],
-                                data=[list(pair) for pair in scores(importance_type=self.importance_type).items()])
-            wandb.log({"Feature Importance": wandb.plot.bar(table, "Feature", "Importance")})
+        if self.log_model:
+            path = os.path.join(wandb.run.dir, f"{wandb.run.id}_model.json")
+            model.save_model(path)
+            wandb.run.log_model(path, name=f"{wandb.run.id}_model.json")
+        if self.log_feature_importance:
+            scores = model.get_score(importance_type=self.importance_type)
+            table = wandb.Table(columns=["Feature", "Importance"], data=[list(pair) for pair in scores.items()])
+            wandb.log({"Feature Importance": wandb.plot.bar(table, "Feature", "Importance", title="Feature Importance")})
+        if model.attr("best_score") is not None:
+            wandb.log({"best_score": float(model.attr("best_score")), "best_iteration": int(model.attr("best_iteration"))})
         return model
 
     def before_iteration(self, model, epoch, evals_log):
@@ -41,11 +54,12 @@ class WandbCallback(_Base):
     def after_iteration(self, model, epoch, evals_log):
         for data, metrics in evals_log.items():
             for metric, values in metrics.items():
-                if self.define_metric and epoch == 0:
-                    smaller = not any(word in metric for word in ("auc", "map", "ndcg", "pre", "acc"))
-                    wandb.define_metric(f"{data}-{metric}", summary="min" if smaller else "max")
-                wandb.log({f"{data}-{metric}": values[-1]}, commit=False)
+                name = f"{data}-{metric}"
+                if self.define_metric and summary_of(metric) is not None:
+                    wandb.define_metric(name, summary=summary_of(metric))
+                wandb.log({name: values[-1]}, commit=False)
         wandb.log({"epoch": epoch})
+        self.define_metric = False
         return False
 
 
