@@ -7,6 +7,6 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS queued
     FROM (SELECT FROM besom.runs r WHERE r.sweep_id = s.sweep_id AND r.state = 'pending' LIMIT $1) counted
 ) waiting
-WHERE s.state IN ('pending', 'running') AND NOT s.exhausted AND (s.run_cap = 0 OR s.prepared < s.run_cap)
-  AND waiting.queued < $1
+WHERE s.state IN ('pending', 'running') AND NOT s.exhausted AND s.method <> 'none'
+  AND (s.run_cap = 0 OR s.prepared < s.run_cap) AND waiting.queued < $1
 ORDER BY s.sweep_id;

@@ -132,6 +132,22 @@ enum status store_claim_runs(struct store_tx *tx, const char *sweep_id, const st
     return claim(tx, sweep_id, keys, count, lease_ms, true, claims, sweep, &any_without, err);
 }
 
+enum status store_submit_run(struct store_tx *tx, const struct store_submission *submission, int64_t lease_ms,
+                             struct err *err)
+{
+    static const struct field FIELDS[] = {
+        FIELD(TEXT, struct store_submission, sweep_id),     FIELD(TEXT, struct store_submission, run_id),
+        FIELD(TEXT, struct store_submission, key.agent_id), FIELD(I32, struct store_submission, key.slot),
+        FIELD(I64, struct store_submission, key.counter),   FIELD(I64, struct store_submission, ordinal),
+        FIELD(TEXT, struct store_submission, params_json),  FIELD(HASH, struct store_submission, config_hash),
+        FIELD(I64, struct store_submission, run_seed),      FIELD(TEXT, struct store_submission, name),
+    };
+    struct params params = params_begin(tx);
+    params_row(&params, SHAPE(struct store_submission, FIELDS), submission);
+    params_i64(&params, lease_ms);
+    return query_change(tx, QUERY_SUBMIT_RUN, &params, NULL, err);
+}
+
 enum status store_get_claim_sweep(struct store_tx *tx, const char *sweep_id, struct store_claim_sweep *out,
                                   struct err *err)
 {

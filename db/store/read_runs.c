@@ -72,6 +72,15 @@ enum status store_list_runs(struct store_tx *tx, const char *sweep_id, const cha
     return query_rows(tx, ORDERS[order], &params, RUN, out, count, err);
 }
 
+enum status store_list_runs_of(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
+                               size_t run_count, struct store_run **out, size_t *count, struct err *err)
+{
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_texts(&params, run_ids, run_count);
+    return query_rows(tx, QUERY_LIST_RUNS_OF, &params, RUN, out, count, err);
+}
+
 enum status store_get_best_run(struct store_tx *tx, const char *sweep_id, struct store_run *out,
                                struct err *err)
 {

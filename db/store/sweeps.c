@@ -77,6 +77,18 @@ enum status store_create_sweep(struct store_tx *tx, const struct store_sweep_new
     return STATUS_OK;
 }
 
+enum status store_find_single_runs(struct store_tx *tx, const char *project, const char **sweep_id,
+                                   struct err *err)
+{
+    struct params params = params_begin(tx);
+    const char **ids;
+    size_t count;
+    params_text(&params, project);
+    TRY(query_texts(tx, QUERY_GET_SINGLE_RUNS, &params, &ids, &count, err));
+    *sweep_id = count > 0 ? ids[0] : NULL;
+    return STATUS_OK;
+}
+
 enum status store_get_sweep(struct store_tx *tx, const char *sweep_id, bool lock, struct store_sweep *out,
                             struct err *err)
 {

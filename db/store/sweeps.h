@@ -41,6 +41,10 @@ struct store_sweep_new {
  * request_id known already: *existing_id is that sweep's id and nothing is inserted. */
 enum status store_create_sweep(struct store_tx *tx, const struct store_sweep_new *sweep,
                                const char **existing_id, struct err *err) MUST_USE;
+/* The sweep of method "none" of a project; *sweep_id NULL: there is none. Two that are created at once are a
+ * CONFLICT. */
+enum status store_find_single_runs(struct store_tx *tx, const char *project, const char **sweep_id,
+                                   struct err *err) MUST_USE;
 /* NOT_FOUND. `lock`: FOR UPDATE. */
 enum status store_get_sweep(struct store_tx *tx, const char *sweep_id, bool lock, struct store_sweep *out,
                             struct err *err) MUST_USE;

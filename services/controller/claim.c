@@ -16,6 +16,7 @@
 #include "services/controller/ids.h"
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
+#include "services/controller/single_runs.h"
 
 #define THREADS 2
 #define TURN_MAX 256
@@ -176,6 +177,8 @@ static bool serve_list(struct claims *claims, struct claim_turn *turn, struct cl
     struct err err = ERR_INIT;
     load_list(serving, list);
     enum status status = facts_get(claims->controller->facts, turn->sweep_id, 0, &facts, &err);
+    if (status == STATUS_OK)
+        status = single_runs_refuse(facts->method, turn->sweep_id, "asked for runs", &err);
     if (status == STATUS_OK)
         status = gate_transaction(claims->controller->gate, &serving->arena, claim_runs, serving, &err);
     if (status == STATUS_OK) {

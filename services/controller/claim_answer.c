@@ -67,51 +67,49 @@ static bool output_metrics(const struct spec_metrics_from *from, Besom__V1__Outp
     return from->source != SPEC_OUTPUT_NONE;
 }
 
-/* Left unset when the program logs by itself. */
-static void set_output_metrics(const struct spec_metrics_from *from, Besom__V1__OutputMetrics *metrics,
-                               Besom__V1__RunAssignment *run)
+/* A message with what it points to. */
+struct assignment {
+    Besom__V1__RunAssignment run;
+    Besom__V1__OutputMetrics metrics;
+};
+
+static void fill_assignment(const struct claim_answer *answer, const struct store_claim *claim,
+                            struct assignment *out)
 {
-    if (from->source == SPEC_OUTPUT_NONE)
-        return;
-    metrics->stdout = from->source != SPEC_OUTPUT_STDERR;
-    metrics->stderr = from->source != SPEC_OUTPUT_STDOUT;
-    metrics->pattern = text(from->pattern != NULL ? from->pattern : "");
-    metrics->step = text(from->step != NULL ? from->step : "");
-    run->output_metrics = metrics;
+    const struct spec *spec = answer->facts->spec;
+    Besom__V1__RunAssignment *run = &out->run;
+    besom__v1__run_assignment__init(run);
+    bool own = spec->command != NULL;
+    run->sweep_id = text(answer->facts->sweep_id);
+    run->run_id = text(claim->run_id);
+    run->attempt = claim->attempt;
+    run->ordinal = claim->ordinal;
+    run->params_json = text(claim->params_json);
+    run->command = (char **)(uintptr_t)(own ? spec->command : spec_default_command);
+    run->n_command = own ? spec->command_count : spec_default_command_count;
+    run->program = text(spec->program != NULL ? spec->program : "");
+    run->run_seed = claim->run_seed;
+    run->project = text(answer->facts->project);
+    run->stop_grace_ms = spec->stop_grace_ms >= 0 ? spec->stop_grace_ms : STOP_GRACE_DEFAULT_MS;
+    run->on_disconnect = spec->on_disconnect == SPEC_ON_DISCONNECT_STOP
+                             ? BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_STOP
+                             : BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_CONTINUE;
+    run->output_metrics = output_metrics(&spec->metrics_from, &out->metrics) ? &out->metrics : NULL;
+    run->started = claim->started;
+    /* read only when somebody got nothing; ordinals are handed out in order */
+    run->runs_handed_out = answer->sweep->handed_out > 0 ? answer->sweep->handed_out : claim->ordinal + 1;
+    run->expected_runs = answer->facts->expected_runs;
+    run->next_step = claim->next_step;
 }
 
 static void send_run(const struct claim_answer *answer, const struct store_claim *claim,
                      struct rpc_call *call)
 {
-    const struct spec *spec = answer->facts->spec;
     Besom__V1__AcquireRunResponse response = BESOM__V1__ACQUIRE_RUN_RESPONSE__INIT;
-    Besom__V1__RunAssignment run = BESOM__V1__RUN_ASSIGNMENT__INIT;
-    Besom__V1__OutputMetrics metrics = BESOM__V1__OUTPUT_METRICS__INIT;
-    Besom__V1__OutputMetrics output;
-    bool own = spec->command != NULL;
-    run.sweep_id = text(answer->facts->sweep_id);
-    run.run_id = text(claim->run_id);
-    run.attempt = claim->attempt;
-    run.ordinal = claim->ordinal;
-    run.params_json = text(claim->params_json);
-    run.command = (char **)(uintptr_t)(own ? spec->command : spec_default_command);
-    run.n_command = own ? spec->command_count : spec_default_command_count;
-    run.program = text(spec->program != NULL ? spec->program : "");
-    run.run_seed = claim->run_seed;
-    run.project = text(answer->facts->project);
-    run.stop_grace_ms = spec->stop_grace_ms >= 0 ? spec->stop_grace_ms : STOP_GRACE_DEFAULT_MS;
-    run.on_disconnect = spec->on_disconnect == SPEC_ON_DISCONNECT_STOP
-                            ? BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_STOP
-                            : BESOM__V1__ON_DISCONNECT__ON_DISCONNECT_CONTINUE;
-    run.output_metrics = output_metrics(&spec->metrics_from, &output) ? &output : NULL;
-    run.started = claim->started;
-    /* read only when somebody got nothing; ordinals are handed out in order */
-    run.runs_handed_out = answer->sweep->handed_out > 0 ? answer->sweep->handed_out : claim->ordinal + 1;
-    run.expected_runs = answer->facts->expected_runs;
-    run.next_step = claim->next_step;
-    set_output_metrics(&spec->metrics_from, &metrics, &run);
+    struct assignment assignment;
+    fill_assignment(answer, claim, &assignment);
     response.verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_RUN;
-    response.run = &run;
+    response.run = &assignment.run;
     rpc_call_reply(call, &response.base);
 }
 
@@ -138,12 +136,36 @@ static void send_exit(const struct store_claim_sweep *sweep, struct rpc_call *ca
     rpc_call_reply(call, &response.base);
 }
 
+enum status claim_answer_unknown(const char *agent_id, const char *sweep_id, struct err *err)
+{
+    return err_set(err, STATUS_NOT_FOUND, "agent %s is not registered with sweep %s (register it first)",
+                   agent_id, sweep_id);
+}
+
 static void send_unknown(const char *agent_id, const char *sweep_id, struct rpc_call *call)
 {
     struct err err = ERR_INIT;
-    err_set(&err, STATUS_NOT_FOUND, "agent %s is not registered with sweep %s (register it first)", agent_id,
-            sweep_id);
+    (void)!claim_answer_unknown(agent_id, sweep_id, &err);
     rpc_call_fail(call, &err);
+}
+
+void claim_answer_send_submitted(const struct claim_answer *answer, const struct store_claim *claim,
+                                 struct rpc_call *call)
+{
+    Besom__V1__SubmitRunResponse response = BESOM__V1__SUBMIT_RUN_RESPONSE__INIT;
+    Besom__V1__Ended ended = BESOM__V1__ENDED__INIT;
+    struct assignment assignment;
+    if (claim->verdict == STORE_CLAIM_ENDED) {
+        ended.run_id = text(claim->run_id);
+        ended.attempt = claim->attempt;
+        response.verdict_case = BESOM__V1__SUBMIT_RUN_RESPONSE__VERDICT_ENDED;
+        response.ended = &ended;
+    } else {
+        fill_assignment(answer, claim, &assignment);
+        response.verdict_case = BESOM__V1__SUBMIT_RUN_RESPONSE__VERDICT_RUN;
+        response.run = &assignment.run;
+    }
+    rpc_call_reply(call, &response.base);
 }
 
 void claim_answer_send(const struct claim_answer *answer, const struct store_claim *claim,

@@ -30,6 +30,11 @@ void claim_answer_exit_reason(const struct store_claim_sweep *sweep, char *out, 
 /* Answers the call. A verdict NONE means EXIT. */
 void claim_answer_send(const struct claim_answer *answer, const struct store_claim *claim,
                        const char *agent_id, struct rpc_call *call);
+/* The same for SubmitRun; never without a run. */
+void claim_answer_send_submitted(const struct claim_answer *answer, const struct store_claim *claim,
+                                 struct rpc_call *call);
+/* NOT_FOUND, in words. */
+enum status claim_answer_unknown(const char *agent_id, const char *sweep_id, struct err *err) MUST_USE;
 void claim_answer_wait(struct rpc_call *call, const char *reason);
 
 #endif

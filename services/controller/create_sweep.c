@@ -14,7 +14,6 @@
 
 #define REQUEST_ID_MAX 64
 #define PRIOR_RUNS_MAX 10000
-#define DEFAULT_PROJECT "uncategorized"
 
 struct creation {
     struct sweep_source source;
@@ -65,8 +64,8 @@ static enum status check_create(struct request *request, struct err *err)
     TRY(check_texts(message, err));
     TRY(read_source(message, &creation->source, err));
     const struct spec *spec = creation->source.spec;
-    TRY(check_scope(rpc_call_identity(request->call), sweep_source_first_of(spec->project, DEFAULT_PROJECT),
-                    err));
+    TRY(check_scope(rpc_call_identity(request->call),
+                    sweep_source_first_of(spec->project, SWEEP_DEFAULT_PROJECT), err));
     creation->seed = spec->has_seed ? spec->seed : random_u64(&random_system) >> 1;
     id_make(&random_system, creation->sweep_id);
     return STATUS_OK;
@@ -79,7 +78,7 @@ static struct store_sweep_new make_sweep(const Besom__V1__CreateSweepRequest *me
     const struct spec *spec = source->spec;
     return (struct store_sweep_new){
         .sweep_id = creation->sweep_id,
-        .project = sweep_source_first_of(spec->project, DEFAULT_PROJECT),
+        .project = sweep_source_first_of(spec->project, SWEEP_DEFAULT_PROJECT),
         .name = sweep_source_first_of(spec->name, creation->sweep_id),
         .method = spec_method_name(spec->method),
         .metric = sweep_source_first_of(spec->metric.name, NULL),

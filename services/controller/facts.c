@@ -7,6 +7,7 @@
 
 #include "db/store/sweeps.h"
 #include "services/controller/messages.h"
+#include "services/controller/single_runs.h"
 
 #define SLOTS 512
 
@@ -95,7 +96,8 @@ static enum status fill_facts(struct facts *facts, const struct load *load, stru
     facts->metric = arena_strdup(&facts->arena, sweep->metric);
     if (facts->sweep_id == NULL || facts->project == NULL || facts->method == NULL || facts->metric == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    TRY(spec_from_canonical_json(load->spec.json, strlen(load->spec.json), &facts->spec, err));
+    const char *json = single_runs_is_method(facts->method) ? single_runs_spec : load->spec.json;
+    TRY(spec_from_canonical_json(json, strlen(json), &facts->spec, err));
     if (!facts->spec->has_early_terminate)
         return STATUS_OK;
     return stop_bands(&facts->spec->early_terminate, facts->bands, &facts->band_count, err);

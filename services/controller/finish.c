@@ -11,6 +11,7 @@
 #include "services/controller/ids.h"
 #include "services/controller/reaper.h"
 #include "services/controller/request.h"
+#include "services/controller/single_runs.h"
 #include "services/controller/wake.h"
 
 #define GROUP_MAX 256
@@ -45,7 +46,8 @@ void finish_apply(const struct facts *facts, const struct end_verdict *verdict, 
 {
     out->state = run_state_name(verdict->state);
     out->end_reason = verdict->reason;
-    out->may_retry = (facts->spec->retry.on & verdict->retry_class) != 0;
+    out->may_retry =
+        (facts->spec->retry.on & verdict->retry_class) != 0 && !single_runs_is_method(facts->method);
     out->retries_max = facts->spec->retry.max;
     out->has_objective = facts->metric[0] != '\0';
 }

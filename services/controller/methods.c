@@ -18,6 +18,7 @@
 
 const struct rpc_method sweep_service_methods[] = {
     {METHOD(SweepService, CreateSweep, create_sweep), .kind = RPC_UNARY, .unary = serve_create_sweep},
+    {METHOD(SweepService, OpenProject, open_project), .kind = RPC_UNARY, .unary = serve_open_project},
     {METHOD(SweepService, GetSweep, get_sweep), .kind = RPC_UNARY, .unary = serve_get_sweep},
     {METHOD(SweepService, ListSweeps, list_sweeps), .kind = RPC_UNARY, .unary = serve_list_sweeps},
     {METHOD(SweepService, ChangeSweep, change_sweep), .kind = RPC_UNARY, .unary = serve_change_sweep},
@@ -33,11 +34,13 @@ const struct rpc_method run_service_methods[] = {
     {METHOD(RunService, RegisterAgent, register_agent), .kind = RPC_UNARY, .unary = serve_register_agent},
     {METHOD(RunService, RetireAgent, retire_agent), .kind = RPC_UNARY, .unary = serve_retire_agent},
     {METHOD(RunService, AcquireRun, acquire_run), .kind = RPC_UNARY, .unary = claims_serve_acquire},
+    {METHOD(RunService, SubmitRun, submit_run), .kind = RPC_UNARY, .unary = serve_submit_run},
     {METHOD(RunService, TrackRun, track_run), .kind = RPC_BIDI_STREAM, .stream = &track_handler},
     {METHOD(RunService, FinishRun, finish_run), .kind = RPC_UNARY, .unary = finish_serve},
     {METHOD(RunService, GetRun, get_run), .kind = RPC_UNARY, .unary = serve_get_run},
     {METHOD(RunService, StopRun, stop_run), .kind = RPC_UNARY, .unary = serve_stop_run},
     {METHOD(RunService, DeleteRun, delete_run), .kind = RPC_UNARY, .unary = serve_delete_run},
+    {METHOD(RunService, EditRuns, edit_runs), .kind = RPC_UNARY, .unary = serve_edit_runs},
     {METHOD(RunService, ReadMetrics, read_metrics), .kind = RPC_SERVER_STREAM,
      .stream = &read_metrics_handler},
     {METHOD(RunService, ReadLogs, read_logs), .kind = RPC_SERVER_STREAM, .stream = &read_logs_handler},

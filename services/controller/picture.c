@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "services/controller/run_picture.h"
+#include "services/controller/single_runs.h"
 #include "spec/spec.h"
 
 #define SUMMARIES_LISTED 1000 /* of each run in a list */
@@ -47,6 +48,8 @@ enum status picture_sweep(struct store_tx *tx, const char *sweep_id, Besom__V1__
     if (*out == NULL)
         return no_memory(err);
     (*out)->spec_json = message_text(spec.json);
+    if (single_runs_is_method(sweep.method))
+        return STATUS_OK;
     return add_bands(store_tx_arena(tx), spec.json, *out, err);
 }
 

@@ -11,6 +11,7 @@
 #include "db/store/sweeps.h"
 #include "services/common/ticker.h"
 #include "services/controller/finish.h"
+#include "services/controller/single_runs.h"
 #include "services/controller/wake.h"
 
 #define INTERVAL_MS 1000
@@ -98,7 +99,8 @@ static enum status reap(struct reaper *reaper, struct reaping *reaping, struct e
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     bool started = strcmp(reaping->expired->state, "assigned") != 0;
-    return store_transaction(reaper->controller->store, &arena, started ? lose_run : release_unstarted,
+    bool is_lost = started || single_runs_is_method(reaping->facts->method); /* nobody else could take it */
+    return store_transaction(reaper->controller->store, &arena, is_lost ? lose_run : release_unstarted,
                              reaping, err);
 }
 

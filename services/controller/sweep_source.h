@@ -12,6 +12,7 @@
 #include "spec/spec.h"
 
 #define SWEEP_NAME_MAX_BYTES 255
+#define SWEEP_DEFAULT_PROJECT "uncategorized"
 
 struct sweep_source {
     struct spec *spec;      /* owned */

@@ -11,6 +11,7 @@
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
 #include "services/controller/run_state.h"
+#include "services/controller/single_runs.h"
 #include "services/controller/sweep_state.h"
 #include "services/controller/track.h"
 
@@ -164,6 +165,8 @@ static enum status apply_order(struct store_tx *tx, const struct request *reques
     TRY(picture_get_sweep(tx, sweep_id, true, &sweep, err));
     if (!sweep_state_from_name(sweep.state, &from))
         return err_set(err, STATUS_INTERNAL, "sweep %s is in state %s", sweep_id, sweep.state);
+    if (order != SWEEP_RESUME)
+        TRY(single_runs_refuse(sweep.method, sweep_id, "paused or ended (stop its runs, or delete it)", err));
     TRY(sweep_state_apply(from, order, &to, err));
     if (order == SWEEP_CANCEL)
         TRY(store_add_directives_for_sweep(tx, sweep_id, "kill", "the sweep was canceled", &killed, err));

@@ -10,6 +10,7 @@
 #include "services/controller/picture.h"
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
+#include "services/controller/single_runs.h"
 #include "services/controller/sweep_source.h"
 
 #define USED_MAX 100000 /* runs that are compared with a new grid to count what is to come */
@@ -156,6 +157,7 @@ static enum status apply(struct store_tx *tx, const struct request *request, str
     struct store_spec stored;
     const char *sweep_id = update->message->sweep_id;
     TRY(picture_get_sweep(tx, sweep_id, true, &update->sweep, err));
+    TRY(single_runs_refuse(update->sweep.method, sweep_id, "updated", err));
     if (strcmp(update->sweep.state, "canceled") == 0)
         return err_set(err, STATUS_PRECONDITION, "sweep %s is canceled (resume it first)", sweep_id);
     TRY(read_source(update, err));

@@ -55,10 +55,10 @@ class Recorder:
         name = "".join(word.capitalize() for word in service.split("_"))
         self.stubs[service] = getattr(module, name + "Stub")(channel)
 
-    def message(self, service, name, **fields):
-        return getattr(self.contract[service + "_pb2"], name)(**fields)
+    def message(self, service, kind, /, **fields):
+        return getattr(self.contract[service + "_pb2"], kind)(**fields)
 
-    def call(self, service, method, metadata, **fields):
+    def call(self, service, method, metadata, /, **fields):
         self.called.add(method)
         request = self.message(service, method + "Request", **fields)
         return getattr(self.stubs[service], method)(request, metadata=metadata, timeout=TIMEOUT_S)
@@ -130,11 +130,19 @@ def walk(recorder, public, service_token):
     assert again.sweep.sweep_id == sweep
     assert sweeps("GetSweep", sweep_id=sweep).sweep.method == "grid"
     assert sweep in [one.sweep_id for one in sweeps("ListSweeps").sweeps]
+    single = sweeps("OpenProject", project="single").sweep
+    assert single.method == "none" and sweeps("OpenProject", project="single").sweep.sweep_id == single.sweep_id
 
     agent = "walkwalkwalkwalk"
     registered = runs("RegisterAgent", agent_id=agent, sweep_id=sweep, host="h", pid=1, slots=1, protocol_min=1,
                       protocol_max=1)
     assert registered.lease_ms > 0 and registered.protocol == 1
+    runs("RegisterAgent", agent_id=agent, sweep_id=single.sweep_id, slots=1, protocol_min=1, protocol_max=1)
+    submitted = dict(sweep_id=single.sweep_id, agent_id=agent, counter=1, params_json="{}")
+    own = runs("SubmitRun", **submitted).run
+    assert runs("SubmitRun", **submitted).run.run_id == own.run_id, "the same key gave another run"
+    named = runs("EditRuns", sweep_id=single.sweep_id, run_ids=[own.run_id], name="mine", add_tags=["b", "a"]).runs[0]
+    assert named.name == "mine" and list(named.tags) == ["a", "b"]
     key = dict(sweep_id=sweep, agent_id=agent, slot=0, counter=1, wait_ms=5000)
     run = runs("AcquireRun", **key).run
     assert json.loads(run.params_json) == {"x": 1, "y": "fixed"} and run.attempt == 1
