@@ -48,7 +48,10 @@ class Shim:
                 return
             *lines, received = (received + chunk).split(b"\n")
             for line in lines:
-                self._take(connection, line)
+                try:
+                    self._take(connection, line)
+                except OSError:  # who asked did not wait for the answer
+                    return
             if not chunk:
                 return
 
