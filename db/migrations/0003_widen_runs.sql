@@ -50,3 +50,11 @@ FROM besom.runs r
 LEFT JOIN besom.run_attempts a ON a.sweep_id = r.sweep_id AND a.run_id = r.run_id AND a.attempt = r.attempt
 LEFT JOIN besom.agents g ON g.sweep_id = a.sweep_id AND g.agent_id = a.agent_id
 LEFT JOIN besom.leases l ON l.sweep_id = r.sweep_id AND l.run_id = r.run_id;
+
+-- Rows of the inbox live for seconds. They are kept in line as far as a page goes, and vacuumed without pauses, so that
+-- a flood of them goes where others were.
+ALTER TABLE besom.metric_inbox SET (
+    toast_tuple_target = 8160,
+    autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
+    toast.autovacuum_vacuum_scale_factor = 0.0, toast.autovacuum_vacuum_threshold = 1000,
+    toast.autovacuum_vacuum_cost_delay = 0);
