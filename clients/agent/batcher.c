@@ -2,11 +2,11 @@
 #include "batcher.h"
 
 #include <assert.h>
-#include <besom/v1/run_service.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "batch_draft.h"
 #include "columns.h"
 #include "loop.h"
 
@@ -15,32 +15,16 @@
 #define OUTPUT_PER_BATCH (256 << 10)
 #define POINTS_WAITING_MAX 50000
 #define FACT_BYTES_WAITING_MAX (4 << 20)
-/* What one message may hold at most; the controller takes 4 MiB in all. */
-#define SERIES_BYTES_MAX (1 << 20)
-#define OUTPUT_BYTES_MAX (768 << 10)
-#define FACT_BYTES_MAX (1 << 20)
-#define FACTS_PER_BATCH 1000
 #define METRICS_RESERVE (64 << 20) /* of the spool, beyond the bound that ends output */
 #define NAMES_PER_BATCH 10000
 #define RETRY_MS 1000
-
-_Static_assert(FACT_SUMMARY == (int)BESOM__V1__FACT_KIND__FACT_KIND_SUMMARY &&
-                   FACT_DEFINITION == (int)BESOM__V1__FACT_KIND__FACT_KIND_DEFINITION &&
-                   FACT_CONFIG == (int)BESOM__V1__FACT_KIND__FACT_KIND_CONFIG &&
-                   FACT_ABOUT == (int)BESOM__V1__FACT_KIND__FACT_KIND_ABOUT,
-               "kinds of facts are numbered as in the contract");
-
-struct part {
-    bool is_error;
-    struct buffer text;
-};
 
 struct batcher {
     struct spool_writer *spool;
     int64_t limit_bytes;
     struct columns columns; /* emptied, not freed, by a flush */
     struct facts facts;
-    struct part *parts; /* owned; whole lines in order of arrival */
+    struct batch_part *parts; /* owned; whole lines in order of arrival */
     size_t part_count, part_capacity;
     struct buffer tails[2]; /* incomplete last lines of output and error output */
     size_t output_bytes;
@@ -140,15 +124,15 @@ static void add_part(struct batcher *batcher, bool is_error, const char *bytes, 
 {
     if (length == 0)
         return;
-    struct part *last = batcher->part_count > 0 ? &batcher->parts[batcher->part_count - 1] : NULL;
+    struct batch_part *last = batcher->part_count > 0 ? &batcher->parts[batcher->part_count - 1] : NULL;
     if (last == NULL || last->is_error != is_error || last->text.length >= OUTPUT_PER_BATCH) {
         void *parts = batcher->parts;
-        if (!grow(&parts, batcher->part_count, &batcher->part_capacity, sizeof(struct part)))
+        if (!grow(&parts, batcher->part_count, &batcher->part_capacity, sizeof(struct batch_part)))
             return;
         assert(parts != NULL);
         batcher->parts = parts;
         last = &batcher->parts[batcher->part_count++];
-        *last = (struct part){.is_error = is_error, .text = BUFFER_INIT};
+        *last = (struct batch_part){.is_error = is_error, .text = BUFFER_INIT};
     }
     buffer_append(&last->text, bytes, length);
 }
@@ -221,134 +205,8 @@ int64_t batcher_due_ms(const struct batcher *batcher)
     return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
-/* The batch as protobuf's structs; they point into the batcher but for the arrays of pointers. It holds what
- * came first of what waits, as much as one message may carry. */
-struct draft {
-    Besom__V1__TrackBatch batch;
-    Besom__V1__Series *series;
-    Besom__V1__Series **series_list;
-    Besom__V1__LogPart *logs;
-    Besom__V1__LogPart **logs_list;
-    Besom__V1__Fact *facts;
-    Besom__V1__Fact **facts_list;
-    size_t columns_end, points_end; /* columns taken whole, and points of the one that follows */
-    size_t facts_end;
-};
-
-static void draft_free(struct draft *draft)
-{
-    free(draft->series);
-    free(draft->series_list);
-    free(draft->logs);
-    free(draft->logs_list);
-    free(draft->facts);
-    free(draft->facts_list);
-}
-
-/* The first `points` of a column. */
-static void draft_column(const struct batcher *batcher, struct draft *draft, size_t index, size_t points)
-{
-    const struct column *column = &batcher->columns.columns[index];
-    Besom__V1__Series *series = &draft->series[draft->batch.n_series];
-    besom__v1__series__init(series);
-    series->name = batcher->columns.names.names[index].text;
-    series->n_steps = series->n_values = series->n_times_us = points;
-    series->steps = column->steps + column->first;
-    series->values = column->values + column->first;
-    series->times_us = column->times_us + column->first;
-    draft->series_list[draft->batch.n_series++] = series;
-}
-
-static void draft_series(const struct batcher *batcher, struct draft *draft)
-{
-    const struct columns *columns = &batcher->columns;
-    size_t left = SERIES_BYTES_MAX, point_bytes = columns_bytes(0, 1) - columns_bytes(0, 0);
-    for (; draft->columns_end < columns->waiting_count; draft->columns_end++) {
-        size_t index = columns->waiting[draft->columns_end];
-        size_t length = columns->names.names[index].length, count = columns->columns[index].count;
-        if (columns_bytes(length, 1) > left)
-            return;
-        size_t room = (left - columns_bytes(length, 0)) / point_bytes;
-        draft_column(batcher, draft, index, room < count ? room : count);
-        if (room < count) {
-            draft->points_end = room;
-            return;
-        }
-        left -= columns_bytes(length, count);
-    }
-}
-
-/* Facts stand after the series that came before them, so they go with the last of those. */
-static void draft_facts(const struct batcher *batcher, struct draft *draft)
-{
-    const struct facts *facts = &batcher->facts;
-    size_t bytes = 0;
-    if (draft->columns_end < batcher->columns.waiting_count)
-        return;
-    for (; draft->facts_end < facts->waiting_count && draft->batch.n_facts < FACTS_PER_BATCH;
-         draft->facts_end++) {
-        size_t index = facts->waiting[draft->facts_end];
-        const struct fact *fact = &facts->facts[index];
-        if (fact->value_json == NULL)
-            continue;
-        bytes += fact->length + FACT_NAME_MAX;
-        if (bytes > FACT_BYTES_MAX)
-            return;
-        Besom__V1__Fact *copy = &draft->facts[draft->batch.n_facts];
-        besom__v1__fact__init(copy);
-        copy->kind = (Besom__V1__FactKind)fact->kind;
-        copy->name = (char *)(uintptr_t)facts_name(facts, index);
-        copy->value_json = fact->value_json;
-        draft->facts_list[draft->batch.n_facts++] = copy;
-    }
-}
-
-static void draft_logs(const struct batcher *batcher, struct draft *draft)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < batcher->part_count; i++) {
-        const struct part *part = &batcher->parts[i];
-        if (i > 0 && bytes + part->text.length > OUTPUT_BYTES_MAX)
-            return;
-        Besom__V1__LogPart *log = &draft->logs[i];
-        besom__v1__log_part__init(log);
-        log->stderr = part->is_error;
-        log->offset = batcher->output_offset + (int64_t)bytes;
-        log->text = (ProtobufCBinaryData){.len = part->text.length, .data = (uint8_t *)part->text.data};
-        bytes += part->text.length;
-        draft->logs_list[draft->batch.n_logs++] = log;
-    }
-}
-
-static bool draft_make(const struct batcher *batcher, struct draft *draft)
-{
-    size_t columns = batcher->columns.waiting_count + 1, parts = batcher->part_count + 1;
-    size_t facts =
-        batcher->facts.waiting_count < FACTS_PER_BATCH ? batcher->facts.waiting_count + 1 : FACTS_PER_BATCH;
-    *draft = (struct draft){.series = calloc(columns, sizeof *draft->series),
-                            .series_list = calloc(columns, sizeof(Besom__V1__Series *)),
-                            .logs = calloc(parts, sizeof *draft->logs),
-                            .logs_list = calloc(parts, sizeof(Besom__V1__LogPart *)),
-                            .facts = calloc(facts, sizeof *draft->facts),
-                            .facts_list = calloc(facts, sizeof(Besom__V1__Fact *))};
-    if (draft->series == NULL || draft->series_list == NULL || draft->logs == NULL ||
-        draft->logs_list == NULL || draft->facts == NULL || draft->facts_list == NULL)
-        return false;
-    besom__v1__track_batch__init(&draft->batch);
-    draft->batch.sequence = batcher->sequence + 1;
-    draft->batch.series = draft->series_list;
-    draft->batch.logs = draft->logs_list;
-    draft->batch.facts = draft->facts_list;
-    draft->batch.dropped_lines = batcher->dropped_lines;
-    draft->batch.preempting = batcher->preempting;
-    draft_series(batcher, draft);
-    draft_facts(batcher, draft);
-    draft_logs(batcher, draft);
-    return true;
-}
-
 /* What the draft held is in the spool. */
-static void forget_written(struct batcher *batcher, const struct draft *draft)
+static void forget_written(struct batcher *batcher, const struct batch_draft *draft)
 {
     columns_forget(&batcher->columns, draft->columns_end, draft->points_end);
     facts_forget(&batcher->facts, draft->facts_end);
@@ -399,7 +257,7 @@ static void release_tails(struct batcher *batcher, bool final)
     }
 }
 
-static enum status write_draft(struct batcher *batcher, const struct draft *draft, struct err *err)
+static enum status write_draft(struct batcher *batcher, const struct batch_draft *draft, struct err *err)
 {
     size_t length = besom__v1__track_batch__get_packed_size(&draft->batch);
     uint8_t *packed = malloc(length + 1);
@@ -415,9 +273,17 @@ static enum status write_draft(struct batcher *batcher, const struct draft *draf
 
 static enum status write_batch(struct batcher *batcher, struct err *err)
 {
-    struct draft draft CLEANUP(draft_free);
-    if (!draft_make(batcher, &draft))
+    struct batch_draft draft CLEANUP(batch_draft_free);
+    const struct batch_source source = {.columns = &batcher->columns,
+                                        .facts = &batcher->facts,
+                                        .parts = batcher->parts,
+                                        .part_count = batcher->part_count,
+                                        .output_offset = batcher->output_offset};
+    if (!batch_draft_make(&source, &draft))
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    draft.batch.sequence = batcher->sequence + 1;
+    draft.batch.dropped_lines = batcher->dropped_lines;
+    draft.batch.preempting = batcher->preempting;
     return write_draft(batcher, &draft, err);
 }
 
