@@ -69,8 +69,8 @@ def offline():
     stack.close()
 
 
-COMMANDS = ("up down run sweep check sample agent ls status runs best metrics logs why agents stop delete log help "
-            "version").split()
+COMMANDS = ("up down run sweep check sample agent submit ls status runs best metrics export logs why agents stop tag note "
+            "rename delete log help version").split()
 
 
 def test_help_names_every_command(offline):
@@ -105,12 +105,14 @@ def test_unknown_command(offline):
 @pytest.mark.parametrize("arguments", [
     ["status"], ["runs"], ["best"], ["metrics"], ["logs"], ["why"], ["stop"], ["delete"], ["sweep"], ["check"],
     ["sample"], ["run"], ["log"], ["status", "aaaaaaaa", "bbbbbbbb"], ["ls", "extra"], ["agents", "aaaaaaaa", "b"],
+    ["export"], ["tag", "--add", "a"], ["note"], ["note", "aaaaaaaa"], ["rename", "aaaaaaaa"], ["rename", "a", "b", "c"],
 ])
 def test_number_of_arguments(offline, arguments):
     fails(offline, 2, *arguments)
 
 
-@pytest.mark.parametrize("command", ["status", "runs", "best", "metrics", "logs", "why", "stop", "delete", "agents"])
+@pytest.mark.parametrize("command", ["status", "runs", "best", "metrics", "logs", "why", "stop", "delete", "agents",
+                                     "export"])
 @pytest.mark.parametrize("text", ["ABCDEFGH", "short", "p/", "", "aaaaaaaa/../x", "ninechars"])
 def test_ids_are_checked(offline, command, text):
     fails(offline, 2, command, text, word="lower-case letters and digits")
@@ -119,7 +121,8 @@ def test_ids_are_checked(offline, command, text):
 @pytest.mark.parametrize("arguments", [
     ["ls"], ["status", "aaaaaaaa"], ["runs", "aaaaaaaa"], ["best", "aaaaaaaa"], ["metrics", "aaaaaaaa"],
     ["logs", "aaaaaaaa"], ["why", "aaaaaaaa"], ["agents"], ["stop", "aaaaaaaa"], ["delete", "aaaaaaaa"],
-    ["sweep", "--pause", "aaaaaaaa"],
+    ["sweep", "--pause", "aaaaaaaa"], ["export", "aaaaaaaa"], ["tag", "aaaaaaaa", "--add", "a"],
+    ["note", "aaaaaaaa", "text"], ["rename", "aaaaaaaa", "name"],
 ])
 def test_without_a_stack(offline, arguments):
     fails(offline, 4, *arguments, word="besom up")
@@ -152,6 +155,10 @@ def test_check(offline):
     assert "grid of 6 points" in text and "3, 9, 27" in text
     found = offline.json("check", path)
     assert found["ok"] and found["grid_points"] == 6 and found["bands"][:3] == [3, 9, 27]
+    assert "WHEN" not in text
+    conditional = write(offline, "when.yaml", "method: grid\nprogram: t\nparameters:\n  o: {values: [sgd, adam]}\n"
+                        "  m: {values: [0, 1], when: {o: sgd}}\n")
+    assert re.search(r"^m +categorical +yes +o=sgd$", offline.command("check", conditional).stdout, re.M)
     broken = json.loads(offline.command("check", "--json", write(offline, "b.yaml", BROKEN), check=False).stdout)
     assert not broken["ok"] and broken["problems"][0]["line"] == 4
 
@@ -173,22 +180,33 @@ def test_sample(offline):
 def test_log_needs_a_run(offline):
     fails(offline, 2, "log", "loss=1", word="BESOM_RUN_SOCKET")
     fails(offline, 2, "log", "loss", BESOM_RUN_SOCKET="/nonexistent", word="KEY=VALUE")
-    fails(offline, 2, "log", "loss=high", BESOM_RUN_SOCKET="/nonexistent", word="number")
+    fails(offline, 2, "log", BESOM_RUN_SOCKET="/nonexistent", word="nothing to log")
+    fails(offline, 2, "log", "--summary", "x", BESOM_RUN_SOCKET="/nonexistent", word="KEY=VALUE")
     fails(offline, 2, "log", "loss=1", "--step", "x", BESOM_RUN_SOCKET="/nonexistent", word="--step")
     fails(offline, 4, "log", "loss=1", BESOM_RUN_SOCKET="/nonexistent", word="/nonexistent")
 
 
-def test_log_writes_one_line(offline):
+def logged(offline, *arguments):
+    """The lines that `besom log` writes."""
     path = os.path.join(offline.home, "socket")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen()
         offline.environment["BESOM_RUN_SOCKET"] = path
-        offline.command("log", "loss=0.25", "n=3", "bad=nan", "--step", "5")
+        offline.command("log", *arguments)
         del offline.environment["BESOM_RUN_SOCKET"]
-        peer = server.accept()[0]
-        line = peer.makefile().read()
-    assert json.loads(line) == {"log": {"loss": 0.25, "n": 3.0, "bad": "NaN"}, "step": 5} and line.endswith("\n")
+        os.unlink(path)
+        text = server.accept()[0].makefile().read()
+    assert text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_log_writes_lines(offline):
+    assert logged(offline, "loss=0.25", "n=3", "bad=nan", "ok=true", "note=so so", "--step", "5") == [
+        {"log": {"loss": 0.25, "n": 3.0, "bad": "NaN", "ok": True, "note": "so so"}, "step": 5}]
+    assert logged(offline, "--summary", "a=5", "--summary", "b=[1,2]", "--summary", "c=x y", "--summary", "d=inf") == [
+        {"summary": {"a": 5, "b": [1, 2], "c": "x y", "d": "Infinity"}}]
+    assert logged(offline, "loss=1", "--preempting") == [{"log": {"loss": 1.0}}, {"preempting": True}]
 
 
 # ---- with a stack ----
@@ -222,9 +240,15 @@ def test_state_changes(stack):
     fails(stack, 3, "sweep", "--stop", "zzzzzzzz")
 
 
-@pytest.mark.parametrize("command", ["status", "runs", "best", "metrics", "logs", "why", "stop", "delete"])
+@pytest.mark.parametrize("command", ["status", "runs", "best", "metrics", "logs", "why", "stop", "delete", "export"])
 def test_what_does_not_exist(stack, command):
     fails(stack, 3, command, "zzzzzzzz")
+
+
+@pytest.mark.parametrize("arguments", [["tag", "zzzzzzzz", "--add", "a"], ["note", "zzzzzzzz", "text"],
+                                       ["rename", "zzzzzzzz", "name"], ["tag", "zzzzzzzz", "--add", "a", "--state", "failed"]])
+def test_changing_what_does_not_exist(stack, arguments):
+    fails(stack, 3, *arguments)
 
 
 def test_a_wrong_token(stack):
