@@ -90,7 +90,10 @@ class Link:
 
 
 class Host:
-    """A socket in a private folder, to which relays come. A context manager that removes it."""
+    """A socket in a private folder, to which relays come. A context manager that removes it.
+
+    Other files of the folder are named in _relay.FILES: the relay of a process that was killed removes them.
+    """
 
     def __init__(self) -> None:
         folder = tempfile.mkdtemp(prefix="besom-")
@@ -98,7 +101,7 @@ class Host:
             os.rmdir(folder)
             folder = tempfile.mkdtemp(prefix="besom-", dir="/tmp")
         self.folder = folder
-        self.path = os.path.join(folder, "relay")
+        self.path = os.path.join(folder, _relay.FILES[0])
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.path)
         self._listener.listen(4)

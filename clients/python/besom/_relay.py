@@ -20,6 +20,7 @@ import threading
 from typing import Any, Dict, List, Optional
 
 PREFIXES = ("BESOM_", "WANDB_", "CUDA_VISIBLE_DEVICES")
+FILES = ("relay", "params.json", "agent.log")  # what lies in the socket's folder
 SIGNALS = {b"i": signal.SIGINT, b"t": signal.SIGTERM, b"k": signal.SIGKILL}
 
 
@@ -52,6 +53,20 @@ def _read_end(connection: socket.socket) -> Optional[Dict[str, Any]]:
     return message if isinstance(message, dict) else None
 
 
+def _remove_folder(path: str) -> None:
+    """The socket's folder, of a process that can no longer do it."""
+    folder = os.path.dirname(path)
+    for name in FILES:
+        try:
+            os.unlink(os.path.join(folder, name))
+        except OSError:
+            pass
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
 def relay(path: str) -> int:
     """Stands in for the process that listens at `path`; returns the exit code."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -73,6 +88,7 @@ def relay(path: str) -> int:
     end = _read_end(connection)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the exit code is known: no signal changes it while Python ends
     if end is None:
+        _remove_folder(path)
         print("besom: the program of this run ended without a word (it was killed, or called os._exit)", file=sys.stderr)
         return 1
     if end.get("text"):
