@@ -289,6 +289,22 @@ def test_hugging_face_callback(sweep_of):
     assert sweep.summary()["train_runtime"] == 12.5 and sweep.summary()["train_loss"] == 1.5
 
 
+def test_callbacks_of_boosters(sweep_of):
+    sweep = finished(sweep_of("boosters.py"))
+    assert sweep.values() == {"train-rmse": [1, 0.75, 0.5], "valid-auc": [0.5, 0.75, 0.625], "epoch": [0, 1, 2],
+                              "best_score": [0.25], "best_iteration": [2], "valid_l2": [4, 3, 2], "iteration": [0, 1, 2]}
+    summary = sweep.summary()
+    assert summary["train-rmse"] == {"min": 0.5} and summary["valid-auc"] == {"max": 0.75}
+    assert summary["valid_l2"] == {"min": 2} and summary["best_score"] == {"valid": {"auc": 0.75}}
+    assert sweep.run["config"]["learner"] == {"objective": "reg"} and sweep.run["config"]["leaves"] == 31
+
+
+def test_a_summary_writer_of_tensorboard(sweep_of):
+    sweep = finished(sweep_of("tensorboard_like.py"))
+    assert sweep.series() == {"train/loss": {0: 3, 1: 2, 2: 1}, "train/acc": {0: 0, 1: 0.5, 2: 1}, "val/a": {3: 1},
+                              "val/b": {3: 2}, "global_step": {0: 0, 1: 10, 2: 20, 3: 30}}
+
+
 # ---- sweeps and reading from Python ----
 
 def run_program(stack, path, *arguments, **environment):

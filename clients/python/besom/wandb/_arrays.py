@@ -2,7 +2,6 @@
 """Values of numpy, torch and others seen through what they can do: none of those packages is imported here."""
 import math
 import struct
-import sys
 import wave
 import zlib
 
@@ -99,64 +98,81 @@ def write_png(path, rows, channels):
     color_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     width = len(rows[0]) // channels if rows else 0
     header = struct.pack(">IIBBBBB", width, len(rows), 8, color_type, 0, 0, 0)
+    if not rows:
+        raise ValueError("an empty picture")
     with open(path, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) +
                    _chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows), 6)) + _chunk(b"IEND", b""))
 
 
-def _byte(value, scale):
-    if value != value:
-        return 0
-    return max(0, min(255, int(value * scale)))
-
-
-def _channels_last(lists, from_torch):
-    """height × width × channels of a grey, channels-last or (torch) channels-first picture."""
-    if not isinstance(lists[0][0], list):
-        return [[[pixel] for pixel in row] for row in lists]
-    if from_torch and len(lists) in (1, 2, 3, 4):
-        return [[[plane[y][x] for plane in lists] for x in range(len(lists[0][0]))] for y in range(len(lists[0]))]
-    return lists
+def _numpy_of(value):
+    """The numpy array that an array or a tensor is or gives, or None."""
+    for step in ("detach", "cpu"):
+        if hasattr(value, step):
+            value = getattr(value, step)()
+    if not hasattr(value, "astype") and hasattr(value, "numpy"):
+        value = value.numpy()
+    return value if hasattr(value, "astype") and hasattr(value, "transpose") and hasattr(value, "tobytes") else None
 
 
 def picture_rows(value):
-    """(rows of bytes, channels) of an array; numbers between 0 and 1 are stretched to 0 to 255. ValueError."""
-    from_torch = hasattr(value, "detach")
-    lists = to_lists(value) if is_array(value) else value
-    while isinstance(lists, list) and len(lists) == 1 and isinstance(lists[0], list) and lists[0] and \
-            isinstance(lists[0][0], list) and lists[0][0] and isinstance(lists[0][0][0], list):
-        lists = lists[0]  # a batch of one
+    """(rows of bytes, channels) of height × width [× channels], of a tensor of PyTorch channels × height × width, or several of
+    those, which are put side by side. Below 0 or from 0 to 1 the numbers are stretched. ValueError."""
+    array = _numpy_of(value)
+    if array is None:
+        return _rows_of_lists(to_lists(value) if is_array(value) else value)
+    array = array.squeeze() if array.ndim > 2 else array
+    if hasattr(value, "detach") and array.ndim > 2:
+        if array.ndim == 4:
+            array = array.transpose(1, 2, 0, 3).reshape(array.shape[1], array.shape[2], -1)
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 2:
+        array = array.reshape(*array.shape, 1)
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.size == 0:
+        raise ValueError(f"its shape {tuple(value.shape)} is not that of a picture")
+    low, high = float(array.min()), float(array.max())
+    if low < 0 and high > low:
+        array, high = (array - low) / (high - low), 1.0
+    if high <= 1:
+        array = array * 255.0
+    array = array.clip(0, 255).astype("uint8")
+    return [array[y].tobytes() for y in range(array.shape[0])], array.shape[2]
+
+
+def _rows_of_lists(lists):
     try:
-        pixels = _channels_last(lists, from_torch)
+        pixels = lists if isinstance(lists[0][0], list) else [[[number] for number in row] for row in lists]
         channels = len(pixels[0][0])
-        numbers = [number for row in pixels for pixel in row for number in pixel]
+        numbers = [float(number) for row in pixels for pixel in row for number in pixel]
     except (TypeError, IndexError):
-        raise ValueError("not the shape of a picture") from None
-    if channels not in (1, 2, 3, 4) or isinstance(numbers[0], list):
+        raise ValueError("its shape is not that of a picture") from None
+    if channels not in (1, 2, 3, 4):
         raise ValueError(f"a picture with {channels} channels")
-    is_unit = any(isinstance(number, float) for number in numbers) and 0 <= min(numbers) and max(numbers) <= 1
-    scale = 255 if is_unit or isinstance(numbers[0], bool) else 1
-    rows = [bytes(_byte(number, scale) for pixel in row for number in pixel) for row in pixels]
-    return rows, channels
+    low, high = min(numbers), max(numbers)
+    shift, scale = (low, 1 / (high - low)) if low < 0 < high - low else (0, 1)
+    if (high - shift) * scale <= 1:
+        scale *= 255
+    return [bytes(max(0, min(255, int((number - shift) * scale))) for pixel in row for number in pixel)
+            for row in pixels], channels
 
 
 def write_wav(path, samples, rate):
     """Samples between -1 and 1 (or 16-bit integers), one a frame or a list of channels a frame."""
-    lists = to_lists(samples) if is_array(samples) else list(samples)
-    frames = [frame if isinstance(frame, (list, tuple)) else [frame] for frame in lists]
-    real = any(isinstance(value, float) for frame in frames[:1000] for value in frame)
-    numbers = [max(-32768, min(32767, int(value * 32767 if real else value))) for frame in frames for value in frame]
-    data = struct.pack(f"<{len(numbers)}h", *numbers)
+    array = _numpy_of(samples)
+    if array is not None:
+        channels = array.shape[1] if array.ndim > 1 else 1
+        if array.dtype.kind == "f":
+            array = array * 32767.0
+        data = array.clip(-32768, 32767).astype("<i2").tobytes()
+    else:
+        lists = to_lists(samples) if is_array(samples) else list(samples)
+        frames = [frame if isinstance(frame, (list, tuple)) else [frame] for frame in lists]
+        channels = len(frames[0]) if frames else 1
+        scale = 32767 if any(isinstance(value, float) for frame in frames for value in frame) else 1
+        numbers = [max(-32768, min(32767, int(value * scale))) for frame in frames for value in frame]
+        data = struct.pack(f"<{len(numbers)}h", *numbers)
     with wave.open(path, "wb") as file:
-        file.setnchannels(len(frames[0]) if frames else 1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(int(rate or 44100))
         file.writeframes(data)
-
-
-def loaded(*names):
-    """The first of these modules that the program has imported already."""
-    for name in names:
-        if sys.modules.get(name) is not None:
-            return sys.modules[name]
-    return None

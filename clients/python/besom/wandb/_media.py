@@ -122,6 +122,9 @@ class Image(_FromPath):
     def image(self):
         return None if self._is_path else self._data
 
+    def _default_suffix(self):
+        return super()._default_suffix() if _arrays.is_image(self._data) else ".png"
+
     def _write_value(self, path):
         if _arrays.is_image(self._data):
             self._data.save(path)
