@@ -7,7 +7,6 @@ process: so leases, spooling, stops and failure limits are the agent's, and the 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 from . import _run
 from ._command import program
-from ._host import Environment, Host, Keeper, Link
+from ._host import Environment, Host, Keeper, Link, agent_environment
 from ._interrupt import Interrupter
 from .errors import InvalidError, RunStopped, from_exit_code
 
@@ -87,7 +86,7 @@ class _FunctionAgent:
             _run.set_current(outer)
 
     def _serve(self, host: Host) -> None:
-        keeper = Keeper([*self._command, "--", *host.relay_command()], {**os.environ, "BESOM_AGENT_SLOTS": "1"})
+        keeper = Keeper([*self._command, "--", *host.relay_command()], agent_environment())
         try:
             while keeper.exit_code() is None:
                 link = host.accept(0.1)

@@ -192,12 +192,21 @@ class Keeper:
         self.close()
 
 
+def agent_environment() -> Dict[str, str]:
+    """For an agent of one slot; nothing of the run that this process may be."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BESOM_RUN_")}
+    return {**kept, "BESOM_AGENT_SLOTS": "1"}
+
+
 class Environment:
-    """A run's environment variables in this process, until they are put back."""
+    """A run's environment variables in this process, instead of those of another run, until they are put back."""
 
     def __init__(self, variables: Dict[str, str]) -> None:
-        self._saved = {name: os.environ.get(name) for name in variables}
+        others = [name for name in os.environ if name.startswith("BESOM_RUN_") and name not in variables]
+        self._saved = {name: os.environ.get(name) for name in [*variables, *others]}
         os.environ.update(variables)
+        for name in others:
+            del os.environ[name]
 
     def restore(self) -> None:
         for name, value in self._saved.items():

@@ -28,8 +28,9 @@ def init(project: Optional[str] = None, name: Optional[str] = None, config: Any 
     """The run of this process, begun when there is none yet.
 
     Started by an agent, it is the agent's run: its parameters are the configuration, over the defaults in `config` (a dict,
-    a Namespace, a JSON file), and `project`, `id` and `resume` say nothing. Otherwise it is a run of its own: with a
-    controller in reach in `project` there, else in a file under `dir`. `mode` is "online", "offline" or "disabled" and by
+    a Namespace, a JSON file), and `project`, `dir` and `id` say nothing. Otherwise it is a run of its own: with a controller
+    in reach in `project` there, with a folder under `dir`, else in a file under `dir`, called `id`. `resume` says nothing:
+    `run.resumed` tells. `mode` is "online", "offline" or "disabled" and by
     default BESOM_MODE or WANDB_MODE. A second call returns the same run.
 
     Raises UnavailableError when the agent that started the process is gone, InvalidError for a wrong argument.
@@ -118,11 +119,13 @@ def _start(mode: str, project: Optional[str], run_id: Optional[str], directory: 
     if mode == "offline":
         return offline_run(project, run_id, directory, given, "as it was asked for")
     try:
-        single = SingleRun(project or os.environ.get("BESOM_PROJECT"), about.get("name"), given)
+        single = SingleRun(project or os.environ.get("BESOM_PROJECT"), about.get("name"), directory, given)
     except UnavailableError as error:
         return offline_run(project, run_id, directory, given, str(error))
     run = join(single.environment, given, directory)
     attach(run, single)
+    if run_id is not None:
+        warn_once("id", f"the run is {run.id}: an id is chosen for it, '{run_id}' would count offline")
     say(f"run {run.id} in project {run.project}")
     return run
 

@@ -16,7 +16,7 @@ import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from ._command import controller_is_known, find, last_line
-from ._host import Environment, Host, Link
+from ._host import Environment, Host, Link, agent_environment
 from ._run import Run, exit_code_of
 from ._say import say
 from ._values import encode
@@ -57,7 +57,8 @@ class ExitWatch:
 class SingleRun:
     """The agent in the background, and the relay that it started. UnavailableError when there is no controller."""
 
-    def __init__(self, project: Optional[str], name: Optional[str], params: Dict[str, Any]) -> None:
+    def __init__(self, project: Optional[str], name: Optional[str], directory: Optional[str],
+                 params: Dict[str, Any]) -> None:
         agent = find("besom-agent")
         if agent is None:
             raise UnavailableError("besom-agent is neither in BESOM_BIN nor on PATH")
@@ -66,7 +67,10 @@ class SingleRun:
         self._host = Host()
         try:
             self._log = os.path.join(self._host.folder, "agent.log")
-            self._process = self._start(agent, project, name, params)
+            options = {"--project": project, "--name": name}
+            if directory:
+                options["--run-dir"] = os.path.join(directory, "besom-runs")
+            self._process = self._start(agent, options, params)
             self._link = self._wait_for_relay()
         except BaseException:
             self._host.close()
@@ -76,19 +80,18 @@ class SingleRun:
         self._watch = ExitWatch()
         self._link.watch(_on_stop)
 
-    def _start(self, agent: str, project: Optional[str], name: Optional[str],
-               params: Dict[str, Any]) -> subprocess.Popen[bytes]:
+    def _start(self, agent: str, options: Dict[str, Optional[str]], params: Dict[str, Any]) -> subprocess.Popen[bytes]:
         path = os.path.join(self._host.folder, "params.json")
         with open(path, "w", encoding="utf-8") as file:
             file.write(encode(params))
         command: List[str] = [agent, "--quiet", "--submit", path]
-        for option, value in (("--project", project), ("--name", name)):
+        for option, value in options.items():
             if value:
                 command += [option, value]
         # A session of its own, so that Ctrl-C reaches the program alone.
         with open(self._log, "wb") as log:
             return subprocess.Popen([*command, "--", *self._host.relay_command()], stdin=subprocess.DEVNULL, stdout=log,
-                                    stderr=log, start_new_session=True, env={**os.environ, "BESOM_AGENT_SLOTS": "1"})
+                                    stderr=log, start_new_session=True, env=agent_environment())
 
     def _said(self) -> str:
         try:

@@ -35,12 +35,12 @@ def program(stack, tmp_path):
     """Starts a Python program with the package and the stack."""
     started = []
 
-    def start(text, **more):
+    def start(text, arguments=(), **more):
         path = tmp_path / ("program%d.py" % len(started))
         path.write_text(text)
         environment = {**stack.environment, "TMPDIR": stack.home, **more}
-        started.append(subprocess.Popen([sys.executable, str(path)], env=environment, cwd=str(tmp_path), text=True,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        started.append(subprocess.Popen([sys.executable, str(path), *arguments], env=environment, cwd=str(tmp_path),
+                                        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
         return started[-1]
 
     yield start

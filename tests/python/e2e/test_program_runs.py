@@ -76,6 +76,41 @@ def test_what_the_program_says_of_itself(ended, here):
     assert run.summary["note"] == "done" and run.summary["loss"] == {"min": pytest.approx(1 / 3), "last": pytest.approx(1 / 3)}
 
 
+WORKERS = """
+import besom, multiprocessing, sys
+
+def worker(number):
+    run = besom.init()
+    run.log({"worker": number}, step=100 + number)
+
+def train():
+    run = besom.init(project="workers")
+    run.log({"loss": 1}, step=0)
+    for first, method in ((0, "fork"), (2, "spawn")):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            pool.map(worker, [first, first + 1], chunksize=1)
+    print(run.id, run.mode, flush=True)
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        besom.agent(sys.argv[1], train)
+    else:
+        train()
+"""
+
+
+@pytest.mark.parametrize("mode", ["single", "sweep"])
+def test_workers_of_a_program(here, program, mode):
+    """As a DataLoader's: pools of a program with a run of its own, and of a function that is a run."""
+    arguments = [besom.sweep({"method": "grid", "parameters": {"x": {"value": 1}}})] if mode == "sweep" else []
+    said, errors = program(WORKERS, arguments).communicate(timeout=60)
+    run_id, seen = said.split()
+    assert seen == mode, errors
+    run = besom.Api().run(run_id)
+    assert run.state == "finished", errors
+    assert [(row["_step"], row["worker"]) for row in run.scan_history(["worker"])] == [(100 + i, i) for i in range(4)]
+
+
 def test_what_is_not_there(here):
     with pytest.raises(besom.NotFoundError):
         besom.Api().sweep("nothere1")

@@ -189,6 +189,14 @@ def test_a_run_of_its_own(agent, capsys):
     assert "run run00000 in project digits" in capsys.readouterr().err
 
 
+def test_functions_of_a_program_with_a_run_of_its_own(agent):
+    agent.plan()
+    outer = besom.init()
+    seen = []
+    agent(lambda: seen.append((besom.run, besom.init().mode)))
+    assert seen == [(None, "sweep")] and besom.run is outer and os.environ["BESOM_RUN_MODE"] == "single"
+
+
 def test_a_run_of_its_own_that_fails(agent):
     agent.plan()
     with pytest.raises(ZeroDivisionError):
