@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/store/run_facts.h"
 #include "fixture.h"
 
 static const struct store_compaction KEY = {SWEEP, "run00000", 1, false};
@@ -452,6 +453,10 @@ static void fill_everything(struct database *database, struct session *session)
     assert_ok(
         store_record_decisions(tx, SWEEP, "me", epoch, &decision, 1, &stops, &agents, &count, &test_err));
     assert_ok(store_add_event(tx, SWEEP, "test", "me", "", "", &test_err));
+    struct store_fact fact = {SWEEP, "run00000", "summary", "note", "1", 1};
+    bool left_out = false;
+    assert_ok(store_put_facts(tx, &fact, 1, 10, &left_out, &test_err));
+    assert_false(left_out);
     assert_ok(session_commit(session));
 }
 

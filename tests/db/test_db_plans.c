@@ -55,6 +55,11 @@ static const struct {
     {QUERY_FINISH_RUNS,
      "('{" SWEEP
      "}', '{run1}', '{1}', '{finished}', '{exit}', '{}', '{0}', '{0}', '{1}', '{f}', '{0}', '{f}')"},
+    {QUERY_INHERIT_ATTEMPTS, "('" SWEEP "', '{run1}', '{2}')"},
+    {QUERY_PUT_FACTS, "('{" SWEEP "}', '{run1}', '{1}', '{summary}', '{n}', '{1}', 10)"},
+    {QUERY_DELETE_FACTS, "('{" SWEEP "}', '{run1}', '{1}', '{n}')"},
+    {QUERY_SUBMIT_RUN, "('" SWEEP "', 'r', 'agent0', 0, 1, 0, '{}', '', 0, '', 1)"},
+    {QUERY_EDIT_RUNS, "('" SWEEP "', '{run1}', true, '', true, '', '{a}', '{b}')"},
     {QUERY_COUNT_RUNS, "('{" SWEEP "}')"},
     {QUERY_ADD_DIRECTIVES, "('" SWEEP "', 'kill', '{run1}', '{0}', '{why}')"},
     {QUERY_LIST_REFILL_NEEDS, "(10)"},
