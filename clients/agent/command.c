@@ -15,6 +15,8 @@
 #include "base/file.h"
 #include "search_path.h"
 
+#define RUN_DIR_TRIES 10
+
 extern char **environ;
 
 static bool is_named(const char *entry, const char *name)
@@ -187,13 +189,15 @@ static enum status enter_workdir(const struct attempt_spec *spec, struct err *er
     return STATUS_OK;
 }
 
-/* As a program of this user would make it. Not to be had, it is this machine's fault. */
+/* As a program of this user would make it. Not to be had, it is this machine's fault; but the end of another
+ * run may take an empty parent away in between. */
 static enum status make_run_dir(const struct attempt_spec *spec, struct err *err)
 {
     struct err problem = ERR_INIT;
-    if (spec->run_dir != NULL && file_make_dirs(spec->run_dir, 0777, &problem) != STATUS_OK)
-        return err_set(err, STATUS_UNAVAILABLE, "%s", problem.text);
-    return STATUS_OK;
+    for (int i = 0; i < RUN_DIR_TRIES; i++)
+        if (spec->run_dir == NULL || file_make_dirs(spec->run_dir, 0777, &problem) == STATUS_OK)
+            return STATUS_OK;
+    return err_set(err, STATUS_UNAVAILABLE, "%s", problem.text);
 }
 
 void command_clean_up(const struct attempt_spec *spec)
