@@ -229,6 +229,9 @@ static void attempts_are_due_by_points_age_and_end(void **state)
     database_execute(database->url, "UPDATE besom.metric_inbox SET received_at = now() - interval '1 hour'");
     assert_true(is_due(session, 1000, 1000));
     database_execute(database->url, "UPDATE besom.metric_inbox SET received_at = now()");
+    append(session, 500, 1); /* between them batches without metrics */
+    assert_false(is_due(session, 1000, 1000));
+    assert_true(is_due(session, 1000, 600));
     fixture_finish(session, fixture_end(&claim, "agent0", "finished"));
     assert_true(is_due(session, 1000, 1000));
     session_close(session);
