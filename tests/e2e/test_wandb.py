@@ -145,6 +145,11 @@ def test_rows_by_steps(sweep_of):
     assert sweep.output().count("less than the current step") == 1
 
 
+def test_rows_that_take_their_time(sweep_of):
+    sweep = finished(sweep_of("slow_rows.py"))
+    assert sweep.series() == {"train": {0: 1, 5: 2, 6: 3}, "val": {0: 1, 5: 2}, "test": {5: 2}}
+
+
 def test_values_of_any_kind(sweep_of):
     sweep = finished(sweep_of("odd_values.py"))
     series = sweep.series()

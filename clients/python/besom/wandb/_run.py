@@ -53,7 +53,6 @@ class Run(RunFiles):
         # Begun again without `resume` a program counts its steps from 0, and nothing of that is to be lost.
         self._floor = self._starting_step if resume else 0
         self._is_open = False  # a row was begun and not ended
-        self._must_name = False  # the next line has to say its step: the agent does not know it
         self._is_simple = True
         self._told_of_low_step = False
         self.config = inner.config
@@ -78,21 +77,29 @@ class Run(RunFiles):
             raise ValueError("wandb.log must be passed a dictionary")
         if not _are_names(map(type, data)) and any(not isinstance(name, str) for name in data):
             raise ValueError("Key values passed to `wandb.log` must be strings.")
+        stays = commit is False or (commit is None and step is not None)
         if step is not None and not self._take_step(step):
             return
+        if step is None and stays and not self._is_open:
+            self._step = self._next_step()
         row, media = _values.split(data, self._step, self._media_folder)
         if media:
             self._inner.summary.update(media)
-        stays = commit is False or (commit is None and step is not None)
-        named = step is not None or self._must_name or self._step < self._starting_step
+        # The agent ends a row that nothing was added to for a second, so all lines of an open row name its step.
+        named = step is not None or stays or self._is_open or self._step < self._starting_step
         if row or not stays:
             self._inner.log(row, step=self._step if named else None, commit=False if stays else None)
-        self._must_name = named and stays and not row
         self._is_open = stays
         if not stays:
             self._step += 1
         self._floor = self._step
         self._is_simple = not stays and self._step >= self._starting_step
+
+    def _next_step(self):
+        """The step of a row that is begun now: other processes may have logged meanwhile."""
+        if self._inner.mode in ("sweep", "single") and self._step >= self._starting_step:
+            return max(self._step, self._inner.step)
+        return self._step
 
     def _take_step(self, step):
         """True when a row of this step can be written; then it is the current one."""
