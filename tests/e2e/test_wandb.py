@@ -175,6 +175,12 @@ def test_workers_by_fork(sweep_of):
     assert values["from_worker"] == [1, 1, 1]
 
 
+def test_a_worker_by_spawn(sweep_of):
+    sweep = finished(sweep_of("spawned_worker.py"))
+    assert sweep.values() == {"from_worker": [1], "loss": [1]}
+    assert sweep.run["config"] == {"lr": 0.5, "width": 3, "epochs": 4}
+
+
 # ---- what is said of a run ----
 
 def test_names_and_summary(sweep_of):

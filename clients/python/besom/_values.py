@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Callable, Dict, List, Mapping, Set, Union
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Set, Union
 
 from ._say import warn_once
 
@@ -108,6 +108,8 @@ def plain(value: Any, depth: int = 0) -> Any:
         return _whole(str.__str__(value))
     if depth <= NESTING_MAX and (hasattr(value, "item") or hasattr(value, "tolist")):
         return _from_array(value, depth)
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
+        return _from_collection(value, depth)
     if hasattr(value, "__float__"):
         try:
             return float(value)

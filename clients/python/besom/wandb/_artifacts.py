@@ -14,6 +14,7 @@ from ._messages import log_once, warn_once
 from .errors import CommError, UnsupportedError
 
 COPY_MAX = 64 << 20  # larger files are listed with their path and stay where they are
+COPY_SUM_MAX = 256 << 20  # of one artifact: data sets are not doubled for each run
 
 
 def no_store(name):
@@ -180,8 +181,9 @@ class Artifact:
         shutil.rmtree(new, ignore_errors=True)
         self.aliases = list(dict.fromkeys([*(aliases or []), "latest"]))
         os.makedirs(new)
+        room = COPY_SUM_MAX
         for entry in self.manifest.entries.values():
-            self._keep(entry, new, folder)
+            room -= self._keep(entry, new, folder, room)
         _write_json(os.path.join(new, "manifest.json"), {
             "name": self._name, "type": self.type, "description": self.description, "aliases": self.aliases,
             "metadata": self.metadata, "files": [self._line(entry, folder) for entry in
@@ -192,14 +194,14 @@ class Artifact:
             self._staging.cleanup()
             self._staging = None
         self._folder = folder
-        log_once(f"artifacts are kept below {os.path.dirname(folder)}, files above {COPY_MAX >> 20} MiB by their "
-                 "path alone")
+        log_once(f"artifacts are kept below {os.path.dirname(folder)}, large files by their path alone")
 
-    def _keep(self, entry, new, folder):
+    def _keep(self, entry, new, folder, room):
+        """Bytes that were copied. What the program wrote by `new_file` is nowhere else."""
         staged = self._staging is not None and entry.local_path is not None and \
             entry.local_path.startswith(self._staging.name)
-        if entry.local_path is None or (entry.size > COPY_MAX and not staged):
-            return
+        if entry.local_path is None or (entry.size > min(COPY_MAX, room) and not staged):
+            return 0
         inside = os.path.normpath(os.path.join("files", entry.path.lstrip("/")))
         if not inside.startswith("files" + os.sep):
             inside = os.path.join("files", os.path.basename(entry.path))
@@ -207,6 +209,7 @@ class Artifact:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(entry.local_path, target)
         entry.local_path = os.path.join(folder, inside)
+        return entry.size
 
     @staticmethod
     def _line(entry, folder):

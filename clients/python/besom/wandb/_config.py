@@ -123,7 +123,10 @@ def read_defaults():
     return values
 
 
-def merged_defaults(config, exclude, include, early):
-    """Defaults file under what was written before `init()` under init's own argument."""
+def merged_defaults(config, exclude, include, early, assigned):
+    """Defaults file under what was written before `init()` (`wandb.config.lr = 1`, `wandb.config = {...}`) under init's own
+    argument."""
     below = _config.merged(read_defaults(), _config.as_mapping(early._take()))
+    if isinstance(assigned, dict):
+        below = _config.merged(below, _config.as_mapping(assigned))
     return _config.merged(below, read_given(config, exclude, include))

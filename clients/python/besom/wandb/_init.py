@@ -48,7 +48,7 @@ def begin(job_type=None, dir=None, config=None, project=None, entity=None, reini
         if wanted["reinit"] not in (True, "finish_previous", "create_new"):
             return active
         active.finish()
-    given = _config.merged_defaults(config, config_exclude_keys, config_include_keys, wandb._init_config)
+    given = _config.merged_defaults(config, config_exclude_keys, config_include_keys, wandb._init_config, wandb.config)
     run = Run(_start(wanted, given), settings, wanted["entity"], bool(wanted["resume"]) and wanted["resume"] != "never")
     _warn_of_ignored(run, wanted, {"project": project, "entity": entity, "id": id})
     if tensorboard or sync_tensorboard:

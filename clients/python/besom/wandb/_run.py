@@ -33,6 +33,11 @@ class Metric:
         self.overwrite = overwrite
 
 
+def _attached(run_id):
+    import besom.wandb as wandb
+    return wandb.attach(run_id)
+
+
 class Run(RunFiles):
     """One run. A context manager that finishes it, with exit code 1 when an exception passes."""
 
@@ -298,6 +303,10 @@ class Run(RunFiles):
         else:
             self._end(exit_code_of(error), "".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
         return False
+
+    def __reduce__(self):
+        """In another process: that process's run, which is the same one."""
+        return _attached, (self.id,)
 
     def __repr__(self):
         return f"<besom.wandb.Run {self.id} ({self._inner.mode})>"
