@@ -218,6 +218,10 @@ static void take_registration(struct agent *agent, const Besom__V1__RegisterAgen
              LOG_TEXT("sweep", agent->sweep_id), LOG_INT("renew_ms", agent->renew_ms));
     for (int i = 0; i < agent->slot_count; i++)
         slot_registered(&agent->slots[i]);
+    bool holds_single_runs = answer->sweep != NULL && strcmp(answer->sweep->method, "none") == 0;
+    if (holds_single_runs && agent->submit_params == NULL)
+        agent_leave(agent, 0, "sweep %s holds the single runs of its project: there are none to take",
+                    agent->sweep_id);
 }
 
 /* The sweep does not exist: neither do the runs that were left from it. */

@@ -96,8 +96,8 @@ static void take_termination(struct agent *agent, bool warning)
         return;
     agent->interrupts++;
     agent->stop_cause = END_CAUSE_PREEMPTED;
-    say("%s. Stopping runs; they go back to the queue.",
-        warning ? "Told that this machine is taken away" : "Told to end");
+    say("%s. Stopping %s.", warning ? "Told that this machine is taken away" : "Told to end",
+        agent->submit_params != NULL ? "the run" : "runs; they go back to the queue");
     stop_runs(agent, false, END_CAUSE_PREEMPTED,
               warning ? "the machine is taken away (SIGUSR1)" : "the agent was told to end");
 }

@@ -192,6 +192,16 @@ def test_own_command_needs_an_allowed_program(stack):
     assert states(stack, sweep) == ["failed"]
 
 
+def test_runs_find_the_python_package(stack):
+    sweep = stack.create(PLAIN.format(script="exit 7"))
+    for options, module, folder in (([], "besom", "python/besom/"), (["--wandb"], "wandb", "python/besom/wandb/")):
+        script = f"import {module}; print('FOUND', {module}.__file__)"
+        agent = start_with(stack, f"{sweep}-{module}", "--count", "1", *options, sweep, "--", "/usr/bin/python3", "-c", script)
+        ended_with(agent, 0)
+        found = [line for line in stack.agent_text(f"{sweep}-{module}").splitlines() if line.startswith("FOUND ")]
+        assert len(found) == 1 and folder in found[0]
+
+
 def test_programs_can_be_refused(stack):
     sweep = stack.create(PLAIN.format(script="exit 0"))
     ended_with(stack.start_agent(sweep, sweep, "--allow-program", "*.py"), 1)

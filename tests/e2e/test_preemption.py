@@ -9,8 +9,9 @@ from localstack import LocalStack, processes, read_bytes, wait_for
 
 # Ten rows, a checkpoint after each; the first attempt then waits to be taken away.
 PROGRAM = """
-import json, os, socket, time
+import json, os, signal, socket, sys
 
+signal.signal(signal.SIGTERM, lambda *_: None)  # it ends by itself, once it has read why
 folder, attempt = os.environ["BESOM_RUN_DIR"], int(os.environ["BESOM_ATTEMPT"])
 print("SAW", attempt, os.environ.get("BESOM_RESUME"), folder, os.listdir(folder), flush=True)
 line = socket.socket(socket.AF_UNIX)
@@ -24,7 +25,7 @@ print("LOGGED", attempt, flush=True)
 if attempt == 1:
     line.settimeout(60)
     print("TOLD", line.recv(4096).decode(), flush=True)
-    time.sleep(60)
+    sys.exit(1)
 """
 SWEEP = """
 method: grid
@@ -97,7 +98,8 @@ def test_warning_and_termination_are_one_stop(stack):
 
 def test_leaving_at_once_says_where_runs_wait(stack):
     script = "trap '' TERM; echo READY; while :; do sleep 0.02; done"
-    sweep = stack.create(f"method: grid\ncommand: [/bin/sh, -c, \"{script}\"]\nstop_grace: 2\nparameters: {{x: {{values: [1]}}}}\n")
+    sweep = stack.create(f"method: grid\nstop_grace: 2\ncommand: [/bin/sh, -c, \"{script}\"]\n"
+                         "parameters: {x: {values: [1]}}\n")
     agent = stack.start_agent(sweep, sweep)
     wait_for(lambda: "READY" in output(stack, sweep), 20, "the command runs")
     agent.send_signal(signal.SIGTERM)
