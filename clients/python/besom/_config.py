@@ -93,7 +93,15 @@ class Config:
 
     `config["lr"]`, `config.lr`, `config.get("lr", 0.1)`, `"lr" in config`, `dict(config)`, `f(**config)`. New entries may be
     added at any time and are kept with the run. An entry that a sweep gave is locked: writing to it changes nothing and
-    says so once. An entry that exists is changed only by `update(..., allow_val_change=True)`.
+    says so. An entry that exists is changed only by `update(..., allow_val_change=True)`.
+
+    >>> config = Config({"lr": 0.1, "net": {"layers": 2}}, locked=frozenset(["lr"]))
+    >>> config.lr, config["net"], config.net.layers, config.get("epochs", 3)
+    (0.1, {'layers': 2}, 2, 3)
+    >>> config.epochs = 5
+    >>> config.lr = 0.2
+    >>> dict(config)
+    {'lr': 0.1, 'net': {'layers': 2}, 'epochs': 5}
     """
 
     def __init__(self, values: Mapping[str, Any], locked: FrozenSet[str] = frozenset(),

@@ -113,6 +113,13 @@ def join(environment: Mapping[str, str], given: Dict[str, Any], directory: Optio
     return run
 
 
+def rejoin(mode: str, run_id: str, project: Optional[str], directory: str) -> Run:
+    """The run of another process, in a process that it started."""
+    if mode in ("offline", "disabled"):
+        return init(project=project, dir=directory, mode=mode, id=run_id)
+    return init()
+
+
 def _start(mode: str, project: Optional[str], run_id: Optional[str], directory: Optional[str], given: Dict[str, Any],
            about: Dict[str, Any]) -> Run:
     """A run of its own: known to a controller, or in a file."""

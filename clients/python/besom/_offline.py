@@ -42,6 +42,10 @@ class OfflineFile(Nothing):
         self.path = os.path.join(folder, run_id + ".jsonl")
         self._lock = threading.RLock()
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        if os.fstat(self._file).st_size == 0:
+            self._begin(run_id, about)
+
+    def _begin(self, run_id: str, about: Dict[str, Any]) -> None:
         self.send((encode({"run": {"run_id": run_id, "created_us": time.time_ns() // 1000, **about}}) + "\n").encode())
 
     def send(self, line: bytes) -> bool:

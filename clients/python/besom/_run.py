@@ -191,6 +191,11 @@ class Run:
     def __repr__(self) -> str:
         return f"<besom.Run {self.id} ({self._mode})>"
 
+    def __reduce__(self) -> Any:
+        """A worker that is given the run has the same one."""
+        from ._init import rejoin
+        return rejoin, (self._mode, self.id, self.project, self.dir)
+
     # ---- what it says ----
 
     def log(self, data: Dict[str, Any], step: Optional[int] = None, commit: Optional[bool] = None) -> None:

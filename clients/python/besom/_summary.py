@@ -65,6 +65,15 @@ class Summary:
 
     Logging a metric sets its entry to the last value, or to what `define_metric` asks for. An entry that is set stands until
     a metric of its name is logged again.
+
+    >>> run = besom.init(mode="disabled")
+    >>> run.define_metric("loss", summary="min")
+    >>> run.log({"loss": 1, "acc": 0.5})
+    >>> run.log({"loss": 2, "acc": 0.75})
+    >>> run.summary["best_epoch"] = 0
+    >>> run.summary.as_dict()
+    {'loss': {'min': 1.0}, 'acc': 0.75, 'best_epoch': 0}
+    >>> run.finish()
     """
 
     def __init__(self, on_change: Optional[Callable[[Dict[str, Any]], None]] = None,

@@ -17,17 +17,28 @@ def stack():
 
 
 @pytest.fixture
-def here(stack, tmp_path, monkeypatch, clean):
-    """This process as a client of the stack, in a folder of its own."""
-    for name in list(os.environ):
-        if name.startswith(("BESOM_", "WANDB_", "XDG_")) and name not in ("BESOM_TEST_RUN",):
-            monkeypatch.delenv(name)
-    for name, value in stack.environment.items():
-        if name.startswith(("BESOM_", "XDG_")):
-            monkeypatch.setenv(name, value)
-    monkeypatch.setenv("TMPDIR", stack.home)
-    monkeypatch.chdir(tmp_path)
-    return stack
+def client_of(tmp_path, monkeypatch, clean):
+    """Makes this process a client of a stack, in a folder of its own."""
+
+    def become(stack):
+        for name in list(os.environ):
+            if name.startswith(("BESOM_", "WANDB_", "XDG_")) and name != "BESOM_TEST_RUN":
+                monkeypatch.delenv(name)
+        for name, value in stack.environment.items():
+            if name.startswith(("BESOM_", "XDG_")):
+                monkeypatch.setenv(name, value)
+        monkeypatch.setenv("BESOM_BIN", BIN)
+        monkeypatch.setenv("TMPDIR", stack.home)
+        monkeypatch.chdir(tmp_path)
+        return stack
+
+    return become
+
+
+@pytest.fixture
+def here(stack, client_of):
+    """This process as a client of the stack."""
+    return client_of(stack)
 
 
 @pytest.fixture

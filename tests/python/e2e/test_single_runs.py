@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import besom
+from localstack import LocalStack
 from waiting import wait_until
 
 PROGRAM = """
@@ -88,3 +89,20 @@ def test_a_controller_that_is_away(here, tmp_path, monkeypatch, capsys):
     assert run.offline
     run.finish()
     assert "offline (" in capsys.readouterr().err
+
+
+def test_a_controller_that_goes_away(client_of, monkeypatch, capsys):
+    """The program does not wait for it; the end is reported once it is back."""
+    with LocalStack() as stack:
+        client_of(stack)
+        monkeypatch.setattr("besom._single.REPORT_WITHIN_S", 1.0)
+        run = besom.init()
+        run.log({"loss": 1})
+        stack.command("down")
+        run.log({"loss": 2})
+        run.finish(3)
+        assert f"run {run.id}: its end is not reported yet" in capsys.readouterr().err
+        stack.up()
+        assert ended(run.id).state == "failed"
+        assert [row["loss"] for row in besom.Api().run(run.id).scan_history(["loss"])] == [1, 2]
+        wait_until(lambda: "besom-agent" not in stack.left_behind().values(), "the agent has left")

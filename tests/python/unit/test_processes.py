@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Threads, forks, spawned workers and signals around one run."""
+import json
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,10 @@ from waiting import wait_until
 
 def in_worker(number):
     besom.init().log({"worker": number})
+
+
+def in_worker_with(run, number):
+    run.log({"worker": number})
 
 
 def test_threads(shim):
@@ -80,6 +85,26 @@ def test_workers(shim, method):
     run.log({"parent": 1})
     shim.wait_for(4)
     assert sorted(row["worker"] for row in shim.of("log") if "worker" in row) == [0, 1, 2]
+
+
+def test_run_as_an_argument(shim):
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=in_worker_with, args=(besom.init(), 7))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0 and shim.wait_for(1) == [{"log": {"worker": 7}}]
+
+
+def test_offline_run_as_an_argument(clean, tmp_path):
+    run = besom.init(mode="offline", dir=str(tmp_path))
+    run.log({"parent": 1})
+    context = multiprocessing.get_context("spawn")
+    worker = context.Process(target=in_worker_with, args=(run, 7))
+    worker.start()
+    worker.join()
+    (path,) = (tmp_path / "besom-offline").iterdir()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[1:] == [{"log": {"parent": 1}}, {"log": {"worker": 7}}]
 
 
 def test_logging_in_a_signal_handler(shim):

@@ -37,6 +37,27 @@ class Array:
         return self.values
 
 
+class Tensor:
+    """As torch's: `size()` is the shape."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def size(self):
+        return (len(self.values),)
+
+    def numel(self):
+        return len(self.values)
+
+    def item(self):
+        if len(self.values) != 1:
+            raise RuntimeError("a Tensor with %d elements cannot be converted to Scalar" % len(self.values))
+        return self.values[0]
+
+    def tolist(self):
+        return self.values
+
+
 class Real:
     def __float__(self):
         return 2.5
@@ -122,10 +143,11 @@ def test_rows(shim):
 def test_values_of_other_libraries(shim, capsys):
     besom._say._said.clear()
     run = besom.init()
-    run.log({"scalar": Scalar(0.5), "real": Real(), "array": Array([1, Scalar(2)]), "text": "done", "none": None,
+    run.log({"scalar": Scalar(0.5), "real": Real(), "array": Array([1, Scalar(2)]), "loss": Tensor([0.25]),
+             "weights": Tensor([1.5, 2.5]), "text": "done", "none": None,
              "nested": {"a": Scalar(1), "b": {"c": 2}}, "thing": argparse.Namespace(a=1), "list": (1, 2)})
     assert flattened(shim.wait_for(1)[0]["log"]) == {
-        "scalar": 0.5, "real": 2.5, "array": [1, 2], "text": "done", "none": None, "nested.a": 1, "nested.b.c": 2,
+        "scalar": 0.5, "real": 2.5, "array": [1, 2], "loss": 0.25, "weights": [1.5, 2.5], "text": "done", "none": None, "nested.a": 1, "nested.b.c": 2,
         "thing": "Namespace(a=1)", "list": [1, 2]}
     assert run.summary["nested.b.c"] == 2
     run.log({"thing": argparse.Namespace(a=1)})
