@@ -2,6 +2,7 @@
 """Values of numpy, torch and others seen through what they can do: none of those packages is imported here."""
 import math
 import struct
+import sys
 import wave
 import zlib
 
@@ -74,8 +75,14 @@ def flatten(value):
 
 
 def histogram(values, bins):
-    """Counts and borders of `bins` stretches of the same width over the finite values."""
-    numbers = [float(value) for value in values if value is not None]
+    """Counts and borders of `bins` stretches of the same width over the finite values, nested or not."""
+    array, numpy = _numpy_of(values) if is_array(values) else None, sys.modules.get("numpy")
+    if array is not None and numpy is not None and array.dtype.kind in "fiu" and array.size:
+        finite = array[numpy.isfinite(array)]
+        if finite.size:
+            counts, borders = numpy.histogram(finite.astype(float), bins=bins)
+            return counts.tolist(), borders.tolist()
+    numbers = [float(value) for value in flatten(values) if value is not None]
     numbers = [number for number in numbers if math.isfinite(number)]
     if not numbers:
         return [0] * bins, [index / bins for index in range(bins + 1)]

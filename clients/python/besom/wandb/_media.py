@@ -283,7 +283,7 @@ class Histogram(_AsJson):
             counts, borders = np_histogram
             self.histogram, self.bins = _arrays.flatten(counts), _arrays.flatten(borders)
         elif sequence is not None:
-            self.histogram, self.bins = _arrays.histogram(_arrays.flatten(sequence), num_bins)
+            self.histogram, self.bins = _arrays.histogram(sequence, num_bins)
         else:
             raise ValueError("Expected np_histogram to be a tuple of (values, bin_edges) or sequence to be specified")
         if len(self.histogram) > self.MAX_LENGTH:

@@ -5,6 +5,7 @@ from besom._values import plain
 from . import _arrays
 from ._media import Histogram, Image, Media, Plotly
 
+_PLAIN = frozenset((float, int, bool, str, type(None)))
 OWN_KEYS = ("_step", "_runtime", "_timestamp")
 
 
@@ -73,7 +74,11 @@ def _split_into(row, media, data, prefix, step, folder):
         if not prefix and key in OWN_KEYS:
             continue
         name = prefix + str(key)
-        if isinstance(value, dict) and has_media(value):
+        if type(value) in _PLAIN:
+            row[name] = value
+        elif getattr(value, "shape", None) == () and hasattr(value, "item"):  # a number of numpy or torch
+            row[name] = value.item()
+        elif isinstance(value, dict) and has_media(value):
             _split_into(row, media, value, name + ".", step, folder)
         elif has_media(value):
             kept = keepable(value, name, step, folder)
