@@ -118,6 +118,26 @@ def test_leaving_at_once_says_where_runs_wait(stack):
     assert agent.wait(20) == 0
 
 
+def test_controller_is_away_when_the_agent_has_to_go(stack):
+    sweep = stack.create(SWEEP.format(program=stack.write("program.py", PROGRAM)))
+    folder = os.path.join(stack.home, f"runs-{sweep}")
+    agent = stack.start_agent(sweep, sweep, "--run-dir", folder)
+    wait_for(lambda: "LOGGED 1" in output(stack, sweep), 20, "the first attempt has logged")
+    controllers = [pid for pid, name in stack.left_behind().items() if name == "besom-controlle"]
+    for pid in controllers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(30) == 1
+    finally:
+        for pid in controllers:
+            os.kill(pid, signal.SIGCONT)
+    assert controllers and "1 run is not reported" in output(stack, sweep)
+    assert stack.start_agent(sweep, sweep, "--run-dir", folder).wait(30) == 0
+    run = stack.runs(sweep)[0]
+    assert (run["state"], run["attempt"], run["objective"]) == ("finished", 2, 1)
+
+
 # How the first attempt ends; the second ends well.
 ENDS = {
     "failed": "exit 3",
