@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from typing import Any, Callable, List, Optional, Tuple
@@ -22,11 +23,12 @@ from .errors import InvalidError, RunStopped, from_exit_code
 _STOPPED_EXIT_CODE = 143  # as a shell tells of SIGTERM
 _REPEAT_S = 5.0
 _LEAVE_WITHIN_S = 15.0
+_busy = threading.Lock()
 
 
 def agent(sweep_id: str, function: Optional[Callable[[], Any]] = None, project: Optional[str] = None,
           count: Optional[int] = None) -> None:
-    """Takes runs of a sweep, one at a time, until none is left or `count` have ended.
+    """Takes runs of a sweep, one at a time, until none is left or `count` have ended. One such call at a time in a process.
 
     With `function`, each run calls it, in this thread; `besom.init()` inside gives the run. What it raises fails the run
     (with its traceback) and not the agent; `sys.exit(3)` ends the run with exit code 3. A run that is stopped gets
@@ -77,6 +79,8 @@ class _FunctionAgent:
         self._is_leaving = False
 
     def run(self) -> None:
+        if not _busy.acquire(blocking=False):  # a run's environment is the whole process's
+            raise InvalidError("an agent calls functions in this process already")
         outer = _run.current()
         _run.set_current(None)
         try:
@@ -84,6 +88,7 @@ class _FunctionAgent:
                 self._serve(host)
         finally:
             _run.set_current(outer)
+            _busy.release()
 
     def _serve(self, host: Host) -> None:
         keeper = Keeper([*self._command, "--", *host.relay_command()], agent_environment())

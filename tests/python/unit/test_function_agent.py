@@ -103,6 +103,11 @@ def test_stop(agent, in_main_thread, plan):
     assert [run["code"] for run in result[0]["runs"]] == [143 if "stop_after" in plan else -9, 0]
 
 
+def test_one_at_a_time(agent):
+    record = agent(lambda: besom.agent("sweep001", print))
+    assert record["runs"][0]["code"] == 1 and "in this process already" in record["runs"][0]["text"]
+
+
 def test_stop_that_the_function_sees_itself(agent):
     def train():
         run = besom.init()
