@@ -104,7 +104,8 @@ def clean(monkeypatch):
     """No run in the environment, and none in the process when the test begins and ends."""
     import besom._run
     for name in list(os.environ):
-        if name.startswith(("BESOM_RUN", "BESOM_SWEEP", "BESOM_PARAMS", "BESOM_ATTEMPT", "BESOM_PROJECT", "BESOM_MODE", "WANDB_")):
+        if name.startswith(("BESOM_RUN", "BESOM_SWEEP", "BESOM_PARAMS", "BESOM_ATTEMPT", "BESOM_PROJECT", "BESOM_MODE",
+                            "WANDB_")):
             monkeypatch.delenv(name)
     besom._run.set_current(None)
     yield

@@ -147,8 +147,8 @@ def test_values_of_other_libraries(shim, capsys):
              "weights": Tensor([1.5, 2.5]), "text": "done", "none": None,
              "nested": {"a": Scalar(1), "b": {"c": 2}}, "thing": argparse.Namespace(a=1), "list": (1, 2)})
     assert flattened(shim.wait_for(1)[0]["log"]) == {
-        "scalar": 0.5, "real": 2.5, "array": [1, 2], "loss": 0.25, "weights": [1.5, 2.5], "text": "done", "none": None, "nested.a": 1, "nested.b.c": 2,
-        "thing": "Namespace(a=1)", "list": [1, 2]}
+        "scalar": 0.5, "real": 2.5, "array": [1, 2], "loss": 0.25, "weights": [1.5, 2.5], "text": "done", "none": None,
+        "nested.a": 1, "nested.b.c": 2, "thing": "Namespace(a=1)", "list": [1, 2]}
     assert run.summary["nested.b.c"] == 2
     run.log({"thing": argparse.Namespace(a=1)})
     assert capsys.readouterr().err.count("argparse.Namespace is kept as its text") == 1
