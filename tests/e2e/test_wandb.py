@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.join(HERE, "wandb_scripts")
 PYTHON = os.path.abspath(os.path.join(HERE, "..", "..", "clients", "python"))
 COMPAT = os.path.join(PYTHON, "besom", "_compat")
-SECONDS = 60
+SECONDS = 180
 
 
 class Sweep:
