@@ -216,10 +216,10 @@ static enum status next_buckets(struct reader *reader, bool *any, struct err *er
 {
     if (reader->buckets.items == NULL)
         TRY(fill_buckets(reader, err));
-    size_t left = reader->buckets.count - reader->sent, count = left < PART_POINTS ? left : PART_POINTS;
-    *any = count > 0;
+    *any = reader->buckets.items != NULL && reader->sent < reader->buckets.count;
     if (!*any)
         return STATUS_OK;
+    size_t left = reader->buckets.count - reader->sent, count = left < PART_POINTS ? left : PART_POINTS;
     struct bucket_columns *columns = malloc(sizeof *columns);
     if (columns == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
