@@ -425,6 +425,8 @@ static void killed_program_loses_nothing(void **state)
                                  "    if os.fork() == 0:\n"
                                  "        connect().sendall(b'{\"log\": {\"child\": 1}}')\n"
                                  "        os.kill(os.getpid(), signal.SIGKILL)\n"
+                                 "for i in range(20):\n"
+                                 "    os.wait()\n"
                                  "s = connect()\n"
                                  "for i in range(2000):\n"
                                  "    s.sendall(b'{\"log\": {\"a\": %d, \"b\": 1}, \"commit\": %s}\\n' % (i, "

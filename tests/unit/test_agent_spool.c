@@ -145,6 +145,31 @@ static void damaged_frame_is_not_read(void **state)
     assert_int_equal(read_all(fixture->folder, 0), 1);
 }
 
+/* Shims live through an upgrade of the agent, so the sum stays the one of IEEE 802.3, whatever the length. */
+static void frames_carry_the_usual_sum(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    for (int64_t i = 1; i <= 20; i++)
+        append(fixture, i, (size_t)i);
+    first_segment(fixture, path);
+    int fd CLEANUP(file_close) = open(path, O_RDONLY | O_CLOEXEC);
+    int64_t offset = 0;
+    for (int64_t i = 1; i <= 20; i++) {
+        unsigned char frame[16 + 20];
+        uint32_t expected = 0xffffffffU, found;
+        assert_int_equal(pread(fd, frame, 16 + (size_t)i, offset), 16 + i);
+        memcpy(&found, frame + 4, sizeof found);
+        for (size_t k = 8; k < 16 + (size_t)i; k++) {
+            expected ^= frame[k];
+            for (int bit = 0; bit < 8; bit++)
+                expected = (expected & 1) != 0 ? (expected >> 1) ^ 0xedb88320U : expected >> 1;
+        }
+        assert_int_equal(found, ~expected);
+        offset += 16 + i;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +177,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reader_follows_the_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(acknowledged_segments_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(torn_end_is_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(frames_carry_the_usual_sum, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_frame_is_not_read, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
