@@ -55,9 +55,10 @@ static struct params host_params(struct store_tx *tx, const char *sweep_id, cons
 }
 
 enum status store_get_quarantine(struct store_tx *tx, const char *sweep_id, const char *host,
-                                 const char **reason, struct err *err)
+                                 const char *agent_id, const char **reason, struct err *err)
 {
     struct params params = host_params(tx, sweep_id, host);
+    params_text(&params, agent_id);
     const char **reasons;
     size_t count;
     TRY(query_texts(tx, QUERY_GET_QUARANTINE, &params, &reasons, &count, err));

@@ -28,10 +28,10 @@ enum status store_register_agent(struct store_tx *tx, const struct store_agent *
                                  struct err *err) MUST_USE;
 enum status store_retire_agent(struct store_tx *tx, const char *sweep_id, const char *agent_id,
                                const char *reason, bool quarantine, struct err *err) MUST_USE;
-/* Why agents of the host are refused; *reason NULL when they are not: nobody was quarantined there within a
- * day, or no run of the sweep finished elsewhere. */
+/* Why an agent of the host is refused; *reason NULL when it is not: nobody was quarantined there within a
+ * day, no run of the sweep finished elsewhere, or the agent has runs. */
 enum status store_get_quarantine(struct store_tx *tx, const char *sweep_id, const char *host,
-                                 const char **reason, struct err *err) MUST_USE;
+                                 const char *agent_id, const char **reason, struct err *err) MUST_USE;
 /* *ended false: there was none. */
 enum status store_end_quarantine(struct store_tx *tx, const char *sweep_id, const char *host, bool *ended,
                                  struct err *err) MUST_USE;

@@ -63,7 +63,7 @@ static enum status check_quarantine(struct store_tx *tx, const Besom__V1__Regist
         return store_add_event(tx, message->sweep_id, "quarantine_ended", message->agent_id, "",
                                message->host, err);
     }
-    TRY(store_get_quarantine(tx, message->sweep_id, message->host, &reason, err));
+    TRY(store_get_quarantine(tx, message->sweep_id, message->host, message->agent_id, &reason, err));
     if (reason == NULL)
         return STATUS_OK;
     return err_set(err, STATUS_PRECONDITION,

@@ -361,17 +361,22 @@ static void a_retired_agent_gets_nothing(void **state)
     session_close(session);
 }
 
-static const char *quarantine_of(struct session *session, const char *host)
+static const char *quarantine_for(struct session *session, const char *host, const char *agent_id)
 {
     const char *reason;
-    assert_ok(store_get_quarantine(session_tx(session), SWEEP, host, &reason, &test_err));
+    assert_ok(store_get_quarantine(session_tx(session), SWEEP, host, agent_id, &reason, &test_err));
     return reason;
+}
+
+static const char *quarantine_of(struct session *session, const char *host)
+{
+    return quarantine_for(session, host, "newcomer");
 }
 
 static void a_host_is_quarantined_once_others_finish(void **state)
 {
     struct database *database = *state;
-    fixture_sweep(database, (struct sweep_options){.runs = 2, .agents = 1});
+    fixture_sweep(database, (struct sweep_options){.runs = 2, .agents = 2});
     struct session *session = session_open(database);
     struct store_agent agent = {.sweep_id = SWEEP, .agent_id = "other", .host = "broken", .slots = 1},
                        *agents;
@@ -387,6 +392,8 @@ static void a_host_is_quarantined_once_others_finish(void **state)
     database_execute(database->url, "UPDATE besom.runs SET state = 'finished' WHERE state = 'failed'");
     assert_string_equal(quarantine_of(session, "broken"), "no GPU");
     assert_null(quarantine_of(session, "host"));
+    fixture_start_run(session, "agent1"); /* restarted there it would lose its run */
+    assert_null(quarantine_for(session, "broken", "agent1"));
     assert_ok(store_list_agents(session_tx(session), SWEEP, &agents, &count, &test_err));
     for (size_t i = 0; i < count; i++)
         assert_int_equal(agents[i].quarantined, strcmp(agents[i].agent_id, "other") == 0);
