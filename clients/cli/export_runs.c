@@ -128,12 +128,14 @@ static int choose_some(struct export *export, struct run_columns *columns)
     struct cli *cli = export->query->cli;
     int code = run_columns_expand(cli, columns, &export->leaves);
     export->columns = arena_calloc(&cli->arena, columns->count + 1, sizeof *export->columns);
-    if (code == CLI_OK && export->columns == NULL)
-        code = cli_fail(CLI_FAILED, "out of memory");
-    for (size_t i = 0; code == CLI_OK && i < columns->count; i++)
+    if (code != CLI_OK)
+        return code;
+    if (export->columns == NULL)
+        return cli_fail(CLI_FAILED, "out of memory");
+    for (size_t i = 0; i < columns->count; i++)
         export->columns[export->count++] =
             (struct export_column){.name = columns->names[i], .heading = columns->names[i].spelled};
-    return code;
+    return CLI_OK;
 }
 
 /* ---- rows ---- */

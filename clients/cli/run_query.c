@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "run_query.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,7 @@ static int visit_page(struct run_query *query, run_query_visit *visit, void *con
 {
     Besom__V1__ListRunsResponse *page CLEANUP(message_release) = NULL;
     int code = read_page(query, &page);
+    assert(code != CLI_OK || page != NULL);
     for (size_t i = 0; code == CLI_OK && i < page->n_runs && query->left != 0; i++) {
         struct run_view view CLEANUP(run_view_release) = {.run = page->runs[i]};
         if (is_wanted(query, &view))
@@ -202,6 +204,7 @@ static int collect_page(struct run_query *query, struct run_list *out, struct me
         besom_message_free(page);
         return cli_fail(CLI_FAILED, "out of memory");
     }
+    assert(code != CLI_OK || page != NULL);
     for (size_t i = 0; code == CLI_OK && i < page->n_runs && query->left != 0; i++) {
         struct run_view view = {.run = page->runs[i]};
         if (is_wanted(query, &view) && !keep_run(out, &(struct run_view){.run = view.run}))

@@ -66,8 +66,10 @@ static char *key_end(char *text)
 static int parse_keys(struct cli *cli, const char *command, const char *keys, struct sort_keys *out)
 {
     char *next = arena_strdup(&cli->arena, keys);
-    int code = next != NULL ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
+    int code = CLI_OK;
     out->count = 0;
+    if (next == NULL)
+        return cli_fail(CLI_FAILED, "out of memory");
     for (bool more = true; more && code == CLI_OK;) {
         char *end = key_end(next);
         more = *end == ',';

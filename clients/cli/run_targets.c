@@ -123,10 +123,10 @@ void run_targets_append_ids(struct buffer *out, const char *const *ids, size_t c
 
 bool split_list(struct arena *arena, const struct config_list *list, struct config_list *out)
 {
-    size_t most = 0;
+    size_t most = list->count;
     for (size_t i = 0; i < list->count; i++)
-        for (const char *c = list->items[i]; c != NULL; c = strchr(c + 1, ','))
-            most++;
+        for (const char *c = list->items[i]; *c != '\0'; c++)
+            most += *c == ',';
     *out = (struct config_list){.items = arena_calloc(arena, most + 1, sizeof *out->items)};
     for (size_t i = 0; out->items != NULL && i < list->count; i++) {
         for (const char *next = list->items[i]; *next != '\0';) {
