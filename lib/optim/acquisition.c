@@ -10,17 +10,20 @@
 #include "optim/learn.h"
 #include "optim/sobol.h"
 
+#define RIVALS 16
+#define NOISY_FROM 1e-3   /* noise over amplitude from which the best known value is uncertain */
+#define LATENT_NOISE 1e-6 /* of the amplitude */
 #define SUCCESS_PRIOR 0.9
 #define SUCCESS_SCALE 0.25
 
 static enum status allocate(struct acquisition *acquisition, const struct acquisition_input *input,
                             struct arena *arena, struct err *err)
 {
-    size_t capacity = input->successes + input->failures + input->pending;
+    size_t latent = input->pending + RIVALS;
+    size_t capacity = input->successes + input->failures + latent;
     TRY(gp_init(&acquisition->gp, input->dims, input->category, input->theta, capacity, arena, err));
-    acquisition->draws = input->pending > 0 ? ACQUISITION_DRAWS : 1;
-    acquisition->normals = arena_calloc(arena, input->pending * acquisition->draws + 1, sizeof(double));
-    acquisition->best = arena_calloc(arena, acquisition->draws, sizeof(double));
+    acquisition->normals = arena_calloc(arena, latent * ACQUISITION_DRAWS, sizeof(double));
+    acquisition->best = arena_calloc(arena, ACQUISITION_DRAWS, sizeof(double));
     acquisition->weights_ok = arena_calloc(arena, input->dims, sizeof(double));
     acquisition->column = arena_calloc(arena, capacity, sizeof(double));
     acquisition->slopes = arena_calloc(arena, capacity, sizeof(double));
@@ -42,9 +45,8 @@ static void factor_successes(struct gp *gp, const struct acquisition_input *inpu
     gp_fit_values(gp, input->values);
 }
 
-/* *best is the best mean at one of them. */
 static enum status add_successes(struct acquisition *acquisition, const struct acquisition_input *input,
-                                 double *best, struct arena *arena, struct err *err)
+                                 double *means, struct arena *arena, struct err *err)
 {
     struct gp *gp = &acquisition->gp;
     size_t found = 0;
@@ -53,10 +55,7 @@ static enum status add_successes(struct acquisition *acquisition, const struct a
         TRY(learnt_mark_outliers(gp, input->factors, &found, arena, err));
     if (found > 0)
         factor_successes(gp, input);
-    gp_means_at_points(gp, input->values, acquisition->column);
-    *best = -HUGE_VAL;
-    for (size_t j = 0; j < input->successes; j++)
-        *best = fmax(*best, acquisition->column[j]);
+    gp_means_at_points(gp, input->values, means);
     return STATUS_OK;
 }
 
@@ -94,29 +93,48 @@ static enum status add_failures(struct acquisition *acquisition, const struct ac
         gp_predict(&acquisition->gp, input->failure_rows + j * input->dims, acquisition->column, NULL,
                    &means[j], &variance);
     for (size_t j = 0; j < input->failures; j++) {
-        gp_append(&acquisition->gp, input->failure_rows + j * input->dims);
+        gp_append(&acquisition->gp, input->failure_rows + j * input->dims, acquisition->gp.noise);
         gp_set_last(&acquisition->gp, fmin(means[j], median));
     }
     return STATUS_OK;
 }
 
-/* Joint draws at the pending points: L half, half = normals. */
-static enum status add_pending(struct acquisition *acquisition, const struct acquisition_input *input,
-                               struct arena *arena, struct err *err)
+/* ---- what is drawn ---- */
+
+static void add_latent(struct acquisition *acquisition, const double *x)
 {
     struct gp *gp = &acquisition->gp;
-    size_t q = input->pending;
+    gp_append(gp, x, LATENT_NOISE * gp->kernel.amplitude);
+    gp->half[gp->points.count - 1] = 0;
+    acquisition->latent++;
+}
+
+/* The successes with the best means, whose true values noise hides; `means` is spoilt. */
+static void add_rivals(struct acquisition *acquisition, const struct acquisition_input *input, double *means)
+{
+    for (size_t r = 0; r < RIVALS && r < input->successes; r++) {
+        size_t best = 0;
+        for (size_t j = 1; j < input->successes; j++)
+            if (means[j] > means[best])
+                best = j;
+        means[best] = -HUGE_VAL;
+        add_latent(acquisition, input->success_rows + best * input->dims);
+    }
+}
+
+/* Joint draws at the latent points: L half, half = normals; the best of each raises best[s]. */
+static enum status draw_latent(struct acquisition *acquisition, uint64_t seed, struct arena *arena,
+                               struct err *err)
+{
+    const struct gp *gp = &acquisition->gp;
+    size_t q = acquisition->latent;
     struct sobol *sobol = arena_alloc(arena, sizeof *sobol);
     if (sobol == NULL)
         return err_set(err, STATUS_NO_MEMORY, "acquisition: out of memory");
-    if (q > 0)
-        sobol_init(sobol, input->seed);
-    for (size_t j = 0; j < q; j++) {
-        gp_append(gp, input->pending_rows + j * input->dims);
-        gp->half[acquisition->known + j] = 0;
+    sobol_init(sobol, seed);
+    for (size_t j = 0; j < q; j++)
         for (size_t s = 0; s < acquisition->draws; s++)
             acquisition->normals[s * q + j] = gsl_cdf_ugaussian_Pinv(sobol_at(sobol, (uint32_t)s, j));
-    }
     for (size_t j = 0; j < q; j++) {
         const double *row = gp->factor + acquisition->known + j;
         double common = cblas_ddot((int)acquisition->known, row, (int)gp->capacity, gp->half, 1);
@@ -129,23 +147,39 @@ static enum status add_pending(struct acquisition *acquisition, const struct acq
     return STATUS_OK;
 }
 
+static enum status add_drawn(struct acquisition *acquisition, const struct acquisition_input *input,
+                             double *means, struct arena *arena, struct err *err)
+{
+    bool noisy = acquisition->gp.noise > NOISY_FROM * acquisition->gp.kernel.amplitude;
+    double best = -HUGE_VAL;
+    for (size_t j = 0; j < input->successes; j++)
+        best = fmax(best, means[j]);
+    if (noisy)
+        add_rivals(acquisition, input, means);
+    for (size_t j = 0; j < input->pending; j++)
+        add_latent(acquisition, input->pending_rows + j * input->dims);
+    acquisition->draws = acquisition->latent > 0 ? ACQUISITION_DRAWS : 1;
+    for (size_t s = 0; s < acquisition->draws; s++)
+        acquisition->best[s] = noisy ? -HUGE_VAL : best;
+    return acquisition->latent > 0 ? draw_latent(acquisition, input->seed, arena, err) : STATUS_OK;
+}
+
 enum status acquisition_init(struct acquisition *acquisition, const struct acquisition_input *input,
                              struct arena *arena, struct err *err)
 {
-    double best = 0;
     double widest = log(SUCCESS_SCALE) + 0.5 * log((double)input->dims);
+    double *means = arena_alloc(arena, (input->successes + 1) * sizeof *means);
     *acquisition = (struct acquisition){.known = input->successes + input->failures,
                                         .successes = input->successes,
-                                        .failures = input->failures,
-                                        .pending = input->pending};
+                                        .failures = input->failures};
+    if (means == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "acquisition: out of memory");
     TRY(allocate(acquisition, input, arena, err));
-    TRY(add_successes(acquisition, input, &best, arena, err));
+    TRY(add_successes(acquisition, input, means, arena, err));
     TRY(add_failures(acquisition, input, arena, err));
-    for (size_t s = 0; s < acquisition->draws; s++)
-        acquisition->best[s] = best;
     for (size_t i = 0; i < input->dims; i++)
         acquisition->weights_ok[i] = exp(-2 * fmin(input->theta[i], widest));
-    return add_pending(acquisition, input, arena, err);
+    return add_drawn(acquisition, input, means, arena, err);
 }
 
 /* ---- the chance of success ---- */
@@ -197,7 +231,7 @@ static double improvement(const struct acquisition *acquisition, const double *v
                           double deviation, double *by_mean, double *by_deviation)
 {
     struct log_ei each[ACQUISITION_DRAWS];
-    size_t q = acquisition->pending;
+    size_t q = acquisition->latent;
     double most = -HUGE_VAL;
     double sum = 0;
     for (size_t s = 0; s < acquisition->draws; s++) {
@@ -226,7 +260,7 @@ static void differentiate(const struct acquisition *acquisition, const double *x
                           const double *by_mean, double by_deviation, double *gradient)
 {
     const struct gp *gp = &acquisition->gp;
-    size_t q = acquisition->pending;
+    size_t q = acquisition->latent;
     size_t n = gp->points.count;
     double total = 0;
     double *b = acquisition->combined;

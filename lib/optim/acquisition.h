@@ -26,13 +26,13 @@
 #define ACQUISITION_DRAWS 32
 
 struct acquisition {
-    struct gp gp; /* successes, then failures, then pending */
+    struct gp gp; /* successes, then failures, then latent */
     size_t known; /* successes and failures */
     size_t successes;
     size_t failures;
-    size_t pending;
-    size_t draws;       /* 1 without pending points */
-    double *normals;    /* pending x draws, by columns */
+    size_t latent;      /* drawn: pending, and rivals where there is noise */
+    size_t draws;       /* 1 without latent points */
+    double *normals;    /* latent x draws, by columns */
     double *best;       /* of each draw */
     double *weights_ok; /* 1 / l^2 of the chance of success */
     double *column;     /* scratch: gp.capacity each */

@@ -10,7 +10,7 @@
 
 #define JITTER 1e-10
 #define LOSS_WORST 1e10
-#define TOLERANCE 1e-7
+#define TOLERANCE 1e-6
 
 struct prior {
     double mean, deviation;

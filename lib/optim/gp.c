@@ -74,17 +74,18 @@ void gp_fit_values(struct gp *gp, const double *values)
                 gp->half, 1);
 }
 
-void gp_append(struct gp *gp, const double *x)
+void gp_append(struct gp *gp, const double *x, double noise)
 {
     size_t n = gp->points.count;
     double *v = gp->scratch;
-    double rest = gp->kernel.amplitude + gp->noise + JITTER;
+    double rest = gp->kernel.amplitude + noise + JITTER;
     kernel_column(&gp->kernel, &gp->points, x, v, NULL);
     gp_solve_columns(gp, v, 1);
     rest -= cblas_ddot((int)n, v, 1, v, 1);
     gp_put(gp, x, 1);
+    gp->noises[n] = noise + JITTER;
     cblas_dcopy((int)n, v, 1, gp->factor + n, (int)gp->capacity);
-    gp->factor[n * gp->capacity + n] = sqrt(fmax(rest, gp->noise));
+    gp->factor[n * gp->capacity + n] = sqrt(fmax(rest, noise));
 }
 
 void gp_set_last(struct gp *gp, double value)

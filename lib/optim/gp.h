@@ -40,8 +40,9 @@ void gp_factor(struct gp *gp);
 /* half from the values of all points. */
 void gp_fit_values(struct gp *gp, const double *values);
 
-/* Adds a point to the factor, O(n^2). The caller sets its half: gp_set_last or a standard normal draw. */
-void gp_append(struct gp *gp, const double *x);
+/* Adds a point with this noise variance to the factor, O(n^2). The caller sets its half: gp_set_last or a
+ * standard normal draw. */
+void gp_append(struct gp *gp, const double *x, double noise);
 void gp_set_last(struct gp *gp, double value);
 
 /* v = L^-1 k(x) (room for points.count), the mean, and the variance of f (> 0). `slopes` as kernel_column, or

@@ -9,21 +9,29 @@
 #include "optim/transform.h"
 
 #define FIRST_FIT 2
-#define EACH_UNTIL 64         /* a fit for each success until then */
-#define STEPS_A_SIZE 50       /* then one each count / 50 */
+#define EACH_UNTIL 48         /* a fit for each success until then */
+#define STEPS_A_SIZE 32       /* then one each count / 32 */
 #define AFRESH_RATIO 1.25     /* from scratch when the count has grown by it */
 #define SECOND_START_UNTIL 30 /* also from a fixed start until then, and each fifth time */
 #define SECOND_START_EACH 5
 #define EVALUATIONS_FRESH 60
+#define EVALUATIONS_STRENGTH 25
+#define FAR_SCALE 4  /* of the second start when fitting from scratch */
+#define FAR_UNTIL 64 /* successes */
 #define EVALUATIONS_WARM 30
+#define STRENGTH_FROM 8
+#define STRENGTH_GAIN 1.0 /* nats that a stronger transform must be better by */
 #define OUTLIER_ROUNDS 2
 #define OUTLIER_BELOW (-2.5)
 #define OUTLIER_SHARE 0.15
 #define OUTLIER_FROM 15
 
+static const double strengths[] = {TRANSFORM_STRENGTH, 16, 512};
+
 enum status learnt_init(struct learnt *learnt, const struct optim_space *space, struct err *err)
 {
-    *learnt = (struct learnt){.theta = calloc(THETA_COUNT(space->count), sizeof(double)),
+    *learnt = (struct learnt){.strength = TRANSFORM_STRENGTH,
+                              .theta = calloc(THETA_COUNT(space->count), sizeof(double)),
                               .category = calloc(space->count + 1, sizeof(bool))};
     if (learnt->theta == NULL || learnt->category == NULL)
         return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
@@ -59,17 +67,17 @@ static void find_due(size_t count, size_t *due, size_t *fresh)
 struct attempt {
     const struct history *history;
     struct subset subset;
+    struct transform transform;
     struct fit_data data;
     double *factors; /* of the subset */
     struct fit fit;
 };
 
-static enum status gather(struct attempt *attempt, const struct learnt *learnt, size_t count, uint64_t seed,
-                          struct arena *arena, struct err *err)
+static enum status gather(struct attempt *attempt, const struct learnt *learnt, double strength, size_t count,
+                          uint64_t seed, struct arena *arena, struct err *err)
 {
     const struct told *told = &attempt->history->successes;
     size_t dims = attempt->history->space->count;
-    struct transform transform;
     TRY(subset_for_fit(attempt->history, count, seed, &attempt->subset, arena, err));
     size_t n = attempt->subset.count;
     double *all = arena_alloc(arena, count * sizeof *all);
@@ -78,7 +86,7 @@ static enum status gather(struct attempt *attempt, const struct learnt *learnt, 
     double *at = arena_alloc(arena, n * dims * sizeof *at);
     if (all == NULL || z == NULL || attempt->factors == NULL || at == NULL)
         return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
-    TRY(transform_apply(&transform, told->values, count, all, arena, err));
+    TRY(transform_apply(&attempt->transform, strength, told->values, count, all, arena, err));
     for (size_t j = 0; j < n; j++) {
         size_t index = attempt->subset.indexes[j];
         z[j] = all[index];
@@ -171,6 +179,45 @@ static enum status make_room(struct learnt *learnt, size_t count, struct err *er
     return STATUS_OK;
 }
 
+/* The negative logarithm of what theta and a strength have for them, up to a constant. */
+static double score(const struct attempt *attempt, double loss)
+{
+    for (size_t j = 0; j < attempt->subset.count; j++)
+        loss -= transform_log_slope(&attempt->transform, attempt->data.values[j]);
+    return loss;
+}
+
+/* Sets strength and theta afresh. */
+static enum status choose_strength(struct learnt *learnt, const struct history *history, size_t count,
+                                   uint64_t seed, struct err *err)
+{
+    size_t dims = history->space->count;
+    double best = 0;
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct arena scratch CLEANUP(arena_free) = arena_make(0);
+    double *theta = arena_alloc(&arena, THETA_COUNT(dims) * sizeof *theta);
+    if (theta == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
+    learnt->strength = strengths[0];
+    fit_start(dims, 1, learnt->theta);
+    fit_start(dims, 1, theta);
+    for (size_t k = 0; k < ARRAY_LEN(strengths) && count >= STRENGTH_FROM; k++) {
+        struct attempt attempt = {.history = history};
+        double loss = 0;
+        arena_reset(&scratch);
+        TRY(gather(&attempt, learnt, strengths[k], count, seed, &scratch, err));
+        TRY(fit_improve(&attempt.fit, count > FAR_UNTIL ? EVALUATIONS_STRENGTH / 2 : EVALUATIONS_STRENGTH,
+                        theta, &loss, err));
+        double found = score(&attempt, loss);
+        if (k == 0 || found < best - STRENGTH_GAIN) {
+            best = found;
+            learnt->strength = strengths[k];
+            memcpy(learnt->theta, theta, THETA_COUNT(dims) * sizeof *theta);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status fit_at(struct learnt *learnt, const struct history *history, size_t count, bool fresh,
                           uint64_t seed, struct err *err)
 {
@@ -179,7 +226,9 @@ static enum status fit_at(struct learnt *learnt, const struct history *history, 
     bool second = count <= SECOND_START_UNTIL || count % SECOND_START_EACH == 0;
     size_t found = 1;
     TRY(make_room(learnt, count, err));
-    TRY(gather(&attempt, learnt, count, seed, &arena, err));
+    if (fresh)
+        TRY(choose_strength(learnt, history, count, seed, err));
+    TRY(gather(&attempt, learnt, learnt->strength, count, seed, &arena, err));
     if (fresh)
         fit_start(history->space->count, 1, learnt->theta);
     TRY(improve(&attempt, fresh ? EVALUATIONS_FRESH : EVALUATIONS_WARM,

@@ -20,6 +20,7 @@
 
 struct learnt {
     size_t fitted;   /* successes of the last fit; 0 = none yet */
+    double strength; /* of the transform */
     double *theta;   /* owned; THETA_COUNT */
     double *factors; /* owned; of each success's noise */
     size_t capacity; /* of factors */

@@ -9,7 +9,7 @@
 #define ROUNDS 3
 #define GAIN_MIN 1e-4
 #define EVALUATIONS 40
-#define TOLERANCE 1e-7
+#define TOLERANCE 1e-6
 #define LEVELS_ALL 16 /* ordered levels that are all tried; categories up to CATEGORIES_ALL */
 #define CATEGORIES_ALL 64
 #define STRIDES 7 /* 1, 2, 4 .. 64 levels up and down */

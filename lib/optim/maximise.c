@@ -8,6 +8,7 @@
 #include "optim/local_search.h"
 
 #define ENUMERATE_MAX 2048
+#define LARGE_MODEL 256 /* points from which two starts less must do */
 #define STARTS_BEST 3
 #define STARTS_DRAWN 3
 #define STARTS (STARTS_BEST + STARTS_DRAWN + 1)
@@ -82,7 +83,10 @@ static enum status search_from_starts(const struct maximise_input *input, struct
     struct draws draws = {.seed = input->seed, .ordinal = input->ordinal, .name = "optim.starts"};
     size_t dims = input->space->count;
     TRY(candidates_init(ends, dims, STARTS, arena, err));
+    bool large = input->acquisition->gp.points.count > LARGE_MODEL;
     for (size_t k = 0; k < STARTS; k++) {
+        if (large && (k == STARTS_BEST - 1 || k == STARTS_BEST))
+            continue;
         const struct candidate *from = order[k < candidates->count ? k : 0];
         if (k >= STARTS_BEST)
             from = order[draw_start(order, candidates->count, &draws)];

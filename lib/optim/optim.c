@@ -200,7 +200,8 @@ static enum status gather(struct optim *optim, struct belief *belief, struct acq
     double *factors = arena_alloc(arena, n * sizeof *factors);
     if (all == NULL || z == NULL || rows == NULL || factors == NULL)
         return err_set(err, STATUS_NO_MEMORY, "model: out of memory");
-    TRY(transform_apply(&belief->transform, told->values, told->count, all, arena, err));
+    TRY(transform_apply(&belief->transform, optim->learnt.strength, told->values, told->count, all, arena,
+                        err));
     copy_rows(rows, told->coordinates, belief->subset.indexes, n, dims);
     copy_rows(z, all, belief->subset.indexes, n, 1);
     copy_rows(factors, optim->learnt.factors, belief->subset.indexes, n, 1);
@@ -246,9 +247,8 @@ static void predict(const struct belief *belief, const double *x, double *mean, 
     double width = 0;
     acquisition_belief(&belief->acquisition, x, &z, &width, success);
     *mean = transform_invert(&belief->transform, z);
-    *deviation =
-        (transform_invert(&belief->transform, z + width) - transform_invert(&belief->transform, z - width)) /
-        2;
+    *deviation = transform_invert(&belief->transform, z + width) / 2 -
+                 transform_invert(&belief->transform, z - width) / 2;
 }
 
 static enum status suggest_by_model(struct ask *ask, double *out_point, bool *found,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "optim/transform.h"
 
+#include <float.h>
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
 
-#define LOG_1_5 0.40546510810816438198
 #define HUGE_ABOVE 1e100
 #define TINY_BELOW 1e-100
 #define DEVIATION_MIN 1e-12
@@ -72,13 +72,14 @@ static void warp_lower_half(struct transform_pair *pairs, size_t count)
     }
 }
 
-enum status transform_apply(struct transform *transform, const double *values, size_t count, double *z,
-                            struct arena *arena, struct err *err)
+enum status transform_apply(struct transform *transform, double strength, const double *values, size_t count,
+                            double *z, struct arena *arena, struct err *err)
 {
     struct transform_pair *pairs = arena_alloc(arena, (count + 1) * sizeof *pairs);
     if (pairs == NULL)
         return err_set(err, STATUS_NO_MEMORY, "values: out of memory");
-    *transform = (struct transform){.pairs = pairs, .count = count, .scale = scale_of(values, count)};
+    *transform = (struct transform){
+        .pairs = pairs, .count = count, .strength = strength, .scale = scale_of(values, count)};
     for (size_t i = 0; i < count; i++) {
         double value = values[i] / transform->scale;
         pairs[i] = (struct transform_pair){.value = value, .warped = value, .index = i};
@@ -93,7 +94,7 @@ enum status transform_apply(struct transform *transform, const double *values, s
     double squares = 0;
     for (size_t i = 0; i < count; i++) {
         double distance = (transform->best - pairs[i].warped) / transform->range;
-        z[pairs[i].index] = 0.5 - log1p(0.5 * distance) / LOG_1_5;
+        z[pairs[i].index] = 0.5 - log1p(strength * distance) / log1p(strength);
         sum += z[pairs[i].index];
     }
     transform->mean = sum / (double)count;
@@ -133,6 +134,15 @@ double transform_invert(const struct transform *transform, double z)
     if (transform->count == 0)
         return 0;
     double logarithm = z * transform->deviation + transform->mean;
-    double distance = 2 * expm1((0.5 - logarithm) * LOG_1_5);
-    return unwarp(transform, transform->best - distance * transform->range) * transform->scale;
+    double distance = expm1((0.5 - logarithm) * log1p(transform->strength)) / transform->strength;
+    double value = unwarp(transform, transform->best - distance * transform->range) * transform->scale;
+    return fmin(fmax(value, -DBL_MAX), DBL_MAX);
+}
+
+double transform_log_slope(const struct transform *transform, double z)
+{
+    double logarithm = z * transform->deviation + transform->mean;
+    double log_strength = log1p(transform->strength);
+    return log(transform->strength / (log_strength * transform->deviation)) -
+           (0.5 - logarithm) * log_strength;
 }

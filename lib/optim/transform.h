@@ -4,8 +4,13 @@
  * X. Song and others: "The Vizier Gaussian process bandit algorithm" (2024,
  * arXiv 2408.11527), section 3: values below the median get the quantiles of a
  * half normal by their rank, so that how bad a bad value is does not matter;
- * then z = 1/2 - log(1 + (best - y) / (2 range)) / log 1.5, which spreads the
+ * then z = 1/2 - log(1 + c (best - y) / range) / log(1 + c), which spreads the
  * good ones; then mean 0 and deviation 1. Monotone, so it has an inverse.
+ *
+ * They fix the strength c = 1/2. Here the data choose it among a few, by the
+ * posterior times the slope of the transform (E. Snelson, C. Rasmussen, Z.
+ * Ghahramani: "Warped Gaussian processes", NeurIPS 2003): functions whose
+ * values spread over magnitudes near their best want more.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_OPTIM_TRANSFORM_H
@@ -17,6 +22,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#define TRANSFORM_STRENGTH 0.5
+
 struct transform_pair {
     double value;
     double warped; /* after the half-rank warp */
@@ -26,14 +33,18 @@ struct transform_pair {
 struct transform {
     struct transform_pair *pairs; /* by value; owned by the arena */
     size_t count;
+    double strength;
     double scale;           /* of values, against overflow */
     double best, range;     /* of warped values */
     double mean, deviation; /* of the logarithms */
 };
 
 /* z[i] of values[i], all finite. Everything from the arena. NO_MEMORY. */
-enum status transform_apply(struct transform *transform, const double *values, size_t count, double *z,
-                            struct arena *arena, struct err *err) MUST_USE;
+enum status transform_apply(struct transform *transform, double strength, const double *values, size_t count,
+                            double *z, struct arena *arena, struct err *err) MUST_USE;
+
+/* Logarithm of dz by the warped value in units of their range, where z is. */
+double transform_log_slope(const struct transform *transform, double z);
 
 /* The value that has this z; below the worst value it is the worst. */
 double transform_invert(const struct transform *transform, double z);

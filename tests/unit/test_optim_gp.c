@@ -79,7 +79,7 @@ static void test_grows_as_it_factors(void **state)
         gp_factor(&gp);
         gp_fit_values(&gp, gp_values);
         for (size_t j = first; j < GP_POINTS; j++) {
-            gp_append(&gp, gp_points + j * GP_DIMS);
+            gp_append(&gp, gp_points + j * GP_DIMS, GP_NOISE);
             gp_set_last(&gp, gp_values[j]);
         }
         assert_predicts_reference(&gp);
@@ -262,7 +262,7 @@ static void test_pending_points_repel(void **state)
     data.count = with.successes;
     make_acquisition(&without, &data, 1, &arena);
     const double *pending = data.rows + with.known * data.dims;
-    assert_true(with.pending > 0 && without.pending == 0);
+    assert_true(with.latent > without.latent);
     assert_true(acquisition_at(&with, pending, NULL) < acquisition_at(&without, pending, NULL));
     arena_free(&arena);
 }

@@ -75,7 +75,9 @@ static void test_transform_keeps_order_and_inverts(void **state)
         double sum = 0;
         double squares = 0;
         make_values(seed, values);
-        assert_int_equal(transform_apply(&transform, values, VALUES, z, &arena, &err), STATUS_OK);
+        assert_int_equal(transform_apply(&transform, seed % 2 == 0 ? TRANSFORM_STRENGTH : 256, values, VALUES,
+                                         z, &arena, &err),
+                         STATUS_OK);
         for (size_t i = 0; i < VALUES; i++) {
             size_t other = (i * 7 + 3) % VALUES;
             assert_true(isfinite(z[i]));
@@ -101,7 +103,8 @@ static void test_transform_of_few_and_equal_values(void **state)
             struct err err = ERR_INIT;
             struct transform transform;
             double z[3];
-            assert_int_equal(transform_apply(&transform, cases[c], count, z, &arena, &err), STATUS_OK);
+            assert_int_equal(
+                transform_apply(&transform, TRANSFORM_STRENGTH, cases[c], count, z, &arena, &err), STATUS_OK);
             for (size_t i = 0; i < count; i++)
                 assert_true(isfinite(z[i]) && isfinite(transform_invert(&transform, z[i])));
             arena_free(&arena);
