@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """besom-suggestion --stdio as an offline optimiser: a sweep file as JSON in, configurations out."""
 import itertools
+import math
+import os
+import subprocess
 
 import pytest
 
-from json_lines import JsonLines
+from json_lines import BIN, JsonLines
 
 GRID = {"method": "grid", "parameters": {"b": {"values": [1, 2, 3]}, "a": {"values": ["x", True, 2.5]},
                                          "c": {"min": 4, "max": 5}, "k": {"value": 7}}}
@@ -128,3 +131,148 @@ def test_quit_and_the_end_of_the_input_end_it(service):
 def test_a_line_that_is_too_long_is_dropped(service):
     assert "longer than" in service.say("x" * (64 * 1024 * 1024 + 1))["error"]
     assert service.must("init", sweep_config=RANDOM, seed=1) == {"ok": True}
+
+
+# ---- Bayesian search ----
+
+BAYES = {"method": "bayes", "metric": {"name": "loss", "goal": "minimize"},
+         "parameters": {"lr": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1.0},
+                        "layers": {"min": 1, "max": 8}, "batch": {"values": [16, 32, 64, 128]},
+                        "kind": {"values": ["adam", "sgd"]}, "fixed": {"value": "as it is"}}}
+
+
+def loss(p):
+    return ((math.log10(p["lr"]) + 3) ** 2 / 10 + (p["layers"] - 5) ** 2 / 50 + (math.log2(p["batch"]) - 6) ** 2 / 20
+            + 0.1 * (p["kind"] == "sgd"))
+
+
+def search(service, count, value=loss, state="finished"):
+    """Asks and tells one after another; the answers."""
+    answers = []
+    for _ in range(count):
+        answer = service.must("ask")
+        if answer.get("done"):
+            break
+        answers.append(answer)
+        service.must("tell", id=answer["id"], state=state, value=value(answer["params"]))
+    return answers
+
+
+def bayes_over(**parameters):
+    return dict(BAYES, parameters=parameters)
+
+
+def test_bayes_finds_the_least(service):
+    service.must("init", sweep_config=BAYES, seed=3)
+    answers = search(service, 60)
+    values = [loss(answer["params"]) for answer in answers]
+    assert min(values) < 0.005
+    assert all(1e-5 <= a["params"]["lr"] <= 1 and a["params"]["fixed"] == "as it is" for a in answers)
+    assert all(type(a["params"]["layers"]) is int and a["params"]["batch"] in (16, 32, 64, 128) for a in answers)
+    assert [a["why"]["phase"] for a in answers[:5]] == ["start"] * 5
+    why = next(a["why"] for a in reversed(answers) if a["why"]["phase"] == "model")
+    assert why["method"] == "bayes" and why["best"] == min(values[:why["results"]])
+    assert set(why["length_scales"]) == {"lr", "layers", "batch", "kind"}
+    assert why["predicted"]["deviation"] > 0 and -0.1 < why["predicted"]["mean"] < 1
+    assert {a["why"]["phase"] for a in answers} == {"start", "model", "explore"}
+
+
+def test_bayes_maximizes_in_the_metrics_unit(service):
+    config = dict(bayes_over(x={"min": 0.0, "max": 1.0}), metric={"name": "acc", "goal": "maximize"})
+    service.must("init", sweep_config=config, seed=1)
+    answers = search(service, 25, lambda p: 100 - (p["x"] - 0.3) ** 2)
+    assert max(100 - (a["params"]["x"] - 0.3) ** 2 for a in answers) > 99.9999
+    why = next(a["why"] for a in reversed(answers) if a["why"]["phase"] == "model")
+    assert 99 < why["best"] <= 100 and 99 < why["predicted"]["mean"] < 101
+
+
+def test_bayes_replays_with_its_seed(service):
+    runs = []
+    for seed in (5, 5, 6):
+        service.must("init", sweep_config=BAYES, seed=seed)
+        runs.append([answer["params"] for answer in search(service, 25)])
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_bayes_keeps_pending_suggestions_apart(service):
+    service.must("init", sweep_config=BAYES, seed=2)
+    search(service, 20)
+    answers = [service.must("ask") for _ in range(12)]
+    points = {tuple(sorted(answer["params"].items())) for answer in answers}
+    assert len(points) == 12 and answers[-1]["why"]["pending"] == 11
+    rates = [math.log10(answer["params"]["lr"]) for answer in answers if answer["why"]["phase"] == "model"]
+    assert max(rates) - min(rates) > 0.05  # not one point with its last digits changed
+    for answer in answers:
+        service.must("tell", id=answer["id"], state="finished", value=loss(answer["params"]))
+    assert service.must("ask")["why"]["pending"] == 0
+
+
+def test_bayes_exhausts_a_discrete_space(service):
+    service.must("init", seed=1, sweep_config=bayes_over(
+        way={"values": ["sgd", "adam"]}, n={"min": 1, "max": 3}, momentum={"values": [0.1, 0.5, 0.9], "when": {"way": "sgd"}}))
+    points = [answer["params"] for answer in search(service, 100, lambda p: p["n"])]
+    expected = [{"way": "adam", "n": n} for n in (1, 2, 3)]
+    expected += [{"way": "sgd", "n": n, "momentum": m} for n in (1, 2, 3) for m in (0.1, 0.5, 0.9)]
+    assert all(point in expected for point in points) and len(points) == len(expected)
+    assert service.must("ask") == {"done": True}
+
+
+def test_bayes_of_a_single_point(service):
+    service.must("init", seed=1, sweep_config=bayes_over(x={"values": [3]}))
+    assert service.must("ask")["params"] == {"x": 3}
+    assert service.must("ask") == {"done": True}
+
+
+def test_bayes_bears_failures_and_odd_values(service):
+    service.must("init", sweep_config=BAYES, seed=4)
+    endings = itertools.cycle(['"failed","value":null', '"finished","value":NaN', '"finished","value":0.5',
+                               '"finished","value":-Infinity', '"crashed","value":3', '"preempted","value":null',
+                               '"stopped","value":1e308', '"finished","value":-1e308'])
+    for _ in range(40):
+        answer = service.must("ask")
+        assert service.say(f'{{"op":"tell","id":{answer["id"]},"state":{next(endings)}}}') == {"ok": True}
+    assert 1e-5 <= service.must("ask")["params"]["lr"] <= 1
+
+
+def test_bayes_avoids_where_runs_fail(service):
+    service.must("init", seed=7, sweep_config=bayes_over(x={"min": 0.0, "max": 1.0}, y={"min": 0.0, "max": 1.0}))
+    failed = []
+    for k in range(50):
+        answer = service.must("ask")
+        x, y = answer["params"]["x"], answer["params"]["y"]
+        failed.append(x > 0.6 and answer["why"]["phase"] == "model")
+        state = dict(state="failed", value=None) if x > 0.6 else dict(state="finished", value=(x - 0.55) ** 2 + (y - 0.5) ** 2)
+        service.must("tell", id=answer["id"], **state)
+    assert sum(failed[25:]) <= 6  # at random it would be ten
+
+
+@pytest.mark.parametrize("impute, expected", [("worst", None), ("best", 0.25), ("latest", 0.125)])
+def test_bayes_imputes_as_told(service, impute, expected):
+    config = dict(BAYES, metric={"name": "loss", "goal": "minimize", "impute": impute})
+    service.must("init", sweep_config=config, seed=1)
+    ids = [service.must("ask")["id"] for _ in range(3)]
+    service.must("tell", id=ids[0], state="finished", value=0.25)
+    service.must("tell", id=ids[1], state="failed", value=0.125)
+    assert service.must("ask")["why"]["best"] == (0.125 if expected == 0.125 else 0.25)
+
+
+def test_bayes_learns_from_runs_elsewhere(service):
+    service.must("init", sweep_config=BAYES, seed=9)
+    for k in range(20):
+        point = dict(lr=10 ** (-5 + k / 4), layers=1 + k % 8, batch=16, kind="sgd", fixed="as it is")
+        service.must("observe", params=point, state="finished", value=loss(point))
+    service.must("observe", params=dict(lr=1e-3), state="finished", value=-1)  # incomplete: no point of this space
+    service.must("observe", params=dict(point, lr=1e-3), state="running", value=None)
+    why = service.must("ask")["why"]
+    assert why["results"] == 20 and why["pending"] == 1 and why["phase"] in ("model", "explore")
+    service.must("observe", params=dict(point, lr=1e-3), state="finished", value=0.7)
+    answer = service.must("ask")
+    assert answer["why"]["results"] == 21 and answer["why"]["pending"] == 1
+
+
+def test_bayes_uses_openblas():
+    """gslcblas, which GSL brings along, has the same names and is many times slower: the order of linking decides."""
+    done = subprocess.run([os.path.join(BIN, "besom-suggestion"), "--stdio"], input="", capture_output=True, text=True,
+                          env={"LD_DEBUG": "bindings"}, timeout=60)
+    bound = [line for line in done.stderr.splitlines() if "symbol `cblas_dtrsm'" in line and "besom-suggestion" in line]
+    assert bound and all("openblas" in line for line in bound)
