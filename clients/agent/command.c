@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "gpus.h"
 #include "search_path.h"
 
 #define RUN_DIR_TRIES 10
@@ -83,10 +84,12 @@ static int set_number(const char *name, int64_t number)
 static int set_gpus(const struct attempt_spec *spec)
 {
     int failed = set_or_unset("BESOM_GPUS", spec->gpus);
-    if (spec->gpus != NULL) {
-        failed |= setenv("CUDA_VISIBLE_DEVICES", spec->gpus, 1);
-        failed |= setenv("ROCR_VISIBLE_DEVICES", spec->gpus, 1);
-    }
+    if (spec->gpus == NULL)
+        return failed;
+    char *cuda = gpus_for_cuda(spec->gpus, gpus_are_of_amd(""));
+    failed |= cuda != NULL ? setenv("CUDA_VISIBLE_DEVICES", cuda, 1) : -1;
+    failed |= setenv("ROCR_VISIBLE_DEVICES", spec->gpus, 1);
+    free(cuda);
     return failed;
 }
 

@@ -121,8 +121,8 @@ char *gpu_list_join(const struct gpu_list *list, size_t first, size_t count)
 
 /* ---- detection ---- */
 
-/* What CUDA makes of it: the first name that is none ends the list. */
-static enum status read_cuda_visible(const char *text, struct gpu_list *out, struct err *err)
+/* What the libraries make of it: the first name that is none ends the list. */
+static enum status read_visible(const char *text, const char *variable, struct gpu_list *out, struct err *err)
 {
     size_t length = 0;
     while (text[length] != '\0') {
@@ -133,10 +133,10 @@ static enum status read_cuda_visible(const char *text, struct gpu_list *out, str
     }
     char *usable = length > 0 ? strndup(text, length) : NULL;
     if (usable == NULL)
-        return err_set(err, STATUS_NOT_FOUND, "CUDA_VISIBLE_DEVICES names none");
+        return err_set(err, STATUS_NOT_FOUND, "%s names none", variable);
     enum status status = gpu_list_parse(usable, out, err);
     free(usable);
-    return status == STATUS_OK ? status : err_context(err, "CUDA_VISIBLE_DEVICES");
+    return status == STATUS_OK ? status : err_context(err, "%s", variable);
 }
 
 static long count_entries(const char *path)
@@ -147,14 +147,6 @@ static long count_entries(const char *path)
         count += entry->d_name[0] != '.';
     if (listing != NULL)
         closedir(listing);
-    return count;
-}
-
-static long count_items(const char *text)
-{
-    long count = *text != '\0';
-    for (; *text != '\0'; text++)
-        count += *text == ',';
     return count;
 }
 
@@ -188,14 +180,14 @@ enum status gpu_list_detect(const struct gpu_sources *sources, struct gpu_list *
     char path[PATH_MAX];
     *out = (struct gpu_list){.count = 0};
     if (sources->cuda_visible != NULL)
-        return read_cuda_visible(sources->cuda_visible, out, err);
+        return read_visible(sources->cuda_visible, "CUDA_VISIBLE_DEVICES", out, err);
     snprintf(path, sizeof path, "%s/proc/driver/nvidia/gpus", sources->root);
     long count = count_entries(path);
     if (count == 0 && sources->ask_nvidia_smi)
         count = gpus_count_by_nvidia_smi();
     if (count == 0 && sources->rocr_visible != NULL)
-        count = count_items(sources->rocr_visible);
-    else if (count == 0)
+        return read_visible(sources->rocr_visible, "ROCR_VISIBLE_DEVICES", out, err);
+    if (count == 0)
         count = count_kfd(sources->root);
     if (count == 0)
         return err_set(err, STATUS_NOT_FOUND, "no GPU was found on this machine");
@@ -203,6 +195,33 @@ enum status gpu_list_detect(const struct gpu_sources *sources, struct gpu_list *
     if (status != STATUS_OK)
         gpu_list_free(out);
     return status;
+}
+
+/* ---- what libraries look at ---- */
+
+bool gpus_are_of_amd(const char *root)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/proc/driver/nvidia/gpus", root);
+    return count_entries(path) == 0 && count_kfd(root) > 0;
+}
+
+static long count_items(const char *text)
+{
+    long count = *text != '\0';
+    for (; *text != '\0'; text++)
+        count += *text == ',';
+    return count;
+}
+
+char *gpus_for_cuda(const char *gpus, bool of_amd)
+{
+    if (!of_amd)
+        return strdup(gpus);
+    struct buffer text = BUFFER_INIT;
+    for (long i = 0; i < count_items(gpus); i++)
+        buffer_printf(&text, "%s%ld", i > 0 ? "," : "", i);
+    return buffer_take(&text);
 }
 
 /* ---- sharing ---- */

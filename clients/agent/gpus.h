@@ -24,7 +24,7 @@ struct gpu_sources {
     const char *cuda_visible; /* CUDA_VISIBLE_DEVICES; NULL = unset */
     const char *root;         /* "" but in tests: proc/driver/nvidia/gpus and sys/class/kfd below it */
     bool ask_nvidia_smi;      /* `nvidia-smi -L`, when /proc has nothing */
-    const char *rocr_visible; /* ROCR_VISIBLE_DEVICES; its devices are counted, they are renumbered from 0 */
+    const char *rocr_visible; /* ROCR_VISIBLE_DEVICES; NULL = unset */
 };
 
 /* "0,1,2", "0-3", "GPU-8932f937,GPU-1ab4". INVALID. */
@@ -32,6 +32,11 @@ enum status gpu_list_parse(const char *text, struct gpu_list *out, struct err *e
 /* NOT_FOUND when there is none. */
 enum status gpu_list_detect(const struct gpu_sources *sources, struct gpu_list *out,
                             struct err *err) MUST_USE;
+/* AMD's driver is there and NVIDIA's is not; `root` as above. */
+bool gpus_are_of_amd(const char *root);
+/* What CUDA_VISIBLE_DEVICES must be for a run bound to `gpus`. NVIDIA's libraries look at that alone. AMD's
+ * take what ROCR_VISIBLE_DEVICES leaves, number it from 0, and then pick from that. Owned by the caller. */
+char *gpus_for_cuda(const char *gpus, bool of_amd);
 void gpu_list_free(struct gpu_list *list);
 
 /* Names joined by commas, at most `count` from `first` on; owned by the caller. NULL without memory. */

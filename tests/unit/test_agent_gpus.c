@@ -117,7 +117,8 @@ static void machines_are_looked_at(void **state)
     put("sys/class/kfd/kfd/topology/nodes/1/properties", "cpu_cores_count 0\nsimd_count 256\n");
     put("sys/class/kfd/kfd/topology/nodes/2/properties", "cpu_cores_count 0\nsimd_count 256\n");
     assert_string_equal(detected(NULL, NULL), "0,1");
-    assert_string_equal(detected(NULL, "3,GPU-ab,5"), "0,1,2");
+    assert_string_equal(detected(NULL, "3,GPU-ab,5"), "3,GPU-ab,5");
+    assert_true(gpus_are_of_amd(root));
     assert_string_equal(detected(NULL, ""), "!");
     put("nvidia-smi",
         "#!/bin/sh\n[ \"$1\" = -L ] && echo 'GPU 0: A (UUID: GPU-1)' && echo '  MIG 1g' && echo "
@@ -130,6 +131,20 @@ static void machines_are_looked_at(void **state)
     put("proc/driver/nvidia/gpus/0000:02:00.0/information", "");
     put("proc/driver/nvidia/gpus/0000:03:00.0/information", "");
     assert_string_equal(detected(NULL, NULL), "0,1,2");
+    assert_false(gpus_are_of_amd(root));
+}
+
+static void amd_numbers_what_is_left(void **state)
+{
+    (void)state;
+    char *nvidia = gpus_for_cuda("2,GPU-ab", false), *amd = gpus_for_cuda("2,GPU-ab", true),
+         *one = gpus_for_cuda("7", true);
+    assert_string_equal(nvidia, "2,GPU-ab");
+    assert_string_equal(amd, "0,1");
+    assert_string_equal(one, "0");
+    free(nvidia);
+    free(amd);
+    free(one);
 }
 
 static void the_same_gpu_has_several_names(void **state)
@@ -185,6 +200,7 @@ int main(void)
         cmocka_unit_test(lists_are_read),
         cmocka_unit_test_setup_teardown(the_environment_goes_first, make_root, remove_root),
         cmocka_unit_test_setup_teardown(machines_are_looked_at, make_root, remove_root),
+        cmocka_unit_test(amd_numbers_what_is_left),
         cmocka_unit_test(the_same_gpu_has_several_names),
         cmocka_unit_test(a_slot_has_its_block_when_it_is_free),
     };
