@@ -68,7 +68,7 @@ static int print_best(struct cli *cli, const struct best_options *options, besom
 {
     const struct run_query_options best = {.filter = "objective != null", .limit = options->count};
     struct run_query query CLEANUP(run_query_release) = {.cli = NULL};
-    struct run_list list CLEANUP(run_list_release) = {.pages = NULL};
+    struct run_list list CLEANUP(run_list_release) = {.messages = NULL};
     int code = run_query_prepare(cli, "best", &best, &query);
     if (code != CLI_OK)
         return code;

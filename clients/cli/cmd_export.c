@@ -107,7 +107,7 @@ static int visit_run(void *context, struct run_view *view)
     if (view->run->attempt == 0)
         return CLI_OK;
     if (exporting->cli->given->argument_count > 1)
-        code = export_whole_run(exporting->client, view, &whole);
+        code = run_query_whole(exporting->client, view, RUN_WHOLE_FOR_NAMES, &whole);
     return code == CLI_OK ? write_run(exporting, view->run, false) : code;
 }
 

@@ -41,6 +41,7 @@ static int prepare(struct cli *cli, struct runs_options *options, struct run_que
     int code = run_query_prepare(cli, "runs", &options->query, query);
     if (code == CLI_OK)
         code = parse_order(options->order, &query->request.order);
+    query->whole = options->sort != NULL || options->columns != NULL;
     if (code == CLI_OK && options->sort != NULL)
         code = run_list_check_sort(cli, "runs", options->sort);
     if (code == CLI_OK && options->columns != NULL)
@@ -100,7 +101,7 @@ static int run_runs(struct cli *cli, void *given)
     struct runs_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
     struct run_query query CLEANUP(run_query_release) = {.cli = NULL};
-    struct run_list list CLEANUP(run_list_release) = {.pages = NULL};
+    struct run_list list CLEANUP(run_list_release) = {.messages = NULL};
     struct run_columns columns = {.names = NULL};
     const char *sweep_id = NULL;
     int64_t limit = options->query.limit;

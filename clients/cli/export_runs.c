@@ -8,8 +8,6 @@
 #include "resolve.h"
 #include "space/space.h"
 
-#define LISTED_SUMMARIES_MAX 1000
-
 /* One column: what it shows and its heading. */
 struct export_column {
     struct filter_name name;
@@ -49,27 +47,11 @@ static const struct {
               {"tags", "tags"},
               {"notes", "notes"}};
 
-int export_whole_run(besom_client *client, struct run_view *view, Besom__V1__GetRunResponse **whole)
-{
-    Besom__V1__GetRunRequest request = BESOM__V1__GET_RUN_REQUEST__INIT;
-    besom_error error = {.code = BESOM_OK};
-    *whole = NULL;
-    if (view->run->n_summaries < LISTED_SUMMARIES_MAX)
-        return CLI_OK;
-    request.sweep_id = view->run->sweep_id;
-    request.run_id = view->run->run_id;
-    if (besom_run_get(client, &request, whole, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot read run %s", request.run_id);
-    run_view_release(view);
-    view->run = (*whole)->run;
-    return CLI_OK;
-}
-
 static int look_at(void *context, struct run_view *view)
 {
     struct export *export = context;
     Besom__V1__GetRunResponse *whole CLEANUP(message_release) = NULL;
-    int code = export_whole_run(export->client, view, &whole);
+    int code = run_query_whole(export->client, view, RUN_WHOLE_FOR_EXPORT, &whole);
     if (code == CLI_OK)
         run_leaves_add(&export->leaves, view);
     run_view_release(view);
@@ -212,7 +194,7 @@ static int write_row(void *context, struct run_view *view)
     struct export *export = context;
     Besom__V1__GetRunResponse *whole CLEANUP(message_release) = NULL;
     struct buffer row CLEANUP(buffer_free) = BUFFER_INIT;
-    int code = export_whole_run(export->client, view, &whole);
+    int code = run_query_whole(export->client, view, RUN_WHOLE_FOR_EXPORT, &whole);
     if (code != CLI_OK)
         return code;
     if (export->format == RECORD_CSV)

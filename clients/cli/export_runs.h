@@ -17,8 +17,4 @@ int export_runs(struct run_query *query, besom_client *client, const char *sweep
                 struct run_columns *columns, enum record_format format, struct out_file *file,
                 int64_t *count) MUST_USE;
 
-/* The run with all of its summary, which a list bounds: the view's own, or one that is read and put into
- * *whole. */
-int export_whole_run(besom_client *client, struct run_view *view, Besom__V1__GetRunResponse **whole) MUST_USE;
-
 #endif

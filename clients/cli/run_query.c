@@ -11,6 +11,7 @@
 #include "resolve.h"
 
 #define PAGE_MAX 1000
+#define LISTED_SUMMARIES_MAX 1000 /* of a run in a list */
 #define LOOKED_AT_MAX 20
 
 static int add_state(struct run_query *query, const char *word)
@@ -101,6 +102,27 @@ static void note_names(struct run_query *query, struct run_view *view)
         json_object_set_new(query->names, view->run->summaries[i]->name, json_null());
 }
 
+int run_query_whole(besom_client *client, struct run_view *view, size_t bound,
+                    Besom__V1__GetRunResponse **whole)
+{
+    const Besom__V1__Run *run = view->run;
+    Besom__V1__GetRunRequest request = BESOM__V1__GET_RUN_REQUEST__INIT;
+    besom_error error = {.code = BESOM_OK};
+    *whole = NULL;
+    if (run->n_summaries < LISTED_SUMMARIES_MAX && strlen(run->summary_json) < bound &&
+        strlen(run->config_json) < strlen(run->params_json) + bound)
+        return CLI_OK;
+    request.sweep_id = run->sweep_id;
+    request.run_id = run->run_id;
+    if (besom_run_get(client, &request, whole, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot read run %s", request.run_id);
+    if ((*whole)->run == NULL)
+        return cli_fail(CLI_FAILED, "cannot read run %s: the answer is empty", request.run_id);
+    run_view_release(view);
+    view->run = (*whole)->run;
+    return CLI_OK;
+}
+
 static bool is_wanted(struct run_query *query, struct run_view *view)
 {
     if (query->filter != NULL && query->looked_at < LOOKED_AT_MAX)
@@ -116,15 +138,30 @@ static bool has_more(const struct run_query *query)
     return *query->request.page_token != '\0' && query->left != 0;
 }
 
+/* Reads the run whole where a filter may ask for what the list has left out. */
+static int complete(struct run_query *query, struct run_view *view, Besom__V1__GetRunResponse **whole)
+{
+    return query->filter != NULL || query->whole
+               ? run_query_whole(query->client, view, RUN_WHOLE_FOR_FILTER, whole)
+               : CLI_OK;
+}
+
+static int visit_run(struct run_query *query, const Besom__V1__Run *run, run_query_visit *visit,
+                     void *context)
+{
+    Besom__V1__GetRunResponse *whole CLEANUP(message_release) = NULL;
+    struct run_view view CLEANUP(run_view_release) = {.run = run};
+    int code = complete(query, &view, &whole);
+    return code == CLI_OK && is_wanted(query, &view) ? visit(context, &view) : code;
+}
+
 static int visit_page(struct run_query *query, run_query_visit *visit, void *context, struct meter *meter)
 {
     Besom__V1__ListRunsResponse *page CLEANUP(message_release) = NULL;
     int code = read_page(query, &page);
     assert(code != CLI_OK || page != NULL);
     for (size_t i = 0; code == CLI_OK && i < page->n_runs && query->left != 0; i++) {
-        struct run_view view CLEANUP(run_view_release) = {.run = page->runs[i]};
-        if (is_wanted(query, &view))
-            code = visit(context, &view);
+        code = visit_run(query, page->runs[i], visit, context);
         meter_add(meter, 1);
     }
     return code;
@@ -168,18 +205,21 @@ void run_query_note_unknown(const struct run_query *query)
 
 /* ---- lists ---- */
 
-static bool keep_page(struct run_list *list, Besom__V1__ListRunsResponse *page)
+/* Takes the message over; without memory it is given back. */
+static int keep_message(struct run_list *list, void *message)
 {
-    if (list->page_count == list->page_capacity) {
-        size_t capacity = list->page_capacity == 0 ? 16 : 2 * list->page_capacity;
-        Besom__V1__ListRunsResponse **grown = realloc(list->pages, capacity * sizeof *grown);
-        if (grown == NULL)
-            return false;
-        list->pages = grown;
-        list->page_capacity = capacity;
+    if (list->message_count == list->message_capacity) {
+        size_t capacity = list->message_capacity == 0 ? 16 : 2 * list->message_capacity;
+        void **grown = realloc(list->messages, capacity * sizeof *grown);
+        if (grown == NULL) {
+            besom_message_free(message);
+            return cli_fail(CLI_FAILED, "out of memory");
+        }
+        list->messages = grown;
+        list->message_capacity = capacity;
     }
-    list->pages[list->page_count++] = page;
-    return true;
+    list->messages[list->message_count++] = message;
+    return CLI_OK;
 }
 
 static bool keep_run(struct run_list *list, const struct run_view *view)
@@ -196,20 +236,33 @@ static bool keep_run(struct run_list *list, const struct run_view *view)
     return true;
 }
 
+static int collect_run(struct run_query *query, const Besom__V1__Run *run, struct run_list *out)
+{
+    Besom__V1__GetRunResponse *whole = NULL;
+    struct run_view view CLEANUP(run_view_release) = {.run = run};
+    int code = complete(query, &view, &whole);
+    if (code != CLI_OK || !is_wanted(query, &view)) {
+        besom_message_free(whole);
+        return code;
+    }
+    if (whole != NULL)
+        code = keep_message(out, whole);
+    /* what was parsed is parsed again where it is shown: thousands of summaries are much */
+    if (code == CLI_OK && !keep_run(out, &(struct run_view){.run = view.run}))
+        code = cli_fail(CLI_FAILED, "out of memory");
+    return code;
+}
+
 static int collect_page(struct run_query *query, struct run_list *out, struct meter *meter)
 {
     Besom__V1__ListRunsResponse *page = NULL;
     int code = read_page(query, &page);
-    if (page != NULL && !keep_page(out, page)) {
-        besom_message_free(page);
-        return cli_fail(CLI_FAILED, "out of memory");
-    }
-    assert(code != CLI_OK || page != NULL);
+    if (page == NULL)
+        return code;
+    int kept = keep_message(out, page);
+    code = code == CLI_OK ? kept : code;
     for (size_t i = 0; code == CLI_OK && i < page->n_runs && query->left != 0; i++) {
-        struct run_view view = {.run = page->runs[i]};
-        if (is_wanted(query, &view) && !keep_run(out, &(struct run_view){.run = view.run}))
-            code = cli_fail(CLI_FAILED, "out of memory");
-        run_view_release(&view); /* parsed again where it is shown: thousands of summaries are much */
+        code = collect_run(query, page->runs[i], out);
         meter_add(meter, 1);
     }
     return code;
@@ -232,9 +285,9 @@ void run_list_release(struct run_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         run_view_release(&list->views[i]);
-    for (size_t i = 0; i < list->page_count; i++)
-        besom_message_free(list->pages[i]);
+    for (size_t i = 0; i < list->message_count; i++)
+        besom_message_free(list->messages[i]);
     free(list->views);
-    free(list->pages);
-    *list = (struct run_list){.pages = NULL};
+    free(list->messages);
+    *list = (struct run_list){.messages = NULL};
 }

@@ -55,6 +55,7 @@ struct run_query {
     int64_t left;     /* of the limit; below 0 = none */
     json_t *names;    /* owned; what some of the runs have, for "did you mean" */
     size_t looked_at; /* runs in `names` */
+    bool whole;       /* read runs again that a list may show in part, also without a filter */
     bool quiet;       /* no progress: the visitor tells of its own */
 };
 
@@ -70,13 +71,25 @@ typedef int run_query_visit(void *context, struct run_view *view);
 /* Visits the sweep's runs that match, at most `limit`. May be called again. */
 int run_query_each(struct run_query *query, besom_client *client, const char *sweep_id,
                    run_query_visit *visit, void *context) MUST_USE;
+/* A list leaves out what is much of a run's summary and configuration. Reads the run again when that may be:
+ * `bound` is the bytes of a summary from which on it may; the view is then of *whole, which is the caller's,
+ * else NULL. */
+int run_query_whole(besom_client *client, struct run_view *view, size_t bound,
+                    Besom__V1__GetRunResponse **whole) MUST_USE;
+/* For a filter: where entries are surely left out. */
+#define RUN_WHOLE_FOR_FILTER (48u << 10)
+/* For the names of its metrics. */
+#define RUN_WHOLE_FOR_NAMES (1u << 30)
+/* For what must be exact: unless an entry is larger than 60 KiB. */
+#define RUN_WHOLE_FOR_EXPORT (4u << 10)
+
 /* Says on stderr which name of the filter no run has had. */
 void run_query_note_unknown(const struct run_query *query);
 
 /* A list of runs that stay. */
 struct run_list {
-    Besom__V1__ListRunsResponse **pages; /* owned, with their messages */
-    size_t page_count, page_capacity;
+    void **messages; /* owned: pages, and runs that were read whole */
+    size_t message_count, message_capacity;
     struct run_view *views; /* owned */
     size_t count, capacity;
 };

@@ -347,6 +347,26 @@ def test_an_interrupted_export_leaves_no_part(stack, swept):
     assert os.listdir(folder) in ([], ["x.csv"])
 
 
+MANY = """
+method: grid
+command: [/usr/bin/python3, -c, "import json, os, socket; s = socket.socket(socket.AF_UNIX); \
+s.connect(os.environ['BESOM_RUN_SOCKET']); \
+s.sendall((json.dumps({'log': {'%0200d' % i: i for i in range(1200)}}) + chr(10)).encode()); s.close()", "${args}"]
+parameters: {x: {min: 1, max: 2}}
+"""
+
+
+def test_what_a_list_leaves_out_is_exported(stack):
+    sweep = stack.create(MANY)
+    assert stack.start_agent(sweep, sweep).wait(SECONDS) == 0, stack.agent_text(sweep)
+    last = "%0200d" % 1199
+    for row in csv.DictReader(io.StringIO(raw(stack, "export", sweep))):
+        assert [row["%0200d" % i] for i in range(1200)] == [str(i) for i in range(1200)]
+    assert len(rows(stack, sweep, "--filter", f"`{last}` == 1199")) == 2
+    assert rows(stack, sweep, "--columns", f"`{last}`") == [{last: 1199}] * 2
+    assert len(raw(stack, "export", sweep, "--metrics", "*1199").splitlines()) == 3
+
+
 def test_more_than_a_page(stack):
     """A page ends at 3 MiB: no run is left out or comes twice."""
     sweep = stack.create("method: grid\ncommand: [/bin/true]\nparameters: {x: {min: 1, max: 20}, long: {value: %s}}\n"
