@@ -74,6 +74,8 @@ struct slot {
     struct spool_reader *viewer; /* owned; NULL with --quiet */
     bool line_starts[2];         /* of shown output */
     char prefix[32];
+    int64_t taken;      /* sequence up to which the controller has what the run logged */
+    int broken_streams; /* by the controller's fault, since it took something */
 };
 
 struct agent {

@@ -9,6 +9,7 @@
 #include "say.h"
 
 #define FINISH_TIMEOUT_MS 20000
+#define BROKEN_STREAMS_SAID 3
 
 /* ---- the stream's owner ---- */
 
@@ -39,6 +40,12 @@ static void on_acknowledged(void *context, int64_t sequence)
     struct slot *slot = context;
     log_debug("agent", "acknowledged", LOG_TEXT("run", slot->spec.run_id),
               LOG_INT("attempt", slot->spec.attempt), LOG_INT("sequence", sequence));
+    if (sequence > slot->taken) {
+        if (slot->broken_streams >= BROKEN_STREAMS_SAID)
+            say("The controller takes what run %s logs again", slot->spec.run_id);
+        slot->taken = sequence;
+        slot->broken_streams = 0;
+    }
     if (slot->control >= 0) {
         (void)control_send(slot->control, CONTROL_ACKNOWLEDGED, sequence, 0, NULL);
         (void)control_send(slot->control, CONTROL_LEASE, slot->agent->lease_ms, 0, NULL);
@@ -109,9 +116,15 @@ static void on_refused(void *context, int64_t sequence, const char *reason)
     say("Run %s: the controller refused a part of what it logged: %s", slot->spec.run_id, reason);
 }
 
+/* A controller that opens each stream and breaks it again looks reachable, and takes nothing. */
 static void on_reachable(void *context, const besom_error *error)
 {
-    const struct slot *slot = context;
+    struct slot *slot = context;
+    bool broken = error->code != BESOM_OK && error->code != BESOM_UNAVAILABLE;
+    slot->broken_streams += broken;
+    if (broken && slot->broken_streams == BROKEN_STREAMS_SAID)
+        say("The controller does not take what run %s logs: %s: %s (trying on; it is kept here)",
+            slot->spec.run_id, besom_status_name(error->code), error->text);
     agent_note_answer(slot->agent, error);
 }
 

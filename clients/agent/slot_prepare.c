@@ -133,6 +133,8 @@ static void forget_last(struct slot *slot)
     slot->end = (struct attempt_exit){.end = 0};
     slot->order.set = slot->superseded = slot->gone = false;
     slot->final_sequence = 0;
+    slot->taken = 0;
+    slot->broken_streams = 0;
 }
 
 void slot_give_back(struct slot *slot, const Besom__V1__RunAssignment *run)

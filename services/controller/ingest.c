@@ -102,13 +102,20 @@ static void answer_stored(struct controller *controller, struct ingest_item *ite
     }
 }
 
+/* What the database says of these values, not of itself: a missing table or a right that was taken away must
+ * cost time, never metrics. */
+static bool is_fault_of_batch(enum status status)
+{
+    return status == STATUS_INVALID || status == STATUS_NOT_FOUND;
+}
+
 static void answer_batch(void *context, struct group_item *base, const struct err *err)
 {
     struct controller *controller = context;
     struct ingest_item *item = (struct ingest_item *)(void *)base;
     struct err last = *err;
     enum status status = err->code;
-    if (status != STATUS_OK && item->refusal == NULL && !status_info(status)->retry)
+    if (is_fault_of_batch(status) && item->refusal == NULL)
         status = store_empty(controller, item, &last);
     if (status == STATUS_OK)
         answer_stored(controller, item);
