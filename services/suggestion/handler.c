@@ -9,6 +9,8 @@
 #include "services/common/tokens.h"
 #include "services/suggestion/method.h"
 
+#define ANSWER_BYTES (2u << 20) /* and one suggestion more; a message may have 4 MiB */
+
 static enum status copy_text(struct arena *arena, const json_t *value, char **out, struct err *err)
 {
     char *text = space_config_text(value);
@@ -33,16 +35,20 @@ static enum status encode(struct arena *arena, const struct suggestion *item, Be
     return copy_text(arena, item->why, &message->why_json, err);
 }
 
+/* As many as a message carries; the caller asks for the others next. */
 static enum status encode_batch(struct arena *arena, const struct suggest_batch *batch,
                                 Besom__V1__SuggestResponse *response, struct err *err)
 {
-    response->exhausted = batch->exhausted;
-    response->n_suggestions = batch->count;
+    size_t bytes = 0;
     response->suggestions = arena_calloc(arena, batch->count + 1, sizeof *response->suggestions);
     if (response->suggestions == NULL)
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch->count && bytes < ANSWER_BYTES; i++) {
         TRY(encode(arena, &batch->items[i], &response->suggestions[i], err));
+        bytes += protobuf_c_message_get_packed_size(&response->suggestions[i]->base);
+        response->n_suggestions++;
+    }
+    response->exhausted = batch->exhausted && response->n_suggestions == batch->count;
     return STATUS_OK;
 }
 

@@ -20,3 +20,15 @@ def test_runs_with_thousands_of_metrics_are_listed(shared_stack):
     assert [run["run_id"] for run in limited] == [run["run_id"] for run in runs[:20]]
     text = shared_stack.command("runs", sweep).stdout
     assert len(text.splitlines()) == 26
+
+
+def test_configurations_that_no_message_holds_together_are_handed_out(shared_stack):
+    sweep = shared_stack.create(f"""
+method: grid
+command: ["true"]
+parameters:
+  x: {{min: 1, max: 20}}
+  text: {{value: "{'long ' * 80000}"}}
+""")
+    assert shared_stack.start_agent(sweep, sweep, "-j", "2", "--quiet").wait(120) == 0, shared_stack.agent_text(sweep)
+    assert shared_stack.json("status", sweep)["counts"]["finished"] == 20
