@@ -97,6 +97,59 @@ def test_it_stops_what_the_rule_stops(service, rule, goal):
     assert stopped > 0
 
 
+STATES = ["running", "running", "running", "finished", "failed", "stopped", "killed", "crashed", "pending", "assigned",
+          "preempting", "paused"]
+
+
+def random_rule(draw):
+    """Either form, or both (max_iter wins), strict given or not."""
+    rule = {}
+    form = draw.choice(["min", "max", "both"])
+    if form != "max":
+        rule["min_iter"] = draw.randrange(1, 8)
+    if form != "min":
+        rule.update(max_iter=draw.randrange(1, 60), s=draw.randrange(1, 6))
+    if draw.random() < 0.7:
+        rule["eta"] = draw.choice([2, 3, 4, 1.5, 2.5])
+    if draw.random() < 0.6:
+        rule["strict"] = draw.random() < 0.5
+    return rule
+
+
+def uneven_history(draw):
+    """Some log long, some not at all; half of them only a few distinct values, so that there are ties."""
+    coarse = draw.random() < 0.5
+    rows = []
+    for step in range(draw.choice([0, 1, 2, 5, 9, 27, draw.randrange(0, 90)])):
+        row = {"_step": step * draw.randrange(1, 5)}
+        if draw.random() < 0.85:
+            row[METRIC] = draw.randrange(-2, 3) / 2 if coarse and draw.random() < 0.9 else random_cell(draw)
+        rows.append(row)
+    return rows
+
+
+def test_500_random_histories_are_stopped_as_plainly_read(service):
+    """A history is a set of runs under a rule of its own."""
+    stopped, refused = 0, 0
+    for seed in range(500):
+        draw = random.Random(f"histories {seed}")
+        goal, rule = draw.choice(["minimize", "maximize"]), random_rule(draw)
+        bands = plain_bands(rule)
+        answer = service.ask("init", config=config(goal, **rule))
+        if not bands:
+            assert list(answer) == ["error"], f"seed {seed}: {rule}"
+            refused += 1
+            continue
+        assert answer["bands"] and answer["bands"][:len(bands)] == bands[:len(answer["bands"])], f"seed {seed}: {rule}"
+        runs = {f"run{n}": (draw.choice(STATES), uneven_history(draw)) for n in range(draw.randrange(1, 30))}
+        for key, (state, history) in runs.items():
+            service.must("run", id=key, state=state, history=history)
+        got = service.must("decide")["stop"]
+        assert sorted(got) == sorted(plain_stops(runs, rule, goal)), f"seed {seed}: {goal} {rule}"
+        stopped += len(got)
+    assert stopped > 200 and refused < 100, "the histories are too tame to tell anything"
+
+
 def test_bands_are_those_of_the_file(service):
     assert service.must("init", config=config(min_iter=3))["bands"][:4] == [3, 9, 27, 81]
     assert service.must("init", config=config(max_iter=27, s=2))["bands"] == [3, 9]
