@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "entity.h"
 #include "stop/stop.h"
+#include "stop_table.h"
 #include "sweep_file.h"
 #include "table.h"
 
@@ -143,11 +144,7 @@ static void print_findings(struct cli *cli, const char *path, const struct spec 
     if (spec->metric.name != NULL)
         buffer_printf(&text, ", %s %s", spec_goal_name(spec->metric.goal), spec->metric.name);
     cli_say("%s", buffer_text(&text));
-    if (findings.band_count > 0) {
-        buffer_clear(&text);
-        sweep_file_bands(findings.bands, findings.band_count, &text);
-        cli_say("Early termination after logged rows: %s", buffer_text(&text));
-    }
+    stop_table_print(&cli->arena, spec);
     print_space(cli, spec);
 }
 

@@ -20,6 +20,7 @@
 #include "stack_lock.h"
 #include "stack_log.h"
 #include "stack_process.h"
+#include "stop_table.h"
 #include "sweep_file.h"
 #include "watch.h"
 
@@ -367,6 +368,7 @@ static int run_run(struct cli *cli, void *given)
     if (code != CLI_OK)
         return code;
     cli_say("Created sweep %s from %s", response->sweep->sweep_id, file.path);
+    stop_table_print(&cli->arena, file.spec);
     return run_sweep_here(cli, options, client, response->sweep);
 }
 

@@ -7,6 +7,7 @@
 #include "dry_run.h"
 #include "entity.h"
 #include "resolve.h"
+#include "stop_table.h"
 #include "sweep_file.h"
 
 struct sweep_options {
@@ -60,16 +61,12 @@ static int change_sweep(struct cli *cli, const struct sweep_options *options, co
     return CLI_OK;
 }
 
-static void say_created(const Besom__V1__Sweep *sweep)
+static void say_created(struct cli *cli, const Besom__V1__Sweep *sweep, const struct spec *spec)
 {
-    struct buffer bands CLEANUP(buffer_free) = BUFFER_INIT;
     cli_say("Creating sweep with ID: %s", sweep->sweep_id);
     if (sweep->expected_runs > 0)
         cli_say("Runs: %lld", (long long)sweep->expected_runs);
-    if (sweep->n_bands > 0) {
-        sweep_file_bands(sweep->bands, sweep->n_bands, &bands);
-        cli_say("Early termination after logged rows: %s", buffer_text(&bands));
-    }
+    stop_table_print(&cli->arena, spec);
     cli_say("Run sweep agent with: besom agent %s", sweep->sweep_id);
     cli_say("Watch with: besom status %s --watch", sweep->sweep_id);
 }
@@ -88,7 +85,7 @@ static int send_new(struct cli *cli, const struct sweep_options *options, const 
         return code;
     if (options->json)
         return entity_print_json(entity_sweep_json(response->sweep));
-    say_created(response->sweep);
+    say_created(cli, response->sweep, file->spec);
     return CLI_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "entity.h"
 #include "format.h"
 #include "stop/stop.h"
+#include "stop_table.h"
 #include "sweep_file.h"
 
 struct dry_run {
@@ -148,14 +149,10 @@ static void say_count(const struct dry_run *run)
 
 static void say_facts(const struct dry_run *run)
 {
-    struct buffer bands CLEANUP(buffer_free) = BUFFER_INIT;
     const struct spec *spec = run->spec;
     cli_say("Dry run of %s: nothing is created", run->path);
     say_count(run);
-    if (run->band_count > 0) {
-        sweep_file_bands(run->bands, run->band_count, &bands);
-        cli_say("Early termination after logged rows: %s", buffer_text(&bands));
-    }
+    stop_table_print(&run->cli->arena, spec);
     if (!sweep_file_has_points(spec))
         cli_say("Configurations: method %s chooses each by the results before it",
                 spec_method_name(spec->method));

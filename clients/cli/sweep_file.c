@@ -14,7 +14,6 @@
 #include "format.h"
 #include "resolve.h"
 
-#define BANDS_SHOWN 8
 #define RUN_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM))
 
 static int read_bytes(const char *path, struct buffer *out)
@@ -164,12 +163,4 @@ int sweep_file_update(besom_client *client, const char *sweep_id, const struct s
     if ((*out)->sweep == NULL)
         return cli_fail(CLI_FAILED, "cannot update sweep %s: the answer is empty", sweep_id);
     return CLI_OK;
-}
-
-void sweep_file_bands(const int64_t *bands, size_t count, struct buffer *out)
-{
-    for (size_t i = 0; i < count && i < BANDS_SHOWN; i++)
-        buffer_printf(out, "%s%" PRId64, i > 0 ? ", " : "", bands[i]);
-    if (count > BANDS_SHOWN)
-        buffer_puts(out, ", ...");
 }

@@ -84,7 +84,4 @@ bool sweep_file_has_points(const struct spec *spec);
  * it has none). Only of a spec that has points. New reference. */
 enum status sweep_file_point(const struct spec *spec, uint64_t index, json_t **out, struct err *err) MUST_USE;
 
-/* "3, 9, 27, ..." */
-void sweep_file_bands(const int64_t *bands, size_t count, struct buffer *out);
-
 #endif

@@ -156,11 +156,24 @@ def test_check(offline):
     found = offline.json("check", path)
     assert found["ok"] and found["grid_points"] == 6 and found["bands"][:3] == [3, 9, 27]
     assert "WHEN" not in text
+    assert re.search(r"unless its value at that row is worse than the value at rank\s+int\(n / 3\) \+ 1", text)
+    assert re.search(r"^ +2 +9 +about 1 of 3 +11.1%$", text, re.M)
     conditional = write(offline, "when.yaml", "method: grid\nprogram: t\nparameters:\n  o: {values: [sgd, adam]}\n"
                         "  m: {values: [0, 1], when: {o: sgd}}\n")
     assert re.search(r"^m +categorical +yes +o=sgd$", offline.command("check", conditional).stdout, re.M)
     broken = json.loads(offline.command("check", "--json", write(offline, "b.yaml", BROKEN), check=False).stdout)
     assert not broken["ok"] and broken["problems"][0]["line"] == 4
+
+
+@pytest.mark.parametrize("rule, words, row", [
+    ("type: asha, max_iter: 81, grace: 3", "among the best\nmax(1, int(n / 3))", r"^ +1 +1 +all \(grace\) +100%$"),
+    ("type: hyperband, max_iter: 27, s: 2, strict: false", "unless its best so far is worse", r"^ +2 +9 +about 1 of 3"),
+    ("type: median, min_runs: 7, max_stops: 0.5", "at least 7 of them", r"^ +1 +1 +the better half$"),
+])
+def test_check_says_what_a_rule_asks(offline, rule, words, row):
+    text = offline.command("check", write(offline, "rule.yaml", f"{GRID % 'true'}early_terminate: {{{rule}}}\n")).stdout
+    assert words in text and re.search(row, text, re.M), text
+    assert ("At most 50% of the runs" in text) == ("max_stops" in rule)
 
 
 def test_sample(offline):
