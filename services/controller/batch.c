@@ -65,6 +65,8 @@ static const char *facts_refusal(const Besom__V1__TrackBatch *message)
 const char *batch_refusal(const Besom__V1__TrackBatch *message)
 {
     size_t points = 0;
+    if (message->n_series > BATCH_POINTS_MAX)
+        return "a batch may hold 100000 series";
     for (size_t i = 0; i < message->n_series; i++) {
         const char *refusal = series_refusal(message->series[i]);
         if (refusal != NULL)
@@ -128,10 +130,12 @@ static void note_steps(const Besom__V1__Series *series, struct batch *out)
 static enum status make_series(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
                                struct batch *out, struct err *err)
 {
-    size_t points = 0;
-    for (size_t i = 0; i < message->n_series; i++)
+    size_t points = 0, filled = 0;
+    for (size_t i = 0; i < message->n_series; i++) {
         points += message->series[i]->n_values;
-    out->figures = arena_calloc(arena, message->n_series + 1, sizeof *out->figures);
+        filled += message->series[i]->n_values > 0;
+    }
+    out->figures = arena_calloc(arena, filled + 1, sizeof *out->figures);
     out->values = arena_alloc(arena, (points + 1) * sizeof *out->values);
     if (out->figures == NULL || out->values == NULL)
         return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
@@ -151,6 +155,26 @@ static enum status make_series(const Besom__V1__TrackBatch *message, const char 
     return STATUS_OK;
 }
 
+/* Series with points, and of them what this version knows: whoever reads many payloads counts on their size
+ * being that of their points. */
+static enum status keep_series(const Besom__V1__TrackBatch *message, size_t count, struct arena *arena,
+                               Besom__V1__TrackBatch *out, struct err *err)
+{
+    Besom__V1__Series *kept = arena_alloc(arena, count * sizeof *kept);
+    out->series = arena_alloc(arena, count * sizeof(*out->series));
+    if (kept == NULL || out->series == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
+    for (size_t i = 0; i < message->n_series; i++) {
+        if (message->series[i]->n_values == 0)
+            continue;
+        kept[out->n_series] = *message->series[i];
+        kept[out->n_series].base.n_unknown_fields = 0;
+        out->series[out->n_series] = &kept[out->n_series];
+        out->n_series++;
+    }
+    return STATUS_OK;
+}
+
 static enum status make_payload(const Besom__V1__TrackBatch *message, struct arena *arena, struct batch *out,
                                 struct err *err)
 {
@@ -158,8 +182,7 @@ static enum status make_payload(const Besom__V1__TrackBatch *message, struct are
         return STATUS_OK;
     Besom__V1__TrackBatch series_only = BESOM__V1__TRACK_BATCH__INIT;
     series_only.sequence = message->sequence;
-    series_only.n_series = message->n_series;
-    series_only.series = message->series;
+    TRY(keep_series(message, out->figure_count, arena, &series_only, err));
     out->payload_length = protobuf_c_message_get_packed_size(&series_only.base);
     unsigned char *bytes = arena_alloc(arena, out->payload_length);
     if (bytes == NULL)

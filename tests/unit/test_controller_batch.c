@@ -89,6 +89,45 @@ static void any_step_is_taken(void **state)
     arena_free(&arena);
 }
 
+/* What is kept of a batch grows with its points alone. */
+static void the_payload_holds_points_only(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct arena arena = arena_make(0);
+    struct batch batch;
+    struct err err = ERR_INIT;
+    Besom__V1__Series empty = BESOM__V1__SERIES__INIT;
+    Besom__V1__Series **many = calloc(BATCH_POINTS_MAX + 1, sizeof(*many));
+    uint8_t junk[4096] = {0};
+    ProtobufCMessageUnknownField unknown = {
+        .tag = 99, .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, .len = sizeof junk, .data = junk};
+    junk[0] = 0xfe, junk[1] = 0x1f; /* a length of 4094 */
+    fixture_init(&fixture);
+    fixture.series.base.n_unknown_fields = 1;
+    fixture.series.base.unknown_fields = &unknown;
+    empty.name = (char *)(uintptr_t) "empty";
+    for (size_t i = 0; i <= BATCH_POINTS_MAX; i++)
+        many[i] = &empty;
+    many[1000] = &fixture.series;
+    fixture.batch.series = many;
+    fixture.batch.n_series = BATCH_POINTS_MAX;
+    assert_null(batch_refusal(&fixture.batch));
+    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch.figure_count, 1);
+    assert_true(batch.payload_length < 100);
+    Besom__V1__TrackBatch *stored = besom__v1__track_batch__unpack(NULL, batch.payload_length, batch.payload);
+    assert_non_null(stored);
+    assert_int_equal(stored->n_series, 1);
+    assert_string_equal(stored->series[0]->name, "loss");
+    assert_int_equal(stored->series[0]->n_values, 4);
+    besom__v1__track_batch__free_unpacked(stored, NULL);
+    fixture.batch.n_series++;
+    assert_non_null(batch_refusal(&fixture.batch));
+    free(many);
+    arena_free(&arena);
+}
+
 static void bounds_are_kept(void **state)
 {
     (void)state;
@@ -290,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_batch_is_taken),
         cmocka_unit_test(any_step_is_taken),
+        cmocka_unit_test(the_payload_holds_points_only),
         cmocka_unit_test(bounds_are_kept),
         cmocka_unit_test(bounds_of_facts_are_kept),
         cmocka_unit_test(facts_are_no_points),
