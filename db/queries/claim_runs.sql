@@ -57,6 +57,8 @@ WITH key AS MATERIALIZED (
     FROM besom.runs
     WHERE sweep_id = $1 AND state = 'pending' AND (SELECT mine FROM turn)
       AND (SELECT state FROM sweep) = 'running'
+      AND (fresh_until IS NULL OR attempt > 0
+           OR fresh_until >= (SELECT results FROM besom.sweep_counters WHERE sweep_id = $1))
     ORDER BY priority DESC, ordinal
     LIMIT (SELECT runs FROM room)
     FOR NO KEY UPDATE SKIP LOCKED

@@ -8,8 +8,10 @@ WITH new AS (
     FROM unnest($8::text[], $9::bigint[], $10::text[], $11::text[], $12::bytea[], $13::bigint[])
         AS t (run_id, ordinal, params, why, config_hash, run_seed)
 ), inserted AS (
-    INSERT INTO besom.runs (sweep_id, run_id, ordinal, spec_version, params, config_hash, unique_config, run_seed)
-    SELECT $1, run_id, ordinal, $2, params, config_hash, $4, run_seed
+    INSERT INTO besom.runs (sweep_id, run_id, ordinal, spec_version, params, config_hash, unique_config, run_seed,
+                            fresh_until)
+    SELECT $1, run_id, ordinal, $2, params, config_hash, $4, run_seed,
+           (SELECT CASE WHEN learns THEN $3::bigint END FROM besom.sweeps WHERE sweep_id = $1)
     FROM new
     WHERE NOT $4 OR NOT EXISTS (SELECT FROM besom.prior_runs p
                                 WHERE p.sweep_id = $1 AND p.config_hash = new.config_hash)

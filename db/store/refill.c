@@ -22,6 +22,7 @@ static const struct field NEED_FIELDS[] = {
     FIELD(TEXT, struct store_refill_need, sweep_id),     FIELD(I64, struct store_refill_need, queued),
     FIELD(I64, struct store_refill_need, next_ordinal),  FIELD(I32, struct store_refill_need, spec_version),
     FIELD(I64, struct store_refill_need, result_cursor), FIELD(I64, struct store_refill_need, room),
+    FIELD(BOOL, struct store_refill_need, learns),       FIELD(I64, struct store_refill_need, stale),
 };
 
 enum status store_list_refill_needs(struct store_tx *tx, int64_t low_water, struct store_refill_need **out,
@@ -72,16 +73,22 @@ static const struct field RUN_FIELDS[] = {
     FIELD(HASH, struct store_new_run, config_hash), FIELD(I64, struct store_new_run, run_seed),
 };
 
+static enum status lock_queue(struct store_tx *tx, const char *sweep_id, struct queue_state *out,
+                              struct err *err)
+{
+    struct params key = params_begin(tx);
+    params_text(&key, sweep_id);
+    return query_row(tx, QUERY_LOCK_REFILL, &key, SHAPE(struct queue_state, QUEUE_FIELDS), out,
+                     "no such sweep", err);
+}
+
 enum status store_insert_runs(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
                               int32_t spec_version, int64_t result_cursor, bool unique_config,
                               const struct store_new_run *runs, size_t count, bool exhausted,
                               int64_t *inserted, struct err *err)
 {
     struct queue_state queue;
-    struct params key = params_begin(tx);
-    params_text(&key, sweep_id);
-    TRY(query_row(tx, QUERY_LOCK_REFILL, &key, SHAPE(struct queue_state, QUEUE_FIELDS), &queue,
-                  "no such sweep", err));
+    TRY(lock_queue(tx, sweep_id, &queue, err));
     TRY(check_queue(&queue, owner, epoch, spec_version, runs, count, err));
     size_t taken = count;
     if (queue.run_cap > 0 && (int64_t)count > queue.run_cap - queue.prepared)
@@ -100,4 +107,44 @@ enum status store_insert_runs(struct store_tx *tx, const char *sweep_id, const c
     TRY(query_run(tx, QUERY_INSERT_RUNS, &params, &result, err));
     *inserted = result_count(&result) == 1 ? result_i64(&result, 0, 0) : 0;
     return STATUS_OK;
+}
+
+static const struct field DROP_FIELDS[] = {
+    FIELD(I64, struct store_queue, dropped),       FIELD(I64, struct store_queue, queued),
+    FIELD(I64, struct store_queue, next_ordinal),  FIELD(I32, struct store_queue, spec_version),
+    FIELD(I64, struct store_queue, result_cursor), FIELD(I64, struct store_queue, room),
+    FIELD(BOOL, struct store_queue, exhausted),
+};
+
+enum status store_drop_stale_runs(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
+                                  struct store_queue *out, struct err *err)
+{
+    struct queue_state queue;
+    TRY(lock_queue(tx, sweep_id, &queue, err));
+    TRY(check_queue(&queue, owner, epoch, queue.spec_version, NULL, 0, err));
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    return query_row(tx, QUERY_DROP_STALE_RUNS, &params, SHAPE(struct store_queue, DROP_FIELDS), out,
+                     "no such sweep", err);
+}
+
+enum status store_keep_runs(struct store_tx *tx, const char *sweep_id, int64_t first_ordinal, int64_t more,
+                            struct err *err)
+{
+    CLEANUP(result_clear) struct result result = {NULL};
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_i64(&params, first_ordinal);
+    params_i64(&params, more);
+    return query_run(tx, QUERY_KEEP_RUNS, &params, &result, err);
+}
+
+enum status store_release_refill(struct store_tx *tx, const char *sweep_id, const char *owner,
+                                 struct err *err)
+{
+    CLEANUP(result_clear) struct result result = {NULL};
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_text(&params, owner);
+    return query_run(tx, QUERY_RELEASE_REFILL, &params, &result, err);
 }

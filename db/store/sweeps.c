@@ -40,6 +40,7 @@ static const struct field NEW_FIELDS[] = {
     FIELD_WITH(MAYBE_I64, struct store_sweep_new, grid_count, has_grid_count),
     FIELD_WITH(BYTES, struct store_sweep_new, source, source_length),
     FIELD(I64, struct store_sweep_new, concurrency),
+    FIELD(BOOL, struct store_sweep_new, learns),
 };
 static const struct field COUNT_FIELDS[] = {
     FIELD(I64, struct store_run_counts, queued),      FIELD(I64, struct store_run_counts, pending),

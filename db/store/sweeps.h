@@ -30,7 +30,7 @@ struct store_run_counts {
 
 struct store_sweep_new {
     const char *sweep_id, *project, *name, *method, *metric, *program, *file_name, *spec_json, *request_id;
-    bool maximize, has_grid_count;
+    bool maximize, has_grid_count, learns; /* learns: suggestions depend on results */
     uint64_t seed;
     int64_t run_cap, grid_count, concurrency; /* 0 = no cap, no limit */
     const void *source;
@@ -107,10 +107,12 @@ struct store_refill_need {
     int64_t next_ordinal;
     int32_t spec_version;
     int64_t result_cursor;
-    int64_t room; /* runs that run_cap still allows to prepare; INT64_MAX without one */
+    int64_t room;  /* runs that run_cap still allows to prepare; INT64_MAX without one */
+    bool learns;   /* suggestions depend on results */
+    int64_t stale; /* prepared before the newest result came, never handed out; not among queued */
 };
-/* Live, not exhausted sweeps in state pending or running with fewer than low_water queued runs and room > 0.
- */
+/* Sweeps in state pending or running with stale runs, or not exhausted with fewer than low_water queued runs
+ * and room > 0. */
 enum status store_list_refill_needs(struct store_tx *tx, int64_t low_water, struct store_refill_need **out,
                                     size_t *count, struct err *err) MUST_USE;
 struct store_new_run {
@@ -124,11 +126,32 @@ struct store_new_run {
  * Locks the sweep's row, checks epoch (CONFLICT when it changed: the caller drops its work), that state is
  * pending or running, that runs[0].ordinal is next_ordinal, and run_cap; inserts runs and suggestions (a grid
  * point whose hash exists already is skipped, its ordinal used up), advances next_ordinal by what was taken,
- * sets exhausted. *inserted counts runs.
+ * sets exhausted. *inserted counts runs. Runs of a sweep that learns are fresh up to result_cursor.
  */
 enum status store_insert_runs(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
                               int32_t spec_version, int64_t result_cursor, bool unique_config,
                               const struct store_new_run *runs, size_t count, bool exhausted,
                               int64_t *inserted, struct err *err) MUST_USE;
+/* What a refill works with once stale runs are gone. */
+struct store_queue {
+    int64_t dropped, queued, next_ordinal;
+    int32_t spec_version;
+    int64_t result_cursor, room;
+    bool exhausted;
+};
+/*
+ * Deletes runs of a sweep that learns, prepared before the newest result came and never handed out, under the
+ * sweep's lock and after the checks of store_insert_runs (CONFLICT). They count as never prepared. The last
+ * ordinals among them are used again; a sweep that was exhausted by them is not any more. May run twice.
+ */
+enum status store_drop_stale_runs(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
+                                  struct store_queue *out, struct err *err) MUST_USE;
+/* After store_insert_runs: its runs may be handed out although results have come, until `more` further ones.
+ */
+enum status store_keep_runs(struct store_tx *tx, const char *sweep_id, int64_t first_ordinal, int64_t more,
+                            struct err *err) MUST_USE;
+/* Gives the refill row up before its deadline; nothing when it is not `owner`'s. */
+enum status store_release_refill(struct store_tx *tx, const char *sweep_id, const char *owner,
+                                 struct err *err) MUST_USE;
 
 #endif
