@@ -13,12 +13,23 @@ ALTER TABLE besom.run_attempts
     ADD COLUMN has_facts boolean NOT NULL DEFAULT false,
     ADD COLUMN metric_total double precision NOT NULL DEFAULT 0;  -- sum of the values that metric_rows counts
 
+-- Runs that are not over go on above their steps; the sums of attempts from before are not known.
+UPDATE besom.run_attempts a
+SET next_step = greatest(0, s.next_step),
+    metric_total = CASE WHEN a.metric_rows > 0 THEN 'NaN'::double precision ELSE 0 END
+FROM besom.runs r
+LEFT JOIN (SELECT sweep_id, run_id, least(max(last_step), 9223372036854775806) + 1 AS next_step
+           FROM besom.run_summaries
+           GROUP BY sweep_id, run_id) s
+    ON s.sweep_id = r.sweep_id AND s.run_id = r.run_id
+WHERE r.ended_at IS NULL AND a.sweep_id = r.sweep_id AND a.run_id = r.run_id;
+
 ALTER TABLE besom.rung_values ADD COLUMN mean double precision;   -- of the values up to that row; NULL = as value
 
 ALTER TABLE besom.run_summaries
     ADD COLUMN first double precision NOT NULL DEFAULT 'NaN',
     ADD COLUMN least_step bigint NOT NULL DEFAULT 0,
-    ADD COLUMN total double precision NOT NULL DEFAULT 0,   -- of finite values
+    ADD COLUMN total double precision NOT NULL DEFAULT 'NaN', -- of finite values; NaN = not known
     ADD COLUMN finite bigint NOT NULL DEFAULT 0;            -- how many those are
 
 -- Said once by a run's program; the newest of a kind and name.
