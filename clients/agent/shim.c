@@ -412,7 +412,7 @@ static void drain(struct shim *shim)
         loop_timer_set(shim->loop, &shim->flush_timer, 1000);
         loop_run_once(shim->loop);
     }
-    spool_sync(shim->spool);
+    spool_sync_wait(shim->spool);
     tell_sequence(shim);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "syncer.h"
 
 struct frame_head {
     uint32_t length;
@@ -33,6 +34,7 @@ struct spool_writer {
     int64_t segment_bytes, acknowledged;
     int fd;
     bool dirty;
+    struct syncer *syncer; /* owned; NULL = nothing was synced yet */
 };
 
 struct spool_reader {
@@ -110,6 +112,7 @@ void spool_writer_free(struct spool_writer *writer)
 {
     if (writer == NULL)
         return;
+    syncer_free(writer->syncer);
     file_close(&writer->fd);
     free(writer->segments);
     free(writer);
@@ -200,9 +203,20 @@ int64_t spool_bytes(const struct spool_writer *writer)
 
 void spool_sync(struct spool_writer *writer)
 {
-    if (writer->fd >= 0 && writer->dirty)
-        (void)fdatasync(writer->fd); /* what the disk refuses the controller may still get in time */
+    if (writer->fd < 0 || !writer->dirty)
+        return;
     writer->dirty = false;
+    if (writer->syncer == NULL && (writer->syncer = syncer_new()) == NULL)
+        (void)fdatasync(writer->fd);
+    else
+        syncer_add(writer->syncer, writer->fd, writer->segments[writer->count - 1].first);
+}
+
+void spool_sync_wait(struct spool_writer *writer)
+{
+    spool_sync(writer);
+    if (writer->syncer != NULL)
+        syncer_wait(writer->syncer);
 }
 
 enum status spool_reader_new(const char *folder, struct spool_reader **out, struct err *err)

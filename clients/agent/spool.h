@@ -44,8 +44,11 @@ void spool_set_segment_bytes(struct spool_writer *writer, int64_t bytes);
 /* Bytes of the segments that hold something that is not acknowledged. */
 int64_t spool_bytes(const struct spool_writer *writer);
 
-/* Writes through to the disk when something is new. */
+/* What is new is going to be written through to the disk: on a thread of the spool's, without waiting. */
 void spool_sync(struct spool_writer *writer);
+
+/* The same, until it is done. */
+void spool_sync_wait(struct spool_writer *writer);
 
 /* The folder need not exist: then the spool is empty. NO_MEMORY. */
 enum status spool_reader_new(const char *folder, struct spool_reader **out, struct err *err) MUST_USE;
