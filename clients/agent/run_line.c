@@ -19,19 +19,54 @@ static const struct {
     double value;
 } odd_numbers[] = {{"NaN", NAN}, {"-Infinity", -INFINITY}, {"Infinity", INFINITY}};
 
-/* Copies the line with bare NaN and Infinity in quotes. */
-static void quote_odd_numbers(struct buffer *out, const char *line, size_t length)
+static size_t odd_number_length(const char *text, size_t length)
+{
+    for (size_t k = 0; k < ARRAY_LEN(odd_numbers); k++) {
+        size_t matched = strlen(odd_numbers[k].text);
+        if (matched <= length && memcmp(text, odd_numbers[k].text, matched) == 0)
+            return matched;
+    }
+    return 0;
+}
+
+/* Bytes of a number, of one that is none as well. */
+static size_t number_length(const char *text, size_t length)
+{
+    size_t end = 0;
+    while (end < length && text[end] != '\0' && strchr("-+.0123456789eE", text[end]) != NULL)
+        end++;
+    return end;
+}
+
+static bool is_beyond_64_bits(const char *number, size_t length)
+{
+    bool negative = length > 0 && number[0] == '-';
+    const char *digits = number + negative, *most = "9223372036854775807";
+    size_t count = length - negative;
+    for (size_t i = 0; i < count; i++)
+        if (digits[i] < '0' || digits[i] > '9')
+            return false;
+    if (count != strlen(most))
+        return count > strlen(most);
+    return memcmp(digits, negative ? "9223372036854775808" : most, count) > 0;
+}
+
+/* Copies the line with bare NaN and Infinity in quotes, and with whole numbers as reals where they must be.
+ */
+static void rewrite_odd_numbers(struct buffer *out, const char *line, size_t length)
 {
     bool in_string = false;
     for (size_t i = 0; i < length;) {
-        size_t matched = 0;
-        for (size_t k = 0; k < ARRAY_LEN(odd_numbers) && !in_string && matched == 0; k++)
-            if (strlen(odd_numbers[k].text) <= length - i &&
-                memcmp(line + i, odd_numbers[k].text, strlen(odd_numbers[k].text)) == 0)
-                matched = strlen(odd_numbers[k].text);
-        if (matched > 0) {
-            buffer_printf(out, "\"%.*s\"", (int)matched, line + i);
-            i += matched;
+        size_t odd = in_string ? 0 : odd_number_length(line + i, length - i);
+        size_t number = in_string || odd > 0 ? 0 : number_length(line + i, length - i);
+        if (odd > 0)
+            buffer_printf(out, "\"%.*s\"", (int)odd, line + i);
+        if (number > 0) {
+            buffer_append(out, line + i, number);
+            buffer_puts(out, is_beyond_64_bits(line + i, number) ? ".0" : "");
+        }
+        if (odd + number > 0) {
+            i += odd + number;
             continue;
         }
         if (in_string && line[i] == '\\' && i + 1 < length)
@@ -205,12 +240,9 @@ static json_t *load(const char *line, size_t length, json_error_t *problem)
     json_t *document = json_loadb(line, length, 0, problem);
     if (document != NULL)
         return document;
-    struct buffer quoted CLEANUP(buffer_free) = BUFFER_INIT;
-    quote_odd_numbers(&quoted, line, length);
-    document = json_loadb(buffer_text(&quoted), quoted.length, 0, problem);
-    if (document == NULL && json_error_code(problem) == json_error_numeric_overflow)
-        document = json_loadb(buffer_text(&quoted), quoted.length, JSON_DECODE_INT_AS_REAL, problem);
-    return document;
+    struct buffer rewritten CLEANUP(buffer_free) = BUFFER_INIT;
+    rewrite_odd_numbers(&rewritten, line, length);
+    return json_loadb(buffer_text(&rewritten), rewritten.length, 0, problem);
 }
 
 enum status run_line_parse(const char *line, size_t length, const struct run_line_sink *sink, struct err *err)

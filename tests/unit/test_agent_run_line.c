@@ -201,6 +201,22 @@ static void takes_what_python_writes(void **state)
     expect("{\"log\": {\"a\": 1}, \"step\": 1e300}", "\"step\" must be a whole number");
 }
 
+/* A whole number beyond 64 bits is a real; those beside it stay whole. */
+static void wide_numbers_leave_others_whole(void **state)
+{
+    (void)state;
+    expect("{\"config\":{\"epochs\":10,\"seed\":18446744073709551615,\"below\":-9223372036854775809}}",
+           "config epochs 10 config seed 1.8446744073709552e+19 config below -9.223372036854776e+18 ");
+    expect("{\"config\":{\"wide\":9223372036854775808,\"most\":9223372036854775807,"
+           "\"least\":-9223372036854775808}}",
+           "config wide 9.223372036854776e+18 config most 9223372036854775807 "
+           "config least -9223372036854775808 ");
+    expect("{\"config\":{\"wide\":100000000000000000000,\"exact\":1.25000000000000000000000,"
+           "\"text\":\"100000000000000000000\"}}",
+           "config wide 1e+20 config exact 1.25 config text \"100000000000000000000\" ");
+    expect("{\"summary\":{\"list\":[1,100000000000000000000,NaN]}}", "summary list [1,1e+20,\"NaN\"] ");
+}
+
 static void refuses_the_rest(void **state)
 {
     (void)state;
@@ -281,6 +297,7 @@ int main(void)
         cmocka_unit_test(takes_definitions),
         cmocka_unit_test(takes_what_is_said_about_the_run),
         cmocka_unit_test(takes_what_python_writes),
+        cmocka_unit_test(wide_numbers_leave_others_whole),
         cmocka_unit_test(refuses_the_rest),
         cmocka_unit_test(plain_lines_are_read_quickly),
         cmocka_unit_test(finds_numbers_of_objects),
