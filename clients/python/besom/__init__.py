@@ -12,6 +12,7 @@ Nothing here needs more than Python's own library.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, Optional
 
 from . import _run
@@ -34,16 +35,22 @@ __all__ = ["Api", "Config", "ConfigError", "Error", "FinishedError", "InvalidErr
 run: Optional[Run]
 """The run that `init()` made; None before it and after `finish()`."""
 config: Config
-"""Its configuration."""
+"""Its configuration. This, `summary` and the functions below begin the run of an agent by themselves."""
 summary: Summary
 """Its summary."""
 
 
 def _running(what: str) -> Run:
+    """The process's run, which is begun here when an agent has started the process."""
     current = _run.current()
-    if current is None:
-        raise NotStartedError(f"besom.{what} has no run yet: besom.init() begins one")
-    return current
+    if current is not None:
+        return current
+    run_socket = os.environ.get("BESOM_RUN_SOCKET")
+    if not run_socket:
+        raise NotStartedError(f"besom.{what} has no run: no agent started this program, and besom.init() has not begun one")
+    if _run.was_finished(run_socket):
+        raise NotStartedError(f"besom.{what} has no run any more: it was finished")
+    return init()
 
 
 def __getattr__(name: str) -> Any:
@@ -55,7 +62,7 @@ def __getattr__(name: str) -> Any:
 
 
 def log(data: Dict[str, Any], step: Optional[int] = None, commit: Optional[bool] = None) -> None:
-    """`Run.log` of the process's run. NotStartedError before `init()`."""
+    """`Run.log` of the process's run. NotStartedError when there is none: no agent, and no `init()`."""
     _running("log()").log(data, step, commit)
 
 

@@ -13,7 +13,8 @@ from ._offline import Nothing, OfflineFile
 from ._say import warn_once
 from ._socket import Connection
 from ._summary import Definition, Summary, Tally, parse_aggregates
-from ._values import ENTRY_BYTES_MAX, LINE_BYTES_MAX, bounded, encode, flattened, is_name, parts_of, plain
+from ._values import (DOUBLE_DIGITS_MAX, ENTRY_BYTES_MAX, LINE_BYTES_MAX, are_doubles, bounded, encode, flattened, is_name,
+                      parts_of, plain)
 from .errors import Error, FinishedError, UnavailableError
 
 Sink = Union[Connection, Nothing]
@@ -215,11 +216,18 @@ class Run:
             self._names.update(named)
             if len(named) < len(flat):
                 values = flat = named
+        try:
+            text = encode(values)
+        except ValueError:  # a whole number of more digits than Python writes
+            text = ""
+        if not text or len(text) > DOUBLE_DIGITS_MAX and not are_doubles(values.values()):
+            values = flat = plain(values)
+            text = encode(values)
         if step is None and commit is not False:
-            line = '{"log":' + encode(values) + "}\n"
+            line = '{"log":' + text + "}\n"
             self._next_step += 1
         else:
-            line = self._row_line(values, step, commit)
+            line = self._row_line(text, step, commit)
         if len(line) > LINE_BYTES_MAX:
             self._send_long_row(values, step, commit)
         else:
@@ -229,8 +237,8 @@ class Run:
         else:
             self._latest.update(flat)
 
-    def _row_line(self, values: Dict[str, Any], step: Optional[int], commit: Optional[bool]) -> str:
-        parts = ['{"log":', encode(values)]
+    def _row_line(self, text: str, step: Optional[int], commit: Optional[bool]) -> str:
+        parts = ['{"log":', text]
         if step is not None:
             number = int(step)
             parts.append(f',"step":{number}')
@@ -244,8 +252,8 @@ class Run:
         """In several lines, of which only the last ends the row."""
         parts = parts_of(values)
         for part in parts[:-1]:
-            self._send(self._row_line(part, step, False).encode())
-        self._send(self._row_line(parts[-1], step, commit).encode())
+            self._send(self._row_line(encode(part), step, False).encode())
+        self._send(self._row_line(encode(parts[-1]), step, commit).encode())
 
     def define_metric(self, name: str, step_metric: Optional[str] = None, summary: Any = None, goal: Optional[str] = None,
                       hidden: Optional[bool] = None, **_: Any) -> None:
@@ -336,6 +344,7 @@ def exit_code_of(error: Optional[BaseException]) -> int:
 # ---- the process's run ----
 
 _current: Optional[Run] = None
+_finished_socket: Optional[str] = None  # of the agent's run that was finished last
 
 
 def current() -> Optional[Run]:
@@ -348,7 +357,13 @@ def set_current(run: Optional[Run]) -> None:
     _current = run
 
 
+def was_finished(run_socket: str) -> bool:
+    """The run that an agent has at this socket was begun and finished by this process."""
+    return run_socket == _finished_socket
+
+
 def _forget(run: Run) -> None:
-    global _current
+    global _current, _finished_socket
     if _current is run:
         _current = None
+        _finished_socket = os.environ.get("BESOM_RUN_SOCKET")

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Set, Union
+import sys
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Set, Union
 
 from ._say import warn_once
 
@@ -14,6 +15,8 @@ ITEMS_MAX = 10000  # of an array that is not logged number by number
 ENTRY_BYTES_MAX = 65536  # docs/run-socket.md
 NAME_BYTES_MAX = 256
 LINE_BYTES_MAX = (1 << 20) - 4096  # with room for what stands around entries
+DOUBLE_DIGITS_MAX = sys.float_info.max_10_exp  # a shorter whole number is within the doubles
+_WHOLE_MAX = int(sys.float_info.max)
 
 Json = Union[None, bool, int, float, str, List[Any], Dict[str, Any]]
 
@@ -87,6 +90,16 @@ def _from_collection(value: Any, depth: int) -> Any:
     return [plain(item, depth + 1) for item in value]
 
 
+def are_doubles(values: Iterable[Any]) -> bool:
+    """No whole number among them is beyond what a double holds."""
+    return all(type(value) is not int or -_WHOLE_MAX <= value <= _WHOLE_MAX for value in values)
+
+
+def _bounded_whole(value: int) -> Union[int, float]:
+    """Infinite beyond the doubles, which is what the run socket's numbers are."""
+    return value if -_WHOLE_MAX <= value <= _WHOLE_MAX else math.copysign(math.inf, value > 0 or -1)
+
+
 def plain(value: Any, depth: int = 0) -> Any:
     """`value` made of None, bool, int, float, str, list and dict alone; a copy where it is a collection.
 
@@ -94,14 +107,16 @@ def plain(value: Any, depth: int = 0) -> Any:
     text, with a warning that is said once for each type.
     """
     kind = type(value)
-    if value is None or kind is float or kind is int or kind is bool:
+    if value is None or kind is float or kind is bool:
         return value
+    if kind is int:
+        return _bounded_whole(value)
     if isinstance(value, (Mapping, list, tuple, set, frozenset)):
         return _from_collection(value, depth)
     if isinstance(value, bool):
         return bool(value)
     if isinstance(value, int):
-        return int(value)
+        return _bounded_whole(int(value))
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):

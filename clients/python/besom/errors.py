@@ -27,7 +27,7 @@ class NotPermittedError(Error, PermissionError):
 
 
 class NotStartedError(Error, AttributeError):
-    """`besom.init()` has to come first."""
+    """There is no run: no agent started the program, and it has not called `besom.init()`; or the run was finished."""
 
 
 class FinishedError(Error):

@@ -173,6 +173,17 @@ def test_odd_numbers(shim):
     assert math.isnan(row["a"]) and row["b"] == math.inf and row["c"] == -math.inf and row["d"] == 10 ** 30
 
 
+def test_whole_numbers_beyond_doubles(shim):
+    run = besom.init(config={"big": 10 ** 400})
+    run.log({"a": 10 ** 400, "b": -10 ** 5000, "c": 1})
+    run.log({"a": 10 ** 400, "text": "x"}, step=7)
+    run.summary["best"] = -10 ** 400
+    assert shim.wait_for(4) == [
+        {"config": {"big": math.inf}}, {"log": {"a": math.inf, "b": -math.inf, "c": 1}},
+        {"log": {"a": math.inf, "text": "x"}, "step": 7}, {"summary": {"best": -math.inf}}]
+    assert run.summary["a"] == math.inf
+
+
 def test_wrong_rows(shim):
     run = besom.init()
     with pytest.raises(TypeError):
@@ -266,6 +277,23 @@ def test_finished_run_takes_nothing(shim):
         besom.config
     besom.finish()
     assert shim.wait_for(1) == [{"log": {"a": 1}}]
+
+
+def test_log_alone_begins_the_run_of_an_agent(shim):
+    shim.answers["config"] = {"lr": 0.5}
+    besom.log({"a": 1})
+    besom.log({"a": 2}, step=5)
+    besom.summary["best"] = 1
+    assert besom.run.id == "run00001" and besom.config.lr == 0.5
+    assert shim.wait_for(3) == [{"log": {"a": 1}}, {"log": {"a": 2}, "step": 5}, {"summary": {"best": 1}}]
+
+
+def test_log_alone_without_an_agent(clean):
+    with pytest.raises(besom.NotStartedError, match="no agent started this program"):
+        besom.log({"a": 1})
+    with pytest.raises(AttributeError):
+        besom.summary
+    assert besom.run is None
 
 
 def test_agent_that_is_gone(shim, capsys):

@@ -6,6 +6,7 @@ import besom
 from besom.errors import NotFoundError
 
 from ._queries import in_order, matches
+from ._summary import Entries
 from .errors import CommError, UnsupportedError
 
 
@@ -20,7 +21,7 @@ def _found(read, path):
         raise _NotFound(str(error)) from None
 
 
-class _Summary(dict):
+class _Summary(Entries):
     @property
     def _json_dict(self):
         return dict(self)

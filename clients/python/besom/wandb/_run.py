@@ -58,6 +58,7 @@ class Run(RunFiles):
         # Begun again without `resume` a program counts its steps from 0, and nothing of that is to be lost.
         self._floor = self._starting_step if resume else 0
         self._is_open = False  # a row was begun and not ended
+        self._row_pid = self._pid
         self._is_simple = True
         self._told_of_low_step = False
         self.config = inner.config
@@ -82,6 +83,10 @@ class Run(RunFiles):
             raise ValueError("wandb.log must be passed a dictionary")
         if not _are_names(map(type, data)) and any(not isinstance(name, str) for name in data):
             raise ValueError("Key values passed to `wandb.log` must be strings.")
+        if self._row_pid != os.getpid():  # forked: a row that is open is the parent's
+            self._row_pid = os.getpid()
+            self._step += self._is_open
+            self._is_open = False
         stays = commit is False or (commit is None and step is not None)
         if step is not None and not self._take_step(step):
             return
@@ -279,7 +284,7 @@ class Run(RunFiles):
         if self._is_done or self._pid != os.getpid():
             return
         try:
-            self.summary.update({"_step": max(self._step - (0 if self._is_open else 1), 0),
+            self.summary.update({"_step": max(self._last_step(), 0),
                                  "_runtime": round(time.time() - self._started, 3), "_timestamp": time.time()})
         except besom_errors.Error:
             pass  # the run takes nothing more
@@ -287,6 +292,10 @@ class Run(RunFiles):
         self._end_inner(exit_code, last_words)
         if self._on_done is not None:
             self._on_done(self)
+
+    def _last_step(self):
+        """Of the newest row, which may be another process's."""
+        return max(self._step - (0 if self._is_open else 1), self._next_step() - 1)
 
     def join(self, exit_code=None):
         self.finish(exit_code)
