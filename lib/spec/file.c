@@ -9,6 +9,7 @@
 #include "spec/schema.h"
 
 const char *const schema_method_names[] = {"grid", "random", "bayes", "custom"};
+const bool schema_method_learns[] = {false, false, true, false};
 const size_t schema_method_count = ARRAY_LEN(schema_method_names);
 const char *const schema_disconnect_names[] = {"continue", "stop"};
 const size_t schema_disconnect_count = ARRAY_LEN(schema_disconnect_names);

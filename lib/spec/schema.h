@@ -85,6 +85,7 @@ void schema_read_file(struct schema *schema);
 
 /* Names of enum values, in their order. */
 extern const char *const schema_method_names[];
+extern const bool schema_method_learns[];
 extern const size_t schema_method_count;
 extern const char *const schema_goal_names[];
 extern const size_t schema_goal_count;

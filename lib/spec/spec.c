@@ -44,6 +44,11 @@ const char *spec_method_name(enum spec_method method)
     return schema_method_names[method];
 }
 
+bool spec_method_learns(enum spec_method method)
+{
+    return schema_method_learns[method];
+}
+
 const char *spec_goal_name(enum spec_goal goal)
 {
     return schema_goal_names[goal];

@@ -141,6 +141,8 @@ enum status spec_from_canonical_json(const char *text, size_t length, struct spe
                                      struct err *err) MUST_USE;
 
 const char *spec_method_name(enum spec_method method);
+/* Its suggestions depend on the results of runs before. */
+bool spec_method_learns(enum spec_method method);
 const char *spec_goal_name(enum spec_goal goal);
 
 #endif

@@ -102,7 +102,45 @@ static size_t find_elsewhere(const struct bayes *bayes, const double *point)
     return bayes->pending;
 }
 
+void bayes_forget_pending(struct bayes *bayes)
+{
+    bayes->pending = 0;
+}
+
 /* ---- results ---- */
+
+struct outcome {
+    const char *state;
+    bool ended;
+    bool failed;
+    bool withdrawn;
+};
+
+static const struct outcome outcomes[] = {
+    {.state = "finished", .ended = true},
+    {.state = "stopped", .ended = true},
+    {.state = "failed", .ended = true, .failed = true},
+    {.state = "crashed", .ended = true, .failed = true},
+    {.state = "killed", .ended = true, .failed = true},
+    {.state = "preempted", .ended = true, .withdrawn = true},
+    {.state = "pending"},
+    {.state = "running"},
+    {.state = "preempting"},
+};
+
+bool bayes_outcome_of(const char *state, double value, struct bayes_outcome *out)
+{
+    for (size_t i = 0; state != NULL && i < ARRAY_LEN(outcomes); i++) {
+        if (strcmp(outcomes[i].state, state) != 0)
+            continue;
+        *out = (struct bayes_outcome){.ended = outcomes[i].ended,
+                                      .failed = outcomes[i].failed,
+                                      .withdrawn = outcomes[i].withdrawn,
+                                      .value = value};
+        return true;
+    }
+    return false;
+}
 
 /* What a run counts as: its value, larger is better, NaN for a failure. `impute` decides for failed runs: as
  * the best so far, or by the value it reached; anything else leaves the failure to the model. */
@@ -161,6 +199,13 @@ enum status bayes_observe(struct bayes *bayes, const json_t *params, const struc
     if (known < bayes->pending)
         remove_pending(bayes, known);
     return STATUS_OK;
+}
+
+/* Points and coordinates of results, their values and noise factors, growing by doubling. */
+size_t bayes_bytes(const struct bayes *bayes)
+{
+    size_t row = 2 * bayes->dims * sizeof(double);
+    return sizeof *bayes + bayes->capacity * row + (bayes->results + 16) * 2 * (row + 4 * sizeof(double));
 }
 
 /* ---- asking ---- */

@@ -16,6 +16,9 @@ struct bayes_outcome {
     double value;   /* in the metric's unit; NaN = none */
 };
 
+/* Of a run in this state; false: there is no such state. */
+bool bayes_outcome_of(const char *state, double value, struct bayes_outcome *out);
+
 struct bayes;
 
 /* `spec` is borrowed. */
@@ -32,5 +35,9 @@ enum status bayes_tell(struct bayes *bayes, int64_t ordinal, const struct bayes_
 /* A run from elsewhere. One that is no point of the space is passed over. */
 enum status bayes_observe(struct bayes *bayes, const json_t *params, const struct bayes_outcome *outcome,
                           struct err *err) MUST_USE;
+/* Nothing is pending any more; results stay. */
+void bayes_forget_pending(struct bayes *bayes);
+/* About what it takes. */
+size_t bayes_bytes(const struct bayes *bayes);
 
 #endif

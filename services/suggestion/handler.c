@@ -52,13 +52,71 @@ static enum status encode_batch(struct arena *arena, const struct suggest_batch 
     return STATUS_OK;
 }
 
-static enum status answer(struct spec_cache *cache, struct arena *arena,
-                          const Besom__V1__SuggestRequest *request, Besom__V1__SuggestResponse *response,
-                          struct err *err)
+static void fail(struct rpc_call *call, const Besom__V1__SuggestRequest *request, const struct err *err)
+{
+    log_warn("suggestion", "suggest_failed", LOG_TEXT("sweep", request->sweep_id),
+             LOG_INT("version", request->spec_version), LOG_INT("first_ordinal", request->first_ordinal),
+             LOG_ERR(err));
+    rpc_call_fail(call, err);
+}
+
+static void reply(struct rpc_call *call, const Besom__V1__SuggestRequest *request,
+                  const struct suggest_batch *batch)
+{
+    Besom__V1__SuggestResponse response = BESOM__V1__SUGGEST_RESPONSE__INIT;
+    struct err err = ERR_INIT;
+    if (encode_batch(rpc_call_arena(call), batch, &response, &err) == STATUS_OK)
+        rpc_call_reply(call, &response.base);
+    else
+        fail(call, request, &err);
+}
+
+/* ---- methods that learn: on a thread of the models ---- */
+
+struct asking {
+    struct model_job job; /* first */
+    struct rpc_call *call;
+    const Besom__V1__SuggestRequest *request; /* in the call's arena, as this is */
+};
+
+static void run_asking(struct model_job *job, struct model *model, const struct model_source *source)
+{
+    const struct asking *asking = (const struct asking *)(const void *)job;
+    const Besom__V1__SuggestRequest *request = asking->request;
+    const struct model_question question = {.sweep_id = request->sweep_id,
+                                            .spec_version = request->spec_version,
+                                            .first_ordinal = request->first_ordinal,
+                                            .result_cursor = request->result_cursor,
+                                            .count = request->count};
+    struct suggest_batch batch CLEANUP(suggest_batch_free) = {0};
+    struct err err = ERR_INIT;
+    enum status status = rpc_call_remaining_ms(asking->call) > 0
+                             ? model_suggest(model, source, &question, &batch, &err)
+                             : err_set(&err, STATUS_DEADLINE, "nobody waits for the suggestion any more");
+    if (status == STATUS_OK)
+        reply(asking->call, request, &batch);
+    else
+        fail(asking->call, request, &err);
+}
+
+static enum status submit(struct models *models, struct rpc_call *call,
+                          const Besom__V1__SuggestRequest *request, struct err *err)
+{
+    struct asking *asking = arena_calloc(rpc_call_arena(call), 1, sizeof *asking);
+    if (asking == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
+    asking->job = (struct model_job){.sweep_id = request->sweep_id, .run = run_asking};
+    asking->call = call;
+    asking->request = request;
+    return models_submit(models, &asking->job, err);
+}
+
+/* ---- the others: at once ---- */
+
+static enum status answer(const struct cached_spec *held, struct rpc_call *call,
+                          const Besom__V1__SuggestRequest *request, struct err *err)
 {
     struct suggest_batch batch CLEANUP(suggest_batch_free) = {0};
-    const struct cached_spec *held = NULL;
-    TRY(spec_cache_get(cache, request->sweep_id, request->spec_version, &held, err));
     const struct suggest_input input = {
         .spec = held->spec,
         .seed = held->seed,
@@ -66,24 +124,26 @@ static enum status answer(struct spec_cache *cache, struct arena *arena,
         .first_ordinal = request->first_ordinal,
         .count = request->count,
     };
-    enum status status = suggest(&input, &batch, err);
-    spec_cache_release(cache, held);
-    return status == STATUS_OK ? encode_batch(arena, &batch, response, err) : status;
+    TRY(suggest(&input, &batch, err));
+    reply(call, request, &batch);
+    return STATUS_OK;
 }
 
 static void handle_suggest(void *context, struct rpc_call *call, const ProtobufCMessage *message)
 {
+    const struct suggestion_service *service = context;
     const Besom__V1__SuggestRequest *request = (const void *)message;
-    Besom__V1__SuggestResponse response = BESOM__V1__SUGGEST_RESPONSE__INIT;
+    const struct cached_spec *held = NULL;
     struct err err = ERR_INIT;
-    if (answer(context, rpc_call_arena(call), request, &response, &err) == STATUS_OK) {
-        rpc_call_reply(call, &response.base);
-        return;
+    enum status status =
+        spec_cache_get(service->specs, request->sweep_id, request->spec_version, &held, &err);
+    if (status == STATUS_OK) {
+        status = spec_method_learns(held->spec->method) ? submit(service->models, call, request, &err)
+                                                        : answer(held, call, request, &err);
+        spec_cache_release(service->specs, held);
     }
-    log_warn("suggestion", "suggest_failed", LOG_TEXT("sweep", request->sweep_id),
-             LOG_INT("version", request->spec_version), LOG_INT("first_ordinal", request->first_ordinal),
-             LOG_ERR(&err));
-    rpc_call_fail(call, &err);
+    if (status != STATUS_OK)
+        fail(call, request, &err);
 }
 
 const struct rpc_method suggestion_methods[] = {

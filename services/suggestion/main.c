@@ -9,6 +9,8 @@ struct suggestion_options {
     struct service_options service;
     bool stdio;
     int64_t cache_bytes;
+    int64_t model_bytes;
+    int64_t model_threads;
 };
 
 static const struct config_key keys[] = {
@@ -21,6 +23,22 @@ static const struct config_key keys[] = {
      .help = "Memory for the specs of sweeps",
      .min = 0,
      .max = -1},
+    {.name = "model-memory",
+     .type = CONFIG_SIZE,
+     .offset = offsetof(struct suggestion_options, model_bytes),
+     .initial = "256M",
+     .value_name = "SIZE",
+     .help = "Memory for the models of Bayesian sweeps between two suggestions",
+     .min = 0,
+     .max = -1},
+    {.name = "model-threads",
+     .type = CONFIG_INT,
+     .offset = offsetof(struct suggestion_options, model_threads),
+     .initial = "2",
+     .value_name = "N",
+     .help = "Threads that work with models, each for one sweep at a time",
+     .min = 1,
+     .max = 256},
     {.name = "stdio",
      .type = CONFIG_BOOL,
      .offset = offsetof(struct suggestion_options, stdio),
@@ -36,17 +54,29 @@ static const struct config_command command = {
     .config_flag = "config",
 };
 
+static enum status serve_with(struct service *service, const struct suggestion_options *options,
+                              struct spec_cache *specs, struct err *err)
+{
+    struct suggestion_service context = {.specs = specs};
+    const struct models_options models = {.source = {.store = service_store(service), .specs = specs},
+                                          .threads = (int)options->model_threads,
+                                          .bytes_max = (size_t)options->model_bytes};
+    TRY(models_new(&models, &context.models, err));
+    service_add(service, SUGGESTION_SERVICE_NAME, suggestion_methods, suggestion_method_count, &context);
+    enum status status = service_run(service, err);
+    models_free(context.models);
+    return status;
+}
+
 static enum status serve(const struct suggestion_options *options, struct err *err)
 {
     struct service *service = NULL;
-    struct spec_cache *cache = NULL;
+    struct spec_cache *specs = NULL;
     TRY(service_new("suggestion", &options->service, &service, err));
-    enum status status = spec_cache_new(service_store(service), (size_t)options->cache_bytes, &cache, err);
-    if (status == STATUS_OK) {
-        service_add(service, SUGGESTION_SERVICE_NAME, suggestion_methods, suggestion_method_count, cache);
-        status = service_run(service, err);
-    }
-    spec_cache_free(cache);
+    enum status status = spec_cache_new(service_store(service), (size_t)options->cache_bytes, &specs, err);
+    if (status == STATUS_OK)
+        status = serve_with(service, options, specs, err);
+    spec_cache_free(specs);
     service_free(service);
     return status;
 }

@@ -82,47 +82,17 @@ static enum status run_ask(void *context, const json_t *request, json_t *answer,
 
 /* ---- what became of a run ---- */
 
-struct outcome {
-    const char *name;
-    bool ended;
-    bool failed;
-    bool withdrawn;
-};
-
-static const struct outcome outcomes[] = {
-    {.name = "finished", .ended = true},
-    {.name = "stopped", .ended = true},
-    {.name = "failed", .ended = true, .failed = true},
-    {.name = "crashed", .ended = true, .failed = true},
-    {.name = "killed", .ended = true, .failed = true},
-    {.name = "preempted", .ended = true, .withdrawn = true},
-    {.name = "pending"},
-    {.name = "running"},
-    {.name = "preempting"},
-};
-
-static const struct outcome *find_outcome(const char *name)
-{
-    for (size_t i = 0; name != NULL && i < ARRAY_LEN(outcomes); i++)
-        if (strcmp(outcomes[i].name, name) == 0)
-            return &outcomes[i];
-    return NULL;
-}
-
 static enum status read_outcome(const json_t *request, bool must_have_ended, struct bayes_outcome *out,
                                 struct err *err)
 {
-    const struct outcome *outcome = find_outcome(json_string_value(json_object_get(request, "state")));
+    const char *state = json_string_value(json_object_get(request, "state"));
     const json_t *value = json_object_get(request, "value");
-    if (outcome == NULL || (must_have_ended && !outcome->ended))
+    bool known = bayes_outcome_of(state, json_is_number(value) ? json_number_value(value) : NAN, out);
+    if (!known || (must_have_ended && !out->ended))
         return err_set(err, STATUS_INVALID, "state must be \"finished\" or \"failed\"%s",
                        must_have_ended ? "" : " or another state of a run");
     if (value != NULL && !json_is_number(value) && !json_is_null(value))
         return err_set(err, STATUS_INVALID, "value must be a number or null");
-    *out = (struct bayes_outcome){.ended = outcome->ended,
-                                  .failed = outcome->failed,
-                                  .withdrawn = outcome->withdrawn,
-                                  .value = json_is_number(value) ? json_number_value(value) : NAN};
     return STATUS_OK;
 }
 

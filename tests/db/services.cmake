@@ -1,4 +1,5 @@
 # What services do with the store.
 besom_db_test(test_db_decider scheduler_core)
 besom_db_test(test_db_spec_cache suggestion_core)
+besom_db_test(test_db_models suggestion_core)
 include(controller.cmake)
