@@ -146,7 +146,7 @@ def _script_command(arguments: List[str]) -> List[str]:
 
 
 class Keeper:
-    """A program that does not outlive this process (_relay.py's --keep): when this one dies it gets SIGTERM, once.
+    """An agent that does not outlive this process (_relay.py's --keep): when this one dies it takes no more runs and leaves.
 
     In a session of its own, so that the terminal's Ctrl-C reaches this process alone.
     """
@@ -183,7 +183,7 @@ class Keeper:
             pass  # it has ended
 
     def close(self) -> None:
-        """It gets SIGTERM if it still runs, and is not waited for."""
+        """It is to leave if it still runs, and is not waited for."""
         if self._pipe >= 0:
             os.close(self._pipe)
         self._pipe = -1

@@ -2,7 +2,7 @@
 """The command of a run whose work another process does: it stands in for that process under the agent's shim.
 
     python _relay.py SOCKET                 connects to the process, hands it the run's environment, ends as it says
-    python _relay.py --keep FD -- COMMAND   runs COMMAND; bytes of the pipe FD are signals to it, its end is SIGTERM
+    python _relay.py --keep FD -- COMMAND   runs COMMAND, an agent, as long as the pipe FD lasts; its bytes are signals
 
 Lines of JSON on SOCKET. Up: {"environment": {...}}, then {"stop": true} for each SIGTERM. Down: {"exit": 0, "text": "..."};
 the text goes to standard error, the number is the exit code. A program of its own, started without site packages: it
@@ -17,10 +17,12 @@ import signal
 import socket
 import sys
 import threading
+import time
 from typing import Any, Dict, List, Optional
 
 PREFIXES = ("BESOM_", "WANDB_", "CUDA_VISIBLE_DEVICES")
 FILES = ("relay", "params.json", "agent.log")  # what lies in the socket's folder
+LEAVE_WITHIN_S = 10.0
 SIGNALS = {b"i": signal.SIGINT, b"t": signal.SIGTERM, b"k": signal.SIGKILL}
 
 
@@ -97,11 +99,20 @@ def relay(path: str) -> int:
 
 
 def _pass_signals_on(pipe: int, pid: int) -> None:
-    while True:
-        letter = os.read(pipe, 1)
+    """When the pipe ends the process is gone. Its run fails by itself then (`relay`), so the agent is asked to take no other
+    one, and told to end when that is not enough: SIGTERM at once would send the run back to the queue, to the next process
+    that it kills.
+    """
+    was_interrupted = False
+    letter = os.read(pipe, 1)
+    while letter:
+        was_interrupted = was_interrupted or letter == b"i"
         os.kill(pid, SIGNALS.get(letter, signal.SIGTERM))
-        if not letter:
-            return
+        letter = os.read(pipe, 1)
+    if not was_interrupted:  # a second SIGINT would mean more
+        os.kill(pid, signal.SIGINT)
+        time.sleep(LEAVE_WITHIN_S)
+    os.kill(pid, signal.SIGTERM)
 
 
 def keep(pipe: int, command: List[str]) -> int:
@@ -110,6 +121,7 @@ def keep(pipe: int, command: List[str]) -> int:
     if pid == 0:
         try:
             os.close(pipe)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the program is a shell's background job
             os.execv(command[0], command)
         finally:
             os._exit(127)

@@ -141,8 +141,22 @@ def test_killed_program(here, program):
     process.kill()
     process.wait()
     wait_until(lambda: not agents(here), "its agent has left", 30)
-    wait_until(lambda: states(sweep)[0] in ("failed", "pending"), "its run has ended", 5)
+    wait_until(lambda: states(sweep)[0] == "failed", "its run has failed", 5)
     here.command("sweep", "--cancel", sweep)
+
+
+@pytest.mark.parametrize("end", ["os._exit(4)", "os.kill(os.getpid(), 9)"])
+def test_a_configuration_that_kills_the_program(here, program, end):
+    """Its run has failed and does not come back to the next program."""
+    sweep = besom.sweep(GRID)
+    text = ("import besom, os\n"
+            f"def train():\n    if besom.init().config.x == 1:\n        {end}\n"
+            f"besom.agent('{sweep}', train)\n")
+    assert program(text).wait(60) != 0
+    wait_until(lambda: not agents(here), "its agent has left", 30)
+    assert states(sweep)[0] == "failed"
+    assert program(text).wait(60) == 0
+    assert states(sweep) == ["failed", "finished", "finished"]
 
 
 def test_commands(here, tmp_path):
