@@ -72,7 +72,9 @@ struct slot {
     int control;
     struct loop_watch *control_watch;
     struct spool_reader *viewer; /* owned; NULL with --quiet */
-    bool line_starts[2];         /* of shown output */
+    struct loop_timer view_timer;
+    int64_t viewed, to_view; /* last batch that was shown, that can be */
+    bool line_starts[2];     /* of shown output */
     char prefix[32];
     int64_t taken;      /* sequence up to which the controller has what the run logged */
     int broken_streams; /* by the controller's fault, since it took something */
@@ -181,6 +183,8 @@ void slot_disconnect_shim(struct slot *slot);
 void slot_end_unstarted(struct slot *slot, enum end_cause cause, int64_t generation);
 /* Hands the order over when connected. */
 void slot_send_order(struct slot *slot);
+/* Timer: shows more of the run's output. */
+void slot_show_output(void *slot);
 /* The shim is gone: finds out how it ended. */
 void slot_shim_gone(struct slot *slot);
 void slot_start_tracker(struct slot *slot);

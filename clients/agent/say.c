@@ -4,21 +4,32 @@
 #include <jansson.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "clients/c/python_text.h"
 
 /* A pipe that is ready takes at least this much without waiting. */
 #define CHUNK 4096
+#define PATIENCE_MS 100 /* with what reads slowly, for one text */
+
+static bool
+    is_stalled[STDERR_FILENO + 1]; /* it was waited for in vain: no longer, until it takes something */
 
 static void write_ready(int fd, const char *bytes, size_t length)
 {
-    while (length > 0) {
+    int64_t now_ms = clock_monotonic_ms(&clock_system);
+    int64_t end_ms = now_ms + (is_stalled[fd] ? 0 : PATIENCE_MS);
+    for (; length > 0; now_ms = clock_monotonic_ms(&clock_system)) {
         struct pollfd ready = {.fd = fd, .events = POLLOUT};
-        if (poll(&ready, 1, 20) != 1 || (ready.revents & POLLOUT) == 0)
+        int got = poll(&ready, 1, end_ms > now_ms ? (int)(end_ms - now_ms) : 0);
+        is_stalled[fd] = got == 0;
+        if (got != 1 || (ready.revents & POLLOUT) == 0)
             return;
         ssize_t written = write(fd, bytes, length < CHUNK ? length : CHUNK);
         if (written <= 0)
@@ -44,18 +55,23 @@ void say(const char *format, ...)
 
 void say_output(bool is_error, const char *prefix, const char *bytes, size_t length, bool *at_start)
 {
+    int fd = is_error ? STDERR_FILENO : STDOUT_FILENO;
     struct buffer out CLEANUP(buffer_free) = BUFFER_INIT;
     const char *end = bytes + length;
+    if (prefix == NULL) {
+        write_ready(fd, bytes, length);
+        return;
+    }
     while (bytes < end) {
         const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
         const char *stop = newline != NULL ? newline + 1 : end;
-        if (*at_start && prefix != NULL)
+        if (*at_start)
             buffer_puts(&out, prefix);
         buffer_append(&out, bytes, (size_t)(stop - bytes));
         *at_start = newline != NULL;
         bytes = stop;
     }
-    write_ready(is_error ? STDERR_FILENO : STDOUT_FILENO, buffer_text(&out), out.length);
+    write_ready(fd, buffer_text(&out), out.length);
 }
 
 void say_config(const char *params_json)

@@ -1,7 +1,7 @@
 /*
  * What the agent tells people: "besom: ..." lines on stderr, and the runs'
- * output on the terminal. Never waits for a terminal that does not read: then
- * the line is dropped here (it is stored with the run all the same).
+ * output on the terminal. Waits 0.1 s at most for a terminal that does not read:
+ * then the line is dropped here (it is stored with the run all the same).
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_AGENT_SAY_H

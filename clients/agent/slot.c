@@ -37,6 +37,7 @@ void slot_init(struct slot *slot, struct agent *agent, int number)
 {
     *slot = (struct slot){.agent = agent, .number = number, .control = -1, .line_starts = {true, true}};
     slot->retry_timer = (struct loop_timer){.fire = on_retry_timer, .context = slot};
+    slot->view_timer = (struct loop_timer){.fire = slot_show_output, .context = slot};
 }
 
 void slot_become_idle(struct slot *slot)
@@ -319,4 +320,5 @@ void slot_free(struct slot *slot)
     attempt_spec_free(&slot->spec);
     free(slot->gpus);
     loop_timer_forget(slot->agent->loop, &slot->retry_timer);
+    loop_timer_forget(slot->agent->loop, &slot->view_timer);
 }

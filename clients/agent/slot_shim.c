@@ -16,7 +16,9 @@
 
 #define CONNECT_AGAIN_MS 10
 #define ORDER_AGAIN_MS 500
-#define KILL_ROUNDS 1000 /* what sleeps in the kernel dies when it wakes */
+#define SHOW_MS 20        /* of output at a time: orders and leases do not wait for a terminal */
+#define SHOW_REST_MS 1000 /* at the end */
+#define KILL_ROUNDS 1000  /* what sleeps in the kernel dies when it wakes */
 
 /* ---- showing output ---- */
 
@@ -34,12 +36,36 @@ static void show_batch(struct slot *slot, const struct buffer *payload)
         besom__v1__track_batch__free_unpacked(batch, NULL);
 }
 
-static void show_output(struct slot *slot)
+/* Shows what there is, for a bounded time. True when there is no more. */
+static bool show_for(struct slot *slot, int64_t time_ms)
 {
     struct buffer payload CLEANUP(buffer_free) = BUFFER_INIT;
-    int64_t sequence = 0;
-    while (slot->viewer != NULL && spool_read(slot->viewer, &sequence, &payload))
+    int64_t end_ms = loop_now_ms() + time_ms;
+    while (spool_read(slot->viewer, &slot->viewed, &payload)) {
         show_batch(slot, &payload);
+        if (loop_now_ms() >= end_ms)
+            return false;
+    }
+    return true;
+}
+
+/* Behind what was acknowledged and deleted meanwhile it goes on with what is left. */
+static void show_output(struct slot *slot, int64_t time_ms)
+{
+    if (slot->viewer == NULL)
+        return;
+    bool all = show_for(slot, time_ms);
+    if (all && slot->viewed < slot->to_view) {
+        spool_reader_seek(slot->viewer, slot->viewed);
+        all = show_for(slot, time_ms);
+    }
+    if (!all)
+        loop_timer_set(slot->agent->loop, &slot->view_timer, 1);
+}
+
+void slot_show_output(void *context)
+{
+    show_output(context, SHOW_MS);
 }
 
 static void open_viewer(struct slot *slot, int64_t from)
@@ -49,6 +75,7 @@ static void open_viewer(struct slot *slot, int64_t from)
         return;
     snprintf(slot->prefix, sizeof slot->prefix, "%.20s | ", slot->spec.run_id);
     slot->line_starts[0] = slot->line_starts[1] = true;
+    slot->viewed = slot->to_view = from;
     if (spool_reader_new(slot->paths.spool, &slot->viewer, &err) == STATUS_OK)
         spool_reader_seek(slot->viewer, from);
 }
@@ -59,7 +86,10 @@ static void batches_available(struct slot *slot, int64_t sequence)
 {
     if (slot->tracker != NULL)
         tracker_available(slot->tracker, sequence);
-    show_output(slot);
+    if (sequence > slot->to_view)
+        slot->to_view = sequence;
+    if (slot->viewer != NULL && !loop_timer_is_set(&slot->view_timer))
+        loop_timer_set(slot->agent->loop, &slot->view_timer, 0);
 }
 
 static void take_trouble(const struct slot *slot, const char *text)
@@ -195,7 +225,11 @@ void slot_shim_gone(struct slot *slot)
     if (slot->final_sequence < slot->end.final_sequence)
         log_error("agent", "spool_lost_batches", LOG_TEXT("run", slot->spec.run_id),
                   LOG_INT("last", slot->final_sequence), LOG_INT("written", slot->end.final_sequence));
-    show_output(slot);
+    if (slot->shim != 0)
+        open_viewer(slot, 0); /* it was faster than we */
+    slot->to_view = slot->final_sequence;
+    show_output(slot, SHOW_REST_MS);
+    loop_timer_stop(&slot->view_timer);
     slot->phase = SLOT_DRAINING;
     slot_drain(slot);
 }

@@ -4,10 +4,11 @@ import glob
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
-from localstack import LocalStack, processes, read_bytes, wait_for
+from localstack import BIN, LocalStack, processes, read_bytes, wait_for
 
 # Each start and end of the command is a line of the trace; it ends by itself when the gate's file appears.
 TRACED = """
@@ -128,6 +129,24 @@ def test_stop_ends_the_whole_tree(stack):
     ended_with(agent, 0)
     assert [r["state"] for r in stack.runs(sweep) if r["run_id"] == run["run_id"]] == ["killed"]
     wait_for(lambda: "sleep" not in stack.left_behind().values(), 5, "no sleep is left")
+
+
+def test_stop_is_heard_while_nobody_reads_a_flood_of_output(stack):
+    sweep = stack.create(PLAIN.format(script="exec yes"))
+    folder = os.path.join(stack.home, f"agent-{sweep}")
+    agent = stack.agents[sweep] = subprocess.Popen(
+        [os.path.join(BIN, "besom-agent"), "--state-dir", folder, "--count", "1", sweep], env=stack.environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def batches():
+        return max((int(os.path.basename(path)) for path in glob.glob(f"{folder}/*/*/*/*.1/spool/*")), default=0)
+
+    wait_for(lambda: batches() > 100, 20, "some 25 MB were printed")
+    stack.command("stop", stack.runs(sweep)[0]["run_id"])
+    wait_for(lambda: "yes" not in stack.left_behind().values(), 8, "the command was stopped")
+    agent.kill()
+    agent.wait()
+    agent.stdout.close()
 
 
 def test_terminated_agent_gives_its_runs_back(stack, traced):
