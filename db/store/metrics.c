@@ -49,12 +49,13 @@ enum status store_list_summaries(struct store_tx *tx, const char *sweep_id, cons
 }
 
 enum status store_list_summaries_of(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
-                                    size_t run_count, struct store_summary **out, size_t *count,
+                                    size_t run_count, int64_t most, struct store_summary **out, size_t *count,
                                     struct err *err)
 {
     struct params params = params_begin(tx);
     params_text(&params, sweep_id);
     params_texts(&params, run_ids, run_count);
+    params_i64(&params, most);
     return query_rows(tx, QUERY_LIST_SUMMARIES_OF, &params, SHAPE(struct store_summary, SUMMARY_FIELDS), out,
                       count, err);
 }

@@ -36,9 +36,10 @@ enum status store_merge_summaries(struct store_tx *tx, const struct store_summar
 enum status store_list_summaries(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                  int32_t attempt, struct store_summary **out, size_t *count,
                                  struct err *err) MUST_USE;
-/* Of all attempts of many runs of one sweep, sorted by run, name and attempt. */
+/* Of all attempts of many runs of one sweep, sorted by run, name (strcmp) and attempt; of each run the first
+ * `most`. */
 enum status store_list_summaries_of(struct store_tx *tx, const char *sweep_id, const char *const *run_ids,
-                                    size_t run_count, struct store_summary **out, size_t *count,
+                                    size_t run_count, int64_t most, struct store_summary **out, size_t *count,
                                     struct err *err) MUST_USE;
 
 struct store_log_row {

@@ -69,6 +69,7 @@ enum status store_list_runs(struct store_tx *tx, const char *sweep_id, const cha
     struct params params = run_params(tx, sweep_id, states);
     params_i64(&params, offset);
     params_i32(&params, limit);
+    params_i64(&params, STORE_RUNS_BYTES);
     return query_rows(tx, ORDERS[order], &params, RUN, out, count, err);
 }
 

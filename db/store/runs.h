@@ -258,7 +258,9 @@ struct store_run {
 enum status store_get_run(struct store_tx *tx, const char *sweep_id, const char *run_id,
                           struct store_run *out, struct err *err) MUST_USE;
 enum store_run_order { STORE_BY_ORDINAL, STORE_BY_OBJECTIVE, STORE_BY_NEWEST };
-/* `states` is a comma-separated list, "" = all that were handed out. Offset paging. */
+#define STORE_RUNS_BYTES (8 << 20)
+/* `states` is a comma-separated list, "" = all that were handed out. Offset paging; after STORE_RUNS_BYTES of
+ * params no other run is given, whatever the limit. */
 enum status store_list_runs(struct store_tx *tx, const char *sweep_id, const char *states,
                             enum store_run_order order, int64_t offset, int limit, struct store_run **out,
                             size_t *count, struct err *err) MUST_USE;

@@ -9,7 +9,7 @@
 #include "services/controller/request.h"
 
 #define RUNS_MAX 10000
-#define RUNS_READ 500
+#define RUNS_READ 100
 #define NAME_MAX_BYTES 256
 #define NOTES_MAX_BYTES (16u << 10)
 #define TAG_MAX_BYTES 64
@@ -76,22 +76,20 @@ static enum status add_event(struct store_tx *tx, const struct request *request,
 static enum status show_runs(struct store_tx *tx, const Besom__V1__EditRunsRequest *message,
                              Besom__V1__EditRunsResponse *response, struct err *err)
 {
-    size_t bytes = 0;
+    size_t bytes = PICTURE_BYTES_MAX, fitting = 0, count = 0;
     response->runs = arena_calloc(store_tx_arena(tx), message->n_run_ids, sizeof(*response->runs));
     if (response->runs == NULL)
         return no_memory(err);
-    for (size_t first = 0; first < message->n_run_ids; first += RUNS_READ) {
+    for (size_t first = 0; first < message->n_run_ids && fitting == count; first += RUNS_READ) {
         const char *const *ids = (const char *const *)message->run_ids + first;
-        size_t left = message->n_run_ids - first, count;
+        size_t left = message->n_run_ids - first;
         struct store_run *rows;
         Besom__V1__Run **runs;
         TRY(store_list_runs_of(tx, message->sweep_id, ids, left < RUNS_READ ? left : RUNS_READ, &rows, &count,
                                err));
-        TRY(picture_runs(tx, message->sweep_id, rows, count, &runs, err));
-        for (size_t i = 0; i < count; i++) {
-            bytes += besom__v1__run__get_packed_size(runs[i]);
-            if (bytes > PICTURE_BYTES_MAX && response->n_runs > 0)
-                return STATUS_OK;
+        TRY(picture_runs(tx, message->sweep_id, rows, count, bytes, &runs, &fitting, err));
+        for (size_t i = 0; i < fitting; i++) {
+            bytes -= besom__v1__run__get_packed_size(runs[i]);
             response->runs[response->n_runs++] = runs[i];
         }
     }

@@ -10,6 +10,8 @@
 #include "spec/spec.h"
 
 #define SUMMARIES_LISTED 1000 /* of each run in a list */
+#define FIGURES_LISTED 4000   /* rows of figures, of all attempts, that are read for it */
+#define FIGURES_READ 100000   /* of a run that is alone */
 
 static enum status no_memory(struct err *err)
 {
@@ -62,6 +64,7 @@ struct album {
     const char *sweep_id;
     int64_t facts_max;       /* bytes of each kind and run */
     size_t summaries_max;    /* of each run */
+    int64_t figures_max;     /* rows of each run */
     struct store_sweep goal; /* sweep_id NULL: not read yet */
     struct store_summary *figures;
     size_t figure_count;
@@ -83,6 +86,19 @@ static size_t find_run(const void *rows, size_t count, size_t size, size_t offse
             high = middle;
     }
     return low;
+}
+
+/* How many of the first summaries a message takes. */
+static size_t count_summaries(const struct store_summary *rows, size_t count, size_t most)
+{
+    const size_t figures_bytes = 80; /* of a summary but for its name */
+    size_t bytes = 0, fitting = 0;
+    for (; fitting < count && fitting < most; fitting++) {
+        bytes += strlen(rows[fitting].name) + figures_bytes;
+        if (bytes > PICTURE_RUN_FACTS_MAX)
+            break;
+    }
+    return fitting;
 }
 
 /* The sweep's metric and goal matter to definitions alone. */
@@ -121,7 +137,7 @@ static enum status fill_run(struct album *album, const struct store_run *run, Be
         picture.metric = album->goal.metric;
         picture.maximize = album->goal.maximize;
     }
-    size_t listed = picture.figure_count < album->summaries_max ? picture.figure_count : album->summaries_max;
+    size_t listed = count_summaries(picture.figures, picture.figure_count, album->summaries_max);
     TRY(message_add_summaries(arena, message, picture.figures, listed, err));
     return run_picture_fill(arena, &picture, message, err);
 }
@@ -134,8 +150,8 @@ static enum status read_album(struct album *album, const struct store_run *runs,
         return no_memory(err);
     for (size_t i = 0; i < count; i++)
         ids[i] = runs[i].run_id;
-    TRY(store_list_summaries_of(album->tx, album->sweep_id, ids, count, &album->figures, &album->figure_count,
-                                err));
+    TRY(store_list_summaries_of(album->tx, album->sweep_id, ids, count, album->figures_max, &album->figures,
+                                &album->figure_count, err));
     return store_list_facts_of(album->tx, album->sweep_id, ids, count, album->facts_max, &album->facts,
                                &album->fact_count, err);
 }
@@ -151,8 +167,11 @@ static enum status show_outline(struct arena *arena, const struct store_run *run
 static enum status picture_one(struct store_tx *tx, const struct store_run *run, Besom__V1__Run **out,
                                struct err *err)
 {
-    struct album album = {
-        .tx = tx, .sweep_id = run->sweep_id, .facts_max = PICTURE_RUN_FACTS_MAX, .summaries_max = SIZE_MAX};
+    struct album album = {.tx = tx,
+                          .sweep_id = run->sweep_id,
+                          .facts_max = PICTURE_RUN_FACTS_MAX,
+                          .summaries_max = SIZE_MAX,
+                          .figures_max = FIGURES_READ};
     TRY(read_album(&album, run, 1, err));
     TRY(show_outline(store_tx_arena(tx), run, out, err));
     return fill_run(&album, run, *out, err);
@@ -180,27 +199,30 @@ enum status picture_run(struct store_tx *tx, const char *sweep_id, const char *r
 }
 
 enum status picture_runs(struct store_tx *tx, const char *sweep_id, const struct store_run *runs,
-                         size_t count, Besom__V1__Run ***out, struct err *err)
+                         size_t count, size_t bytes_max, Besom__V1__Run ***out, size_t *fitting,
+                         struct err *err)
 {
     struct arena *arena = store_tx_arena(tx);
     struct album album = {.tx = tx,
                           .sweep_id = sweep_id,
                           .facts_max = PICTURE_LIST_FACTS_MAX,
-                          .summaries_max = SUMMARIES_LISTED};
+                          .summaries_max = SUMMARIES_LISTED,
+                          .figures_max = FIGURES_LISTED};
     size_t bytes = 0;
+    *fitting = 0;
     *out = arena_calloc(arena, count + 1, sizeof(**out));
     if (*out == NULL)
         return no_memory(err);
     for (size_t i = 0; i < count; i++) {
-        Besom__V1__Run **message = &(*out)[i];
         size_t left = count - i;
-        bool full = bytes > PICTURE_BYTES_MAX;
-        if (i % RUNS_READ == 0 && !full)
+        if (i % RUNS_READ == 0)
             TRY(read_album(&album, runs + i, left < RUNS_READ ? left : RUNS_READ, err));
-        TRY(show_outline(arena, &runs[i], message, err));
-        if (!full)
-            TRY(fill_run(&album, &runs[i], *message, err));
-        bytes += besom__v1__run__get_packed_size(*message);
+        TRY(show_outline(arena, &runs[i], &(*out)[i], err));
+        TRY(fill_run(&album, &runs[i], (*out)[i], err));
+        bytes += besom__v1__run__get_packed_size((*out)[i]);
+        if (bytes > bytes_max)
+            break;
+        (*fitting)++;
     }
     return STATUS_OK;
 }

@@ -285,19 +285,6 @@ static enum status read_offset(const char *token, int64_t *out, struct err *err)
     return STATUS_OK;
 }
 
-/* As many of the page as one message carries; the next page begins with the first that is left. */
-static size_t count_fitting(Besom__V1__Run *const *runs, size_t count)
-{
-    size_t bytes = 0, fitting = 0;
-    while (fitting < count) {
-        bytes += besom__v1__run__get_packed_size(runs[fitting]);
-        if (bytes > PICTURE_BYTES_MAX && fitting > 0)
-            break;
-        fitting++;
-    }
-    return fitting;
-}
-
 static enum status run_list_runs(struct store_tx *tx, struct request *request, struct err *err)
 {
     static const enum store_run_order orders[] = {STORE_BY_ORDINAL, STORE_BY_OBJECTIVE, STORE_BY_NEWEST};
@@ -318,14 +305,14 @@ static enum status run_list_runs(struct store_tx *tx, struct request *request, s
     TRY(picture_get_sweep(tx, message->sweep_id, false, &sweep, err));
     TRY(store_list_runs(tx, message->sweep_id, buffer_text(&states), orders[message->order], offset,
                         limit + 1, &runs, &count, err));
-    bool more = count > (size_t)limit;
-    response->n_runs = more ? (size_t)limit : count;
-    TRY(picture_runs(tx, message->sweep_id, runs, response->n_runs, &response->runs, err));
-    size_t fitting = count_fitting(response->runs, response->n_runs);
-    more = more || fitting < response->n_runs;
-    response->n_runs = fitting;
-    if (more)
-        response->next_page_token = arena_printf(store_tx_arena(tx), "%" PRId64, offset + (int64_t)fitting);
+    size_t wanted = count > (size_t)limit ? (size_t)limit : count;
+    TRY(picture_runs(tx, message->sweep_id, runs, wanted, PICTURE_BYTES_MAX, &response->runs,
+                     &response->n_runs, err));
+    if (response->n_runs == 0 && wanted > 0)
+        response->n_runs = 1; /* whatever its size: the next page begins with the first that is left */
+    if (response->n_runs < count)
+        response->next_page_token =
+            arena_printf(store_tx_arena(tx), "%" PRId64, offset + (int64_t)response->n_runs);
     request->response = &response->base;
     return response->next_page_token != NULL ? STATUS_OK : no_memory(err);
 }

@@ -68,14 +68,16 @@ static int compare_starts(const void *a, const void *b)
 
 static enum status add_running(struct store_tx *tx, const struct picture *picture, struct err *err)
 {
+    Besom__V1__WatchSweepResponse *response = picture->response;
+    size_t others = protobuf_c_message_get_packed_size(&response->base), count;
     struct store_run *runs;
-    size_t count;
     TRY(store_list_runs(tx, picture->sweep_id, RUNNING_STATES, STORE_BY_ORDINAL, 0, RUNNING_MAX, &runs,
                         &count, err));
     if (count > 1)
         qsort(runs, count, sizeof *runs, compare_starts);
-    picture->response->n_running = count;
-    return picture_runs(tx, picture->sweep_id, runs, count, &picture->response->running, err);
+    return picture_runs(tx, picture->sweep_id, runs, count,
+                        others < PICTURE_MESSAGE_MAX ? PICTURE_MESSAGE_MAX - others : 0, &response->running,
+                        &response->n_running, err);
 }
 
 static enum status take_picture(struct store_tx *tx, void *context, struct err *err)

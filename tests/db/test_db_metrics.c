@@ -90,7 +90,8 @@ static void summaries_merge(void **state)
             assert_ok(
                 store_list_summaries(session_tx(session), SWEEP, "run00000", 0, &read, &count, &test_err));
         else
-            assert_ok(store_list_summaries_of(session_tx(session), SWEEP, runs, 2, &read, &count, &test_err));
+            assert_ok(
+                store_list_summaries_of(session_tx(session), SWEEP, runs, 2, 9, &read, &count, &test_err));
         assert_int_equal(count, 1);
         assert_int_equal(read[0].points, 8);
         assert_int_equal(read[0].last_step, 9);
