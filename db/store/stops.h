@@ -52,4 +52,36 @@ enum status store_record_decisions(struct store_tx *tx, const char *sweep_id, co
 enum status store_list_decisions(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                  struct store_decision **out, size_t *count, struct err *err) MUST_USE;
 
+/* A band that a run has reached: runs by what became of them there. */
+struct store_band {
+    int32_t band_index;
+    int64_t band;
+    int64_t reached, went_on, stopped; /* reached - went_on - stopped: not decided yet */
+    int64_t outrun;                    /* of the stopped: ended by themselves before the order came */
+    int64_t spared_too_few, spared_grace, spared_max_stops;   /* of those that went on */
+    int64_t thresholds;                                       /* decisions that compared */
+    double first_threshold, median_threshold, last_threshold; /* NaN without one */
+};
+/* In order. `min_runs` and `grace` are the rule's, 0 = none. */
+enum status store_list_bands(struct store_tx *tx, const char *sweep_id, bool maximize, int64_t min_runs,
+                             int64_t grace, struct store_band **out, size_t *count, struct err *err) MUST_USE;
+
+struct store_threshold {
+    int32_t band_index;
+    int64_t reached;
+    double threshold;
+    int64_t decided_us;
+};
+/* At most `most` (from 2 on) of each band, by band and in the order of the decisions. */
+enum status store_list_thresholds(struct store_tx *tx, const char *sweep_id, int64_t most,
+                                  struct store_threshold **out, size_t *count, struct err *err) MUST_USE;
+
+struct store_savings {
+    int64_t finished_runs, finished_rows, finished_run_time_ms;
+    int64_t stopped_runs, stopped_rows, stopped_run_time_ms;
+    int64_t rows_saved, run_time_saved_ms; /* estimates; 0 while nothing with rows has finished */
+};
+enum status store_get_savings(struct store_tx *tx, const char *sweep_id, struct store_savings *out,
+                              struct err *err) MUST_USE;
+
 #endif

@@ -26,6 +26,7 @@ const struct rpc_method sweep_service_methods[] = {
     {METHOD(SweepService, DeleteSweep, delete_sweep), .kind = RPC_UNARY, .unary = serve_delete_sweep},
     {METHOD(SweepService, WatchSweep, watch_sweep), .kind = RPC_SERVER_STREAM, .stream = &watch_handler},
     {METHOD(SweepService, ListRuns, list_runs), .kind = RPC_UNARY, .unary = serve_list_runs},
+    {METHOD(SweepService, ListBands, list_bands), .kind = RPC_UNARY, .unary = serve_list_bands},
     {METHOD(SweepService, ListAgents, list_agents), .kind = RPC_UNARY, .unary = serve_list_agents},
 };
 const size_t sweep_service_method_count = ARRAY_LEN(sweep_service_methods);

@@ -181,6 +181,9 @@ def walk(recorder, public, service_token):
     assert refused.value.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
     assert [one.run_id for one in sweeps("ListRuns", sweep_id=sweep).runs] == [run.run_id]
+    stops = sweeps("ListBands", sweep_id=sweep)
+    assert [(one.band, one.reached, one.went_on, one.stopped) for one in stops.bands] == [(2, 1, 1, 0)]
+    assert stops.bands[0].course[0].value == stops.bands[0].last_threshold and stops.savings.stopped_runs == 0
     assert [one.agent_id for one in sweeps("ListAgents", sweep_id=sweep).agents] == [agent]
     assert next(iter(sweeps("WatchSweep", sweep_id=sweep))).sweep.sweep_id == sweep
     updated = sweeps("UpdateSweep", sweep_id=sweep, source=SWEEP.replace(b"[1, 2, 3]", b"[1, 2, 3, 4]"))

@@ -101,6 +101,7 @@ BESOM_API void besom_message_free(void *message);
     X(besom_sweep_update, UpdateSweep, update_sweep, SweepService, 1)     \
     X(besom_sweep_delete, DeleteSweep, delete_sweep, SweepService, 0)     \
     X(besom_run_list, ListRuns, list_runs, SweepService, 1)               \
+    X(besom_band_list, ListBands, list_bands, SweepService, 1)            \
     X(besom_agent_list, ListAgents, list_agents, SweepService, 1)         \
     X(besom_agent_register, RegisterAgent, register_agent, RunService, 1) \
     X(besom_agent_retire, RetireAgent, retire_agent, RunService, 1)       \
