@@ -9,6 +9,7 @@
 #include "entity.h"
 #include "resolve.h"
 #include "run_columns.h"
+#include "savings.h"
 
 struct best_options {
     struct connection_options connection;
@@ -77,6 +78,25 @@ static int print_best(struct cli *cli, const struct best_options *options, besom
     return code == CLI_OK ? print_list(cli, options, sweep, &list) : code;
 }
 
+/* The best run at length, with what the whole sweep cost. */
+static int tell_best(struct cli *cli, const struct best_options *options, besom_client *client,
+                     const Besom__V1__GetSweepResponse *response)
+{
+    Besom__V1__ListBandsResponse *bands CLEANUP(message_release) = savings_read(client, response->sweep);
+    const Besom__V1__Savings *savings = bands != NULL ? bands->savings : NULL;
+    if (options->json) {
+        json_t *run = entity_run_json(response->best);
+        json_object_set_new(run, "sweep_run_time_ms", json_integer(response->sweep->run_time_ms));
+        json_object_set_new(run, "savings", savings_json(savings));
+        return entity_print_json(run);
+    }
+    struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    best_print(cli, response->sweep, response->best);
+    savings_format(savings, response->sweep->run_time_ms, &text);
+    printf("sweep      %s\n", buffer_text(&text));
+    return CLI_OK;
+}
+
 static int run_best(struct cli *cli, void *given)
 {
     const struct best_options *options = given;
@@ -97,12 +117,9 @@ static int run_best(struct cli *cli, void *given)
         return tell_none(response->sweep);
     if (options->count > 0)
         return print_best(cli, options, client, response->sweep);
-    if (options->json)
-        return entity_print_json(entity_run_json(response->best));
-    if (options->command)
+    if (options->command && !options->json)
         return print_command(cli, response->sweep, response->best);
-    best_print(cli, response->sweep, response->best);
-    return CLI_OK;
+    return tell_best(cli, options, client, response);
 }
 
 static const struct config_key keys[] = {

@@ -7,9 +7,11 @@
 #include "entity.h"
 #include "progress.h"
 #include "resolve.h"
+#include "savings.h"
 #include "watch.h"
 
 #define REDRAW_MS 500
+#define SAVINGS_MS 2000
 
 struct status_options {
     struct connection_options connection;
@@ -21,14 +23,43 @@ static void show(const struct status_options *options, struct progress_view *vie
                  const Besom__V1__WatchSweepResponse *picture)
 {
     if (options->json)
-        (void)entity_print_json(progress_json(picture));
+        (void)entity_print_json(progress_json(picture, view->savings));
     else
         progress_view_show(view, picture);
 }
 
-static int follow(const struct status_options *options, struct watch *watch, const char *sweep_id)
+/* What stopping saved, read again when more runs have ended, but not more often than now and then. */
+struct savings_watch {
+    besom_client *client;
+    Besom__V1__ListBandsResponse *read; /* owned */
+    int64_t ended;
+    int64_t next_ms;
+};
+
+static const Besom__V1__Savings *savings_now(struct savings_watch *watch, const Besom__V1__Sweep *sweep)
+{
+    int64_t now_ms = clock_monotonic_ms(&clock_system);
+    int64_t ended = sweep != NULL ? entity_ended_runs(sweep->counts) : 0;
+    bool is_last = sweep != NULL && entity_sweep_has_ended(sweep);
+    if (ended != watch->ended && (now_ms >= watch->next_ms || is_last)) {
+        besom_message_free(watch->read);
+        watch->read = savings_read(watch->client, sweep);
+        watch->ended = ended;
+        watch->next_ms = now_ms + SAVINGS_MS;
+    }
+    return watch->read != NULL ? watch->read->savings : NULL;
+}
+
+static void savings_watch_release(struct savings_watch *watch)
+{
+    besom_message_free(watch->read);
+}
+
+static int follow(const struct status_options *options, besom_client *client, struct watch *watch,
+                  const char *sweep_id)
 {
     struct progress_view view = progress_view_make();
+    struct savings_watch savings CLEANUP(savings_watch_release) = {.client = client};
     Besom__V1__WatchSweepResponse *last CLEANUP(message_release) = NULL;
     bool away = false;
     for (;;) {
@@ -39,6 +70,7 @@ static int follow(const struct status_options *options, struct watch *watch, con
             besom_message_free(last);
             last = picture;
             away = false;
+            view.savings = savings_now(&savings, last->sweep);
             show(options, &view, last);
             break;
         case WATCH_NOTHING:
@@ -59,20 +91,23 @@ static int follow(const struct status_options *options, struct watch *watch, con
     }
 }
 
-static int show_once(const struct status_options *options, struct watch *watch, const char *sweep_id)
+static int show_once(const struct status_options *options, besom_client *client, struct watch *watch,
+                     const char *sweep_id)
 {
     Besom__V1__WatchSweepResponse *picture CLEANUP(message_release) = NULL;
     besom_error error = {.code = BESOM_DEADLINE, .text = "no answer in time"};
     enum watch_event event = watch_next(watch, (int)options->connection.timeout_ms, &picture, &error);
     if (event != WATCH_PICTURE)
         return connection_fail(&error, "cannot read sweep %s", sweep_id);
+    Besom__V1__ListBandsResponse *bands CLEANUP(message_release) = savings_read(client, picture->sweep);
+    const Besom__V1__Savings *savings = bands != NULL ? bands->savings : NULL;
     if (options->json)
-        return entity_print_json(progress_json(picture));
+        return entity_print_json(progress_json(picture, savings));
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
     struct screen screen = screen_look(stdout);
     screen.height = 0;
-    progress_format(&arena, picture, &screen, clock_wall_us(&clock_system), &text);
+    progress_format(&arena, picture, savings, &screen, clock_wall_us(&clock_system), &text);
     fputs(buffer_text(&text), stdout);
     return CLI_OK;
 }
@@ -88,7 +123,8 @@ static int run_status(struct cli *cli, void *given)
     struct watch *watch = watch_new(client, sweep_id);
     if (watch == NULL)
         return cli_fail(CLI_FAILED, "out of memory");
-    code = options->watch ? follow(options, watch, sweep_id) : show_once(options, watch, sweep_id);
+    code = options->watch ? follow(options, client, watch, sweep_id)
+                          : show_once(options, client, watch, sweep_id);
     watch_free(watch);
     return code;
 }

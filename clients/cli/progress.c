@@ -7,9 +7,10 @@
 #include "base/clock.h"
 #include "entity.h"
 #include "format.h"
+#include "savings.h"
 
 #define BAR_WIDTH 32
-#define LINES_AROUND_RUNS 7 /* everything but the table's rows */
+#define LINES_AROUND_RUNS 8 /* everything but the table's rows */
 #define RUNS_WITHOUT_SCREEN 20
 
 void progress_format_bar(int64_t done, int64_t total, size_t width, struct buffer *out)
@@ -172,8 +173,18 @@ static void format_running(struct arena *arena, const Besom__V1__WatchSweepRespo
         buffer_printf(out, "and %zu more\n", picture->n_running - room);
 }
 
+static void format_time_spent(const Besom__V1__WatchSweepResponse *picture, const Besom__V1__Savings *savings,
+                              struct buffer *out)
+{
+    if (picture->sweep->run_time_ms <= 0)
+        return;
+    savings_format(savings, picture->sweep->run_time_ms, out);
+    buffer_putc(out, '\n');
+}
+
 void progress_format(struct arena *arena, const Besom__V1__WatchSweepResponse *picture,
-                     const struct screen *screen, int64_t now_us, struct buffer *out)
+                     const Besom__V1__Savings *savings, const struct screen *screen, int64_t now_us,
+                     struct buffer *out)
 {
     if (picture->sweep == NULL)
         return;
@@ -181,6 +192,7 @@ void progress_format(struct arena *arena, const Besom__V1__WatchSweepResponse *p
     format_rates(picture, now_us, out);
     format_counts(picture, screen, out);
     format_best(arena, picture, out);
+    format_time_spent(picture, savings, out);
     format_running(arena, picture, screen, now_us, out);
 }
 
@@ -202,7 +214,7 @@ void progress_format_line(struct arena *arena, const Besom__V1__WatchSweepRespon
                       format_number(picture->best->objective, text), picture->best->run_id);
 }
 
-json_t *progress_json(const Besom__V1__WatchSweepResponse *picture)
+json_t *progress_json(const Besom__V1__WatchSweepResponse *picture, const Besom__V1__Savings *savings)
 {
     json_t *running = json_array();
     for (size_t i = 0; i < picture->n_running; i++)
@@ -210,6 +222,7 @@ json_t *progress_json(const Besom__V1__WatchSweepResponse *picture)
     json_t *object = entity_sweep_json(picture->sweep);
     json_object_set_new(object, "best", entity_run_json(picture->best));
     json_object_set_new(object, "running", running);
+    json_object_set_new(object, "savings", savings_json(savings));
     json_object_set_new(object, "ended_last_minute", json_integer(picture->ended_last_minute));
     json_object_set_new(object, "points_per_second", entity_number_json(picture->points_per_second));
     json_object_set_new(object, "agents", json_integer(picture->agents));
@@ -270,7 +283,7 @@ static void draw(struct progress_view *view, struct arena *arena,
 {
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT, out CLEANUP(buffer_free) = BUFFER_INIT;
     view->screen = screen_look(stdout);
-    progress_format(arena, picture, &view->screen, clock_wall_us(&clock_system), &text);
+    progress_format(arena, picture, view->savings, &view->screen, clock_wall_us(&clock_system), &text);
     erase(view, &out);
     append_cut_lines(view, arena, buffer_text(&text), &out);
     fwrite(buffer_text(&out), 1, out.length, stdout);

@@ -15,9 +15,10 @@
 #include "base/buffer.h"
 #include "table.h"
 
-/* The whole picture as lines; the running runs are cut to what fits screen->height. */
+/* The whole picture as lines; the running runs are cut to what fits screen->height. `savings` may be NULL. */
 void progress_format(struct arena *arena, const Besom__V1__WatchSweepResponse *picture,
-                     const struct screen *screen, int64_t now_us, struct buffer *out);
+                     const Besom__V1__Savings *savings, const struct screen *screen, int64_t now_us,
+                     struct buffer *out);
 /* One line: counts, rates and the best. */
 void progress_format_line(struct arena *arena, const Besom__V1__WatchSweepResponse *picture,
                           struct buffer *out);
@@ -27,14 +28,15 @@ void progress_format_bar(int64_t done, int64_t total, size_t width, struct buffe
 double progress_rate(int64_t ended_last_minute, int64_t age_us);
 /* Milliseconds until `total` runs have ended at this rate; -1 = cannot tell. */
 int64_t progress_eta_ms(int64_t done, int64_t total, double per_minute);
-/* The sweep with `best`, `running` and the rates beside its own keys. New reference. */
-json_t *progress_json(const Besom__V1__WatchSweepResponse *picture);
+/* The sweep with `best`, `running`, `savings` and the rates beside its own keys. New reference. */
+json_t *progress_json(const Besom__V1__WatchSweepResponse *picture, const Besom__V1__Savings *savings);
 
 /* Draws again and again. */
 struct progress_view {
     struct screen screen;
     size_t drawn_lines; /* on the terminal, to be drawn over */
     char last_line[512];
+    const Besom__V1__Savings *savings; /* what stopping early saved; NULL = not known; the caller's */
 };
 
 struct progress_view progress_view_make(void);
