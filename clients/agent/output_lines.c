@@ -27,13 +27,48 @@ struct output_lines {
     bool has_pattern;
     regex_t pattern;
     enum escape escape;
-    bool cut; /* the line is longer than the buffer */
-    size_t length;
+    bool cut; /* the line is longer than `most` */
+    size_t length, most;
     size_t found; /* values of this line but the step */
     bool has_step;
     int64_t step;
     char line[OUTPUT_LINE_MAX + 1];
 };
+
+/* A reference to a group takes exponential time. */
+static bool has_reference(const char *pattern)
+{
+    bool in_brackets = false;
+    for (const char *at = pattern; *at != '\0'; at++) {
+        if (*at == '\\' && at[1] != '\0' && !in_brackets) {
+            if (isdigit((unsigned char)*++at))
+                return true;
+        } else if (*at == '[') {
+            in_brackets = true;
+        } else if (*at == ']') {
+            in_brackets = false;
+        }
+    }
+    return false;
+}
+
+static enum status compile_pattern(struct output_lines *lines, const char *pattern, struct err *err)
+{
+    char text[200];
+    if (has_reference(pattern))
+        return err_set(err, STATUS_INVALID,
+                       "output_metrics: pattern: it takes no references to groups such as \\1");
+    int reason = regcomp(&lines->pattern, pattern, REG_EXTENDED);
+    if (reason != 0) {
+        regerror(reason, &lines->pattern, text, sizeof text);
+        return err_set(err, STATUS_INVALID, "output_metrics: pattern: %s", text);
+    }
+    lines->has_pattern = true;
+    lines->most = OUTPUT_PATTERN_LINE_MAX;
+    if (lines->pattern.re_nsub < 2)
+        return err_set(err, STATUS_INVALID, "output_metrics: pattern: two groups are needed, name and value");
+    return STATUS_OK;
+}
 
 enum status output_lines_new(const struct output_lines_options *options, struct output_lines **out,
                              struct err *err)
@@ -42,19 +77,12 @@ enum status output_lines_new(const struct output_lines_options *options, struct 
     if (lines == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     lines->options = *options;
+    lines->most = OUTPUT_LINE_MAX;
     if (options->pattern != NULL && *options->pattern != '\0') {
-        char text[200];
-        int reason = regcomp(&lines->pattern, options->pattern, REG_EXTENDED);
-        if (reason != 0) {
-            regerror(reason, &lines->pattern, text, sizeof text);
-            free(lines);
-            return err_set(err, STATUS_INVALID, "output_metrics: pattern: %s", text);
-        }
-        lines->has_pattern = true;
-        if (lines->pattern.re_nsub < 2) {
+        enum status status = compile_pattern(lines, options->pattern, err);
+        if (status != STATUS_OK) {
             output_lines_free(lines);
-            return err_set(err, STATUS_INVALID,
-                           "output_metrics: pattern: two groups are needed, name and value");
+            return status;
         }
     }
     *out = lines;
@@ -259,7 +287,7 @@ void output_lines_add(struct output_lines *lines, const char *bytes, size_t leng
             end_line(lines);
         else if (in_escape(lines, c))
             continue;
-        else if (lines->length < OUTPUT_LINE_MAX)
+        else if (lines->length < lines->most)
             lines->line[lines->length++] = c == '\0' ? ' ' : c;
         else
             lines->cut = true;

@@ -2,7 +2,8 @@
  * Metrics from what a command prints: cuts one stream of output into lines and
  * finds the values in each. Line breaks and carriage returns end a line,
  * escape sequences of terminals are passed over; of a line longer than
- * OUTPUT_LINE_MAX only the begin counts. Without a pattern a line that is a
+ * OUTPUT_LINE_MAX, or OUTPUT_PATTERN_LINE_MAX with a pattern, only the begin
+ * counts: a search takes time by the square of the length. Without a pattern a line that is a
  * JSON object gives its numbers, any other one its key=value pairs. All values
  * of a line are one row. Not thread-safe.
  */
@@ -17,6 +18,7 @@
 #include "base/err.h"
 
 #define OUTPUT_LINE_MAX (64 << 10)
+#define OUTPUT_PATTERN_LINE_MAX (2 << 10)
 
 struct output_lines;
 
@@ -29,8 +31,8 @@ struct output_lines_options {
     void (*row_end)(void *context, bool has_step, int64_t step);
 };
 
-/* What `options` points to must outlive it. INVALID: the pattern is none, or has not two groups. NO_MEMORY.
- */
+/* What `options` points to must outlive it. INVALID: the pattern is none, has not two
+ * groups, or refers to one (\1). NO_MEMORY. */
 enum status output_lines_new(const struct output_lines_options *options, struct output_lines **out,
                              struct err *err) MUST_USE;
 void output_lines_add(struct output_lines *lines, const char *bytes, size_t length);

@@ -12,8 +12,11 @@
 #include "base/file.h"
 #include "output_lines.h"
 
-#define READS_PER_TURN 4
-#define READS_AT_THE_END 64 /* more than a pipe holds */
+#define CHUNK 65536
+#define BYTES_PER_TURN (4 * CHUNK)
+#define BYTES_AT_THE_END (4 << 20) /* more than a pipe holds */
+#define SEARCHED_AT_ONCE 4096
+#define SEARCH_MS 50 /* a turn: orders and what is logged do not wait for a slow pattern */
 
 struct stream {
     struct run_output *owner;
@@ -112,12 +115,13 @@ static void take_output(struct stream *stream, const char *bytes, size_t length)
     output->options.on_input(output->options.context);
 }
 
-/* Reads a bounded amount. False at the end of the stream. */
-static bool read_stream(struct stream *stream, int rounds)
+/* Reads `most` bytes at most, until `end_ms`. False at the end of the stream. */
+static bool read_stream(struct stream *stream, size_t most, int64_t end_ms)
 {
-    char chunk[65536];
-    for (int i = 0; i < rounds; i++) {
-        ssize_t got = read(stream->fd, chunk, sizeof chunk);
+    char chunk[CHUNK];
+    size_t at_once = stream->lines != NULL ? SEARCHED_AT_ONCE : sizeof chunk;
+    for (size_t done = 0; done < most && loop_now_ms() < end_ms; done += at_once) {
+        ssize_t got = read(stream->fd, chunk, at_once);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -152,7 +156,8 @@ static void on_output(void *context, short events)
     (void)events;
     for (int i = 0; i < 2; i++) {
         struct stream *stream = &output->streams[i];
-        if (stream->fd < 0 || is_held(stream) || read_stream(stream, READS_PER_TURN))
+        if (stream->fd < 0 || is_held(stream) ||
+            read_stream(stream, BYTES_PER_TURN, loop_now_ms() + SEARCH_MS))
             continue;
         close_stream(stream);
         output->options.on_input(output->options.context);
@@ -181,7 +186,7 @@ void run_output_drain(struct run_output *output)
     for (int i = 0; i < 2; i++) {
         struct stream *stream = &output->streams[i];
         if (stream->fd >= 0)
-            (void)read_stream(stream, READS_AT_THE_END);
+            (void)read_stream(stream, BYTES_AT_THE_END, INT64_MAX);
         close_stream(stream);
     }
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "clients/agent/output_lines.h"
 
 static void metric(void *context, const char *name, size_t length, double value)
@@ -126,6 +127,29 @@ static void patterns_are_checked(void **state)
     options.pattern = "(a)=";
     assert_int_equal(output_lines_new(&options, &lines, &err), STATUS_INVALID);
     assert_string_equal(err.text, "output_metrics: pattern: two groups are needed, name and value");
+    options.pattern = "([a-z]+).*\\1=([0-9])";
+    assert_int_equal(output_lines_new(&options, &lines, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "it takes no references to groups"));
+    options.pattern = "([a-z]+)[\\1]\\\\1=([0-9])";
+    assert_int_equal(output_lines_new(&options, &lines, &err), STATUS_OK);
+    output_lines_free(lines);
+}
+
+/* A search takes time by the square of the length. */
+static void patterns_are_searched_for_in_short_lines(void **state)
+{
+    struct buffer seen CLEANUP(buffer_free) = BUFFER_INIT, text CLEANUP(buffer_free) = BUFFER_INIT;
+    struct output_lines *lines = make(&seen, "([a-z]+)=([0-9.]+)", NULL);
+    (void)state;
+    buffer_puts(&text, "a=1 ");
+    while (text.length < OUTPUT_LINE_MAX)
+        buffer_putc(&text, 'x');
+    buffer_puts(&text, " b=2\nc=3\n");
+    int64_t begin_ms = clock_monotonic_ms(&clock_system);
+    output_lines_add(lines, buffer_text(&text), text.length);
+    assert_true(clock_monotonic_ms(&clock_system) - begin_ms < 2000);
+    output_lines_free(lines);
+    assert_string_equal(buffer_text(&seen), "a=1 ; c=3 ; ");
 }
 
 /* Of a very long line the begin counts, and no number that was cut. */
@@ -150,7 +174,8 @@ int main(void)
         cmocka_unit_test(finds_pairs),           cmocka_unit_test(passes_over_what_is_no_pair),
         cmocka_unit_test(reads_objects),         cmocka_unit_test(reads_progress_bars_and_colours),
         cmocka_unit_test(lines_name_their_step), cmocka_unit_test(patterns_are_searched_again_and_again),
-        cmocka_unit_test(patterns_are_checked),  cmocka_unit_test(long_lines_are_cut),
+        cmocka_unit_test(patterns_are_checked),  cmocka_unit_test(patterns_are_searched_for_in_short_lines),
+        cmocka_unit_test(long_lines_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
