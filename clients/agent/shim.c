@@ -28,6 +28,7 @@
 #define KILL_AGAIN_LAST_MS 1000
 #define LEFTOVER_GRACE_MS 2000
 #define SYNC_EVERY_MS 1000
+#define TELL_AGAIN_MS 100
 #define SEGMENTS_PER_SPOOL 16
 
 enum phase {
@@ -53,7 +54,8 @@ struct shim {
     struct attempt_exit end;
     int64_t told_sequence;
     int64_t kill_again_ms;
-    char trouble[200]; /* what the agent was told last; "" = all is well */
+    char trouble[200]; /* for the agent; "" = all is well */
+    bool trouble_told;
     int signal_fd, control_listener, control;
     struct loop_watch *signal_watch, *listener_watch, *control_watch;
     struct loop_timer flush_timer, sync_timer, kill_timer, orphan_timer, lease_timer;
@@ -61,23 +63,32 @@ struct shim {
 
 /* ---- batches ---- */
 
-static void tell_sequence(struct shim *shim)
+/* What is news to the agent. An agent that hangs takes nothing: it is told later. */
+static void tell_agent(struct shim *shim)
 {
     int64_t sequence = batcher_sequence(shim->batcher);
-    if (shim->control >= 0 && sequence != shim->told_sequence &&
-        control_send(shim->control, CONTROL_SEQUENCE, sequence, 0, NULL))
+    if (sequence != shim->told_sequence && control_send(shim->control, CONTROL_SEQUENCE, sequence, 0, NULL))
         shim->told_sequence = sequence;
+    if (!shim->trouble_told)
+        shim->trouble_told = control_send(shim->control, CONTROL_TROUBLE, 0, 0, shim->trouble);
+}
+
+static bool agent_knows_all(const struct shim *shim)
+{
+    return shim->control < 0 ||
+           (shim->trouble_told && shim->told_sequence == batcher_sequence(shim->batcher));
 }
 
 /* The shim's own log may lie on the disk that is full: the agent says it. */
-static void tell_trouble(struct shim *shim, const char *text)
+static void note_trouble(struct shim *shim, const char *text)
 {
     if (strcmp(shim->trouble, text) == 0)
         return;
     if (*text != '\0')
         log_warn("shim", "trouble", LOG_TEXT("text", text));
     snprintf(shim->trouble, sizeof shim->trouble, "%s", text);
-    (void)control_send(shim->control, CONTROL_TROUBLE, 0, 0, shim->trouble);
+    shim->trouble_told = false;
+    tell_agent(shim);
 }
 
 /* Without its folder the run can neither keep nor report anything. */
@@ -93,13 +104,13 @@ static void note_flush(struct shim *shim, enum status status, const struct err *
 {
     char text[sizeof shim->trouble];
     if (status == STATUS_OK) {
-        tell_trouble(shim, batcher_is_full(shim->batcher)
+        note_trouble(shim, batcher_is_full(shim->batcher)
                                ? "the spool is full: logging waits until the controller takes metrics"
                                : "");
         return;
     }
     snprintf(text, sizeof text, "%.150s (what it logs waits)", err->text);
-    tell_trouble(shim, text);
+    note_trouble(shim, text);
     if (shim->phase == PHASE_RUNNING && folder_is_gone(shim))
         take_order(shim, false, END_CAUSE_ORPHANED, 0, "the folder of the run was deleted");
 }
@@ -110,13 +121,15 @@ static void flush_if_due(struct shim *shim)
         struct err err = ERR_INIT;
         enum status status = batcher_flush(shim->batcher, false, &err);
         note_flush(shim, status, &err);
-        tell_sequence(shim);
         if (!loop_timer_is_set(&shim->sync_timer))
             loop_timer_set(shim->loop, &shim->sync_timer, SYNC_EVERY_MS);
     }
+    tell_agent(shim);
     run_socket_hold(shim->run_socket, batcher_is_full(shim->batcher));
     run_output_hold(shim->output, batcher_is_full(shim->batcher));
     int64_t due_ms = batcher_due_ms(shim->batcher);
+    if (!agent_knows_all(shim) && (due_ms < 0 || due_ms > TELL_AGAIN_MS))
+        due_ms = TELL_AGAIN_MS;
     if (due_ms >= 0)
         loop_timer_set(shim->loop, &shim->flush_timer, due_ms);
     else
@@ -295,9 +308,8 @@ static void on_agent(void *context, short events)
     shim->control_watch = loop_watch_add(shim->loop, fd, POLLIN, on_control, shim);
     loop_timer_stop(&shim->orphan_timer);
     shim->told_sequence = -1;
-    tell_sequence(shim);
-    if (shim->trouble[0] != '\0')
-        (void)control_send(shim->control, CONTROL_TROUBLE, 0, 0, shim->trouble);
+    shim->trouble_told = shim->trouble[0] == '\0';
+    tell_agent(shim);
 }
 
 /* ---- life ---- */
@@ -413,7 +425,7 @@ static void drain(struct shim *shim)
         loop_run_once(shim->loop);
     }
     spool_sync_wait(shim->spool);
-    tell_sequence(shim);
+    tell_agent(shim);
 }
 
 static void write_exit(struct shim *shim)
@@ -456,6 +468,7 @@ int shim_main(const char *folder)
     if (shim == NULL)
         return 1;
     shim->control = shim->control_listener = shim->signal_fd = -1;
+    shim->trouble_told = true;
     shim->command = (struct command_started){.pid = -1, .output = {-1, -1}};
     set_timers(shim);
     enum status status = attempt_paths_make(folder, &shim->paths, &err);

@@ -695,6 +695,30 @@ static void deleted_folder_ends_the_shim(void **state)
     assert_true(WIFEXITED(status));
 }
 
+/* An agent that hung for a while hears of the last batch, though there was no room to tell it. */
+static void hanging_agent_hears_of_the_last_batch(void **state)
+{
+    struct fixture *fixture = *state;
+    const int64_t bytes = 120000000;
+    start(fixture, "head -c 120000000 /dev/zero | tr '\\0' '\\n'; while [ ! -e end ]; do sleep 0.01; done");
+    connect_control(fixture);
+    int64_t last = 0, heard = 0, end_ms = loop_now_ms() + PATIENCE_MS;
+    while (output_end(fixture) < bytes)
+        assert_true(loop_now_ms() < end_ms);
+    last = spool_last_sequence(fixture->paths.spool);
+    while (heard < last) {
+        struct control_message message;
+        if (control_receive(fixture->control, &message) > 0 && message.kind == CONTROL_SEQUENCE)
+            heard = message.a;
+        else
+            tick();
+        assert_true(loop_now_ms() < end_ms);
+    }
+    put_mark(fixture, "end");
+    finish(fixture);
+    remove_mark(fixture, "end");
+}
+
 /* What the controller has does not count, however small the bound is. */
 static void acknowledged_output_makes_room(void **state)
 {
@@ -743,6 +767,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test_setup_teardown(zeros_in_the_last_words_are_kept_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(full_disk_is_told_and_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deleted_folder_ends_the_shim, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(hanging_agent_hears_of_the_last_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(acknowledged_output_makes_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(signal_death_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stop_is_heard_and_answered, set_up, tear_down),
