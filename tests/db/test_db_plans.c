@@ -60,6 +60,9 @@ static const struct {
     {QUERY_DELETE_FACTS, "('{" SWEEP "}', '{run1}', '{1}', '{n}')"},
     {QUERY_SUBMIT_RUN, "('" SWEEP "', 'r', 'agent0', 0, 1, 0, '{}', '', 0, '', 1)"},
     {QUERY_EDIT_RUNS, "('" SWEEP "', '{run1}', true, '', true, '', '{a}', '{b}')"},
+    {QUERY_LIST_RUNS_OF, "('" SWEEP "', '{run1}')"},
+    {QUERY_LIST_FACTS_OF, "('" SWEEP "', '{run1}', 10)"},
+    {QUERY_LIST_SUMMARIES_OF, "('" SWEEP "', '{run1}', 10)"},
     {QUERY_COUNT_RUNS, "('{" SWEEP "}')"},
     {QUERY_ADD_DIRECTIVES, "('" SWEEP "', 'kill', '{run1}', '{0}', '{why}')"},
     {QUERY_LIST_REFILL_NEEDS, "(10)"},
@@ -93,7 +96,7 @@ static void hot_queries_use_indexes(void **state)
         if (PQresultStatus(result) != PGRES_TUPLES_OK)
             fail_msg("%s: %s", sql, PQerrorMessage(pg));
         for (int row = 0; row < PQntuples(result); row++)
-            if (strstr(PQgetvalue(result, row, 0), "Seq Scan on runs") != NULL ||
+            if (strstr(PQgetvalue(result, row, 0), "Seq Scan on run") != NULL ||
                 strstr(PQgetvalue(result, row, 0), "Seq Scan on metric") != NULL)
                 fail_msg("%s: %s", QUERIES[HOT[i].query].name, PQgetvalue(result, row, 0));
         PQclear(result);
@@ -147,6 +150,35 @@ static void claiming_from_a_long_queue_is_fast(void **state)
     session_close(session);
 }
 
+/* Every agent that registers is asked, whether any was quarantined or not; nothing finished elsewhere. */
+static void asking_for_a_quarantine_is_fast(void **state)
+{
+    struct database *database = *state;
+    many_runs(database, 100000);
+    database_execute(
+        database->url,
+        "INSERT INTO besom.run_attempts (sweep_id, run_id, attempt, agent_id, slot, counter) "
+        "SELECT sweep_id, run_id, 1, 'agent0', 0, ordinal FROM besom.runs WHERE state = 'finished';"
+        "ANALYZE");
+    struct session *session = session_open(database);
+    const char *reason;
+    for (int quarantined = 0; quarantined < 2; quarantined++) {
+        int64_t best_us = INT64_MAX;
+        if (quarantined)
+            database_execute(database->url, "UPDATE besom.agents SET quarantined = true, retired_at = now()");
+        for (int i = 0; i < 10; i++) {
+            int64_t start_us = clock_monotonic_us(&clock_system);
+            assert_ok(store_get_quarantine(session_tx(session), SWEEP, "host", "agent9", &reason, &test_err));
+            int64_t took_us = clock_monotonic_us(&clock_system) - start_us;
+            best_us = took_us < best_us ? took_us : best_us;
+            assert_null(reason);
+        }
+        print_message("quarantine, %d marked, 50000 runs finished: %d us\n", quarantined, (int)best_us);
+        assert_true(best_us < 20000);
+    }
+    session_close(session);
+}
+
 static void ordering_many_is_fast(void **state)
 {
     struct database *database = *state;
@@ -177,6 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_query_is_prepared, database_make, database_drop),
         cmocka_unit_test_setup_teardown(hot_queries_use_indexes, database_make, database_drop),
         cmocka_unit_test_setup_teardown(counting_is_fast, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(asking_for_a_quarantine_is_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(ordering_many_is_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(claiming_from_a_long_queue_is_fast, database_make, database_drop),
     };
