@@ -24,6 +24,7 @@ from .errors import UnavailableError
 
 START_WITHIN_S = 15.0
 REPORT_WITHIN_S = 20.0
+TAKE_UP_TIMES = 5
 
 
 class ExitWatch:
@@ -81,6 +82,7 @@ class SingleRun:
         self._link.watch(_on_stop)
 
     def _start(self, agent: str, options: Dict[str, Optional[str]], params: Dict[str, Any]) -> subprocess.Popen[bytes]:
+        self._agent = agent
         path = os.path.join(self._host.folder, "params.json")
         with open(path, "w", encoding="utf-8") as file:
             file.write(encode(params))
@@ -88,10 +90,13 @@ class SingleRun:
         for option, value in options.items():
             if value:
                 command += [option, value]
-        # A session of its own, so that Ctrl-C reaches the program alone.
+        return self._start_agent([*command, "--", *self._host.relay_command()])
+
+    def _start_agent(self, command: List[str]) -> subprocess.Popen[bytes]:
+        """In a session of its own, so that Ctrl-C reaches the program alone."""
         with open(self._log, "wb") as log:
-            return subprocess.Popen([*command, "--", *self._host.relay_command()], stdin=subprocess.DEVNULL, stdout=log,
-                                    stderr=log, start_new_session=True, env=agent_environment())
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                    env=agent_environment())
 
     def _said(self) -> str:
         try:
@@ -118,14 +123,25 @@ class SingleRun:
         code = exit_code if exit_code is not None else self._watch.code
         self._link.end(code, last_words or (self._watch.text if code else ""))
         try:
-            status = self._process.wait(REPORT_WITHIN_S)
+            status = self._wait(time.monotonic() + REPORT_WITHIN_S)
         except subprocess.TimeoutExpired:
             say(f"run {run_id}: its end is not reported yet, the agent (pid {self._process.pid}) goes on trying")
             self._process.returncode = 0  # not waited for any more
         else:
-            if status != 0:
+            if status not in (0, code & 0xFF):
                 say(f"run {run_id}: {self._said() or f'its agent ended with exit code {status}'}")
         self._host.close()
+
+
+    def _wait(self, deadline: float) -> int:
+        """Exit code of the agent. What a killed one left is taken up by the next agent of the sweep, one folder at a time."""
+        status = self._process.wait(deadline - time.monotonic())
+        left = self.environment.get("BESOM_PARAMS_FILE", "")
+        for _ in range(TAKE_UP_TIMES if status < 0 else 0):
+            if os.path.exists(left):
+                self._process = self._start_agent([self._agent, "--quiet", self.environment["BESOM_SWEEP_ID"]])
+                status = self._process.wait(max(deadline - time.monotonic(), 0))
+        return status
 
 
 def _send_away(process: subprocess.Popen[bytes]) -> None:

@@ -63,6 +63,24 @@ def test_in_this_process(here):
     assert "BESOM_RUN_ID" not in os.environ
 
 
+def test_its_agent_is_killed(here, program, tmp_path):
+    """What is logged afterwards is kept, and the run ends as its program does."""
+    process = program(PROGRAM + "while not os.path.exists('go'):\n    time.sleep(0.02)\n"
+                      "for i in range(50):\n    run.log({'late': i})\nsys.exit(3)\n")
+    run_id = process.stdout.readline().split()[0]
+    for pid in here.left_behind():
+        with open(f"/proc/{pid}/cmdline") as file:
+            words = file.read().split("\0")
+        if "--submit" in words:
+            os.kill(pid, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3 and "lost" not in errors, errors
+    run = ended(run_id)
+    assert (run.state, run.exit_code) == ("failed", 3), errors
+    assert [row["late"] for row in run.scan_history(["late"])] == list(range(50))
+
+
 def test_stopped_by_its_user(here, program):
     process = program(PROGRAM + "time.sleep(60)")
     run_id = process.stdout.readline().split()[0]
