@@ -11,13 +11,13 @@
 #define FIRST_FIT 2
 #define EACH_UNTIL 48         /* a fit for each success until then */
 #define STEPS_A_SIZE 32       /* then one each count / 32 */
-#define AFRESH_RATIO 1.25     /* from scratch when the count has grown by it */
+#define AFRESH_RATIO 1.5      /* from scratch when the count has grown by it */
 #define SECOND_START_UNTIL 30 /* also from a fixed start until then, and each fifth time */
 #define SECOND_START_EACH 5
 #define EVALUATIONS_FRESH 60
 #define EVALUATIONS_STRENGTH 25
-#define FAR_SCALE 4  /* of the second start when fitting from scratch */
-#define FAR_UNTIL 64 /* successes */
+#define FAR_SCALE 4            /* of the second start when fitting from scratch */
+#define STRENGTH_FULL_UNTIL 64 /* successes; then half the evaluations for each strength */
 #define EVALUATIONS_WARM 30
 #define STRENGTH_FROM 8
 #define STRENGTH_GAIN 1.0 /* nats that a stronger transform must be better by */
@@ -206,8 +206,9 @@ static enum status choose_strength(struct learnt *learnt, const struct history *
         double loss = 0;
         arena_reset(&scratch);
         TRY(gather(&attempt, learnt, strengths[k], count, seed, &scratch, err));
-        TRY(fit_improve(&attempt.fit, count > FAR_UNTIL ? EVALUATIONS_STRENGTH / 2 : EVALUATIONS_STRENGTH,
-                        theta, &loss, err));
+        TRY(fit_improve(&attempt.fit,
+                        count > STRENGTH_FULL_UNTIL ? EVALUATIONS_STRENGTH / 2 : EVALUATIONS_STRENGTH, theta,
+                        &loss, err));
         double found = score(&attempt, loss);
         if (k == 0 || found < best - STRENGTH_GAIN) {
             best = found;
@@ -231,11 +232,11 @@ static enum status fit_at(struct learnt *learnt, const struct history *history, 
     TRY(gather(&attempt, learnt, learnt->strength, count, seed, &arena, err));
     if (fresh)
         fit_start(history->space->count, 1, learnt->theta);
-    TRY(improve(&attempt, fresh ? EVALUATIONS_FRESH : EVALUATIONS_WARM,
-                fresh    ? 4
-                : second ? 1
-                         : 0,
-                learnt->theta, &arena, err));
+    double other_scale = second ? 1 : 0;
+    if (fresh)
+        other_scale = FAR_SCALE;
+    TRY(improve(&attempt, fresh ? EVALUATIONS_FRESH : EVALUATIONS_WARM, other_scale, learnt->theta, &arena,
+                err));
     for (int round = 0; round < OUTLIER_ROUNDS && found > 0; round++) {
         TRY(mark_outliers(&attempt, learnt->theta, &found, &arena, err));
         if (found > 0)

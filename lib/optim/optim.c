@@ -18,7 +18,9 @@
 #define START_LEAST 4
 #define START_MOST 12
 #define EXPLORE_SHARE 0.1
-#define EVEN_TRIES 64                /* Sobol points tried for one that was not seen */
+#define EXPLORE_SHARE_IDLE 0.5       /* while the model expects next to nothing */
+#define IDLE_BELOW (-8.0)            /* log of the expected improvement, in deviations of the values */
+#define EVEN_TRIES 1024              /* Sobol points tried for one that was not seen */
 #define SCAN_MAX (UINT64_C(1) << 20) /* combinations looked at for one that was not seen */
 #define BEST_POINTS 5
 #define OUTLIERS_LATE_FROM SUBSET_FIT_MAX
@@ -283,21 +285,23 @@ enum status optim_suggest(struct optim *optim, const struct optim_question *ques
     bool found = false;
     *report = (struct optim_report){.phase = choose_phase(optim, question)};
     double *point = arena_alloc(&arena, optim->space->count * sizeof *point);
+    double *even = arena_alloc(&arena, optim->space->count * sizeof *even);
     struct sobol *sobol = arena_alloc(&arena, sizeof *sobol);
-    if (point == NULL || sobol == NULL)
+    if (point == NULL || even == NULL || sobol == NULL)
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
     TRY(begin(&ask, err));
     if (report->phase == OPTIM_MODEL)
         TRY(suggest_by_model(&ask, point, &found, report, err));
-    if (!found) {
-        if (report->phase == OPTIM_MODEL)
-            report->phase = OPTIM_EXPLORE;
-        found = spread_evenly(&ask, point, sobol);
-    }
-    if (found)
-        memcpy(out_point, point, optim->space->count * sizeof *point);
-    else
+    bool idle = found && report->log_improvement - log(report->success) < IDLE_BELOW &&
+                random_draw_unit(optim->seed, question->ordinal, "optim.idle", 0) < EXPLORE_SHARE_IDLE;
+    if ((!found || idle) && spread_evenly(&ask, even, sobol)) {
+        report->phase = report->phase == OPTIM_MODEL ? OPTIM_EXPLORE : report->phase;
+        point = even;
+    } else if (!found) {
         report->phase = OPTIM_EXHAUSTED;
+        return STATUS_OK;
+    }
+    memcpy(out_point, point, optim->space->count * sizeof *point);
     return STATUS_OK;
 }
 
