@@ -38,6 +38,24 @@ static bool has_interval(const char *pattern)
     return false;
 }
 
+/* A reference to a group takes exponential time: the agent refuses it. */
+static bool has_reference(const char *pattern)
+{
+    bool in_brackets = false;
+    for (const char *at = pattern; *at != '\0'; at++) {
+        if (*at == '\\' && at[1] != '\0' && !in_brackets) {
+            at++;
+            if (*at >= '0' && *at <= '9')
+                return true;
+        } else if (*at == '[') {
+            in_brackets = true;
+        } else if (*at == ']') {
+            in_brackets = false;
+        }
+    }
+    return false;
+}
+
 static void check_pattern(struct schema *schema, const struct node *value, const char *pattern)
 {
     regex_t compiled;
@@ -48,6 +66,10 @@ static void check_pattern(struct schema *schema, const struct node *value, const
     if (has_interval(pattern)) {
         schema_error(schema, value,
                      "a pattern takes no counts in braces: use +, * or ? (or \\{ for a brace)");
+        return;
+    }
+    if (has_reference(pattern)) {
+        schema_error(schema, value, "a pattern takes no references to groups such as \\1");
         return;
     }
     int failure = regcomp(&compiled, pattern, REG_EXTENDED);
