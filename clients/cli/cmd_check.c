@@ -159,7 +159,8 @@ static int run_check(struct cli *cli, void *given)
     if (code != CLI_OK)
         return code;
     if (!sweep_file_is_run(file.spec))
-        cli_note("%s: the file is right, but this version cannot run method %s yet (it runs grid and random)",
+        cli_note("%s: the file is right, but this version cannot run method %s yet (it runs grid, random and "
+                 "bayes)",
                  file.path, spec_method_name(file.spec->method));
     print_findings(cli, file.path, file.spec);
     return CLI_OK;

@@ -51,12 +51,74 @@ static int print_json(const Besom__V1__ExplainRunResponse *why, const char *comm
                                        decisions, "attempts", attempts, "command", command));
 }
 
-static void print_suggestion(struct cli *cli, const char *suggestion_json)
+/* ---- why Bayesian search chose a point, in words ---- */
+
+static const struct phase {
+    const char *name, *words;
+} phases[] = {
+    {"start", "too few results to learn from: a point that fills the space evenly"},
+    {"explore", "a point that fills the space evenly, as one in ten does whatever was learnt"},
+    {"model", "the point that promises most by what was learnt"},
+};
+
+static const char *number_text(const json_t *value, char *out)
+{
+    return json_is_number(value) ? format_number(json_number_value(value), out) : "-";
+}
+
+static void print_scales(struct cli *cli, json_t *scales)
+{
+    const char *path;
+    json_t *scale;
+    char text[FORMAT_SIZE];
+    const char *before = "  length scales ";
+    if (json_object_size(scales) == 0)
+        return;
+    json_object_foreach(scales, path, scale)
+    {
+        printf("%s%s %s", before, text_clean(&cli->arena, path), number_text(scale, text));
+        before = ", ";
+    }
+    printf(" (of the searched range; the shorter, the more it matters)\n");
+}
+
+static void print_model(struct cli *cli, const json_t *why)
+{
+    char mean[FORMAT_SIZE], deviation[FORMAT_SIZE], text[FORMAT_SIZE];
+    const json_t *predicted = json_object_get(why, "predicted");
+    const json_t *gain = json_object_get(why, "log_improvement");
+    const json_t *success = json_object_get(why, "success");
+    printf("  predicted     %s, give or take %s\n", number_text(json_object_get(predicted, "mean"), mean),
+           number_text(json_object_get(predicted, "deviation"), deviation));
+    printf("  acquisition   logarithm of the expected improvement %s\n", number_text(gain, text));
+    if (json_is_number(success))
+        printf("  success       %.0f %% likely not to fail\n", 100 * json_number_value(success));
+    print_scales(cli, json_object_get(why, "length_scales"));
+}
+
+static void print_bayes(struct cli *cli, const json_t *why)
+{
+    char text[FORMAT_SIZE];
+    const char *phase = json_string_value(json_object_get(why, "phase"));
+    const char *words = "";
+    for (size_t i = 0; phase != NULL && i < ARRAY_LEN(phases); i++)
+        if (strcmp(phases[i].name, phase) == 0)
+            words = phases[i].words;
+    printf("  method        bayes\n");
+    printf("  phase         %s%s%s\n", phase != NULL ? text_clean(&cli->arena, phase) : "?",
+           *words != '\0' ? ": " : "", words);
+    printf("  learnt from   %lld results, with %lld runs that had none yet\n",
+           (long long)json_integer_value(json_object_get(why, "results")),
+           (long long)json_integer_value(json_object_get(why, "pending")));
+    printf("  best so far   %s\n", number_text(json_object_get(why, "best"), text));
+    if (json_object_get(why, "predicted") != NULL)
+        print_model(cli, why);
+}
+
+static void print_fields(struct cli *cli, json_t *suggestion)
 {
     const char *key;
     json_t *value;
-    json_t *suggestion = entity_parsed_json(suggestion_json);
-    printf("\nSuggested by\n");
     json_object_foreach(suggestion, key, value)
     {
         char *text = json_is_string(value) ? strdup(json_string_value(value)) : space_config_text(value);
@@ -64,6 +126,17 @@ static void print_suggestion(struct cli *cli, const char *suggestion_json)
                text != NULL ? text_clean(&cli->arena, text) : "?");
         free(text);
     }
+}
+
+static void print_suggestion(struct cli *cli, const char *suggestion_json)
+{
+    json_t *suggestion = entity_parsed_json(suggestion_json);
+    const char *method = json_string_value(json_object_get(suggestion, "method"));
+    printf("\nSuggested by\n");
+    if (method != NULL && strcmp(method, "bayes") == 0)
+        print_bayes(cli, suggestion);
+    else
+        print_fields(cli, suggestion);
     json_decref(suggestion);
 }
 

@@ -14,7 +14,7 @@
 #include "format.h"
 #include "resolve.h"
 
-#define RUN_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM))
+#define RUN_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM) | (1u << SPEC_METHOD_BAYES))
 
 static int read_bytes(const char *path, struct buffer *out)
 {

@@ -14,7 +14,7 @@ const size_t schema_method_count = ARRAY_LEN(schema_method_names);
 const char *const schema_disconnect_names[] = {"continue", "stop"};
 const size_t schema_disconnect_count = ARRAY_LEN(schema_disconnect_names);
 
-#define DEFAULT_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM))
+#define DEFAULT_METHODS ((1u << SPEC_METHOD_GRID) | (1u << SPEC_METHOD_RANDOM) | (1u << SPEC_METHOD_BAYES))
 
 static void read_method(struct schema *schema, const struct node *value, void *field)
 {

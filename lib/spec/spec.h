@@ -86,9 +86,10 @@ struct spec {
 extern const char *const spec_default_command[];
 extern const size_t spec_default_command_count;
 
-/* What the caller runs, and flags that stand above the file's keys. Zeroed = grid and random, no flags. */
+/* What the caller runs, and flags that stand above the file's keys. Zeroed = all that are served, no flags.
+ */
 struct spec_options {
-    unsigned methods;    /* bits 1u << enum spec_method that may be run; 0 = grid and random */
+    unsigned methods;    /* bits 1u << enum spec_method that may be run; 0 = grid, random and bayes */
     const char *program; /* --program */
     const char *name;
     const char *project;

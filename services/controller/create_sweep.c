@@ -87,6 +87,7 @@ static struct store_sweep_new make_sweep(const Besom__V1__CreateSweepRequest *me
         .spec_json = source->spec_json,
         .request_id = sweep_source_given(message->request_id),
         .maximize = spec->metric.goal == SPEC_GOAL_MAXIMIZE,
+        .learns = spec_method_learns(spec->method),
         .has_grid_count = source->has_grid_count,
         .seed = creation->seed,
         .run_cap = spec->run_cap,

@@ -10,6 +10,7 @@
 #include "services/controller/group.h"
 #include "services/controller/ids.h"
 #include "services/controller/reaper.h"
+#include "services/controller/refill.h"
 #include "services/controller/request.h"
 #include "services/controller/single_runs.h"
 #include "services/controller/wake.h"
@@ -194,6 +195,8 @@ static void follow_up(struct controller *controller, const struct finish_item *i
               LOG_TEXT("run", item->request->run_id), LOG_INT("attempt", item->request->attempt),
               LOG_TEXT("state", item->state), LOG_TEXT("reason", item->end_reason),
               LOG_BOOL("requeued", item->requeued));
+    if (controller->refill != NULL && spec_method_learns(item->facts->spec->method))
+        refill_wake(controller->refill);
     if (item->requeued || item->facts->spec->concurrency > 0)
         wake_sweep(controller, item->request->sweep_id);
     else if (controller->reaper != NULL)

@@ -2,27 +2,25 @@
 #include "services/controller/refill.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/id.h"
 #include "base/log.h"
-#include "db/store/sweeps.h"
 #include "services/common/ticker.h"
 #include "services/controller/claim.h"
-#include "services/controller/facts.h"
+#include "services/controller/fill.h"
+#include "services/controller/learners.h"
 #include "services/controller/track.h"
-#include "services/controller/wake.h"
 
 #define INTERVAL_MS 500
 #define LOW_WATER_MIN 16
 #define LOW_WATER_MAX 2000
-#define SUGGESTIONS_MAX 1000
-#define HOLD_MS 10000
 #define LEVELS 256
 #define ROUNDS_MAX 16
+#define LEARNERS 4 /* threads; each waits for one answer at a time */
 #define NOTE_MAX 160
 #define UNAVAILABLE_NOTE "waiting for suggestions: the suggestion service is unavailable"
 
@@ -31,27 +29,17 @@ struct level {
     char sweep_id[ID_SIZE];
     int64_t queued;                 /* estimate */
     int64_t taken, window_ms, rate; /* runs taken since window_ms; in the second before it */
+    bool learns;
     char note[NOTE_MAX];
 };
 
 struct refill {
     struct controller *controller;
-    struct ticker *ticker; /* owned */
-    bool told_unavailable; /* refill's thread only */
+    struct ticker *ticker;     /* owned */
+    struct learners *learners; /* owned */
+    atomic_bool told_unavailable;
     pthread_mutex_t lock;
     struct level levels[LEVELS]; /* lock; two sweeps may share one, which costs a query */
-};
-
-/* One sweep's turn. */
-struct filling {
-    struct controller *controller;
-    const struct facts *facts;
-    struct store_refill_need need;
-    struct store_new_run *runs;
-    char (*run_ids)[ID_SIZE];
-    size_t count;
-    bool exhausted, taken, dropped;
-    int64_t epoch, inserted;
 };
 
 /* ---- levels ---- */
@@ -121,7 +109,7 @@ void refill_note_empty(struct refill *refill, const char *sweep_id)
 {
     pthread_mutex_lock(&refill->lock);
     struct level *level = obtain(refill, sweep_id);
-    bool expected = level->queued <= 0;
+    bool expected = level->queued <= 0 && !level->learns;
     level->queued = 0;
     pthread_mutex_unlock(&refill->lock);
     if (!expected)
@@ -133,112 +121,6 @@ void refill_get_note(struct refill *refill, const char *sweep_id, char *out, siz
     pthread_mutex_lock(&refill->lock);
     (void)snprintf(out, size, "%s", obtain(refill, sweep_id)->note);
     pthread_mutex_unlock(&refill->lock);
-}
-
-/* ---- one sweep ---- */
-
-static enum status take_row(struct store_tx *tx, void *context, struct err *err)
-{
-    struct filling *filling = context;
-    return store_take_refill(tx, filling->need.sweep_id, filling->controller->owner, HOLD_MS, &filling->taken,
-                             &filling->epoch, err);
-}
-
-static enum status insert_runs(struct store_tx *tx, void *context, struct err *err)
-{
-    struct filling *filling = context;
-    bool unique = strcmp(filling->facts->method, "grid") == 0;
-    enum status status =
-        store_insert_runs(tx, filling->need.sweep_id, filling->controller->owner, filling->epoch,
-                          filling->need.spec_version, filling->need.result_cursor, unique, filling->runs,
-                          filling->count, filling->exhausted, &filling->inserted, err);
-    /* Someone else was faster, or the first try had been committed: nothing to do again. */
-    filling->dropped = status == STATUS_CONFLICT;
-    return filling->dropped ? STATUS_OK : status;
-}
-
-static enum status read_suggestion(struct filling *filling, const Besom__V1__Suggestion *from, size_t i,
-                                   struct err *err)
-{
-    struct store_new_run *run = &filling->runs[i];
-    if (from->ordinal != filling->need.next_ordinal + (int64_t)i || from->config_hash.len != SPACE_HASH_SIZE)
-        return err_set(err, STATUS_INTERNAL, "the suggestion service answered nonsense");
-    id_make(&random_system, filling->run_ids[i]);
-    *run = (struct store_new_run){
-        .run_id = filling->run_ids[i],
-        .ordinal = from->ordinal,
-        .params_json = from->params_json,
-        .why_json = from->why_json,
-        .config_hash = from->config_hash.data,
-        .run_seed = random_draw_u64(filling->facts->seed, (uint64_t)from->ordinal, "run", 0),
-    };
-    return STATUS_OK;
-}
-
-static enum status read_suggestions(struct filling *filling, const Besom__V1__SuggestResponse *response,
-                                    struct arena *arena, struct err *err)
-{
-    filling->count = response->n_suggestions;
-    filling->exhausted = response->exhausted;
-    filling->runs = arena_calloc(arena, filling->count + 1, sizeof *filling->runs);
-    filling->run_ids = arena_calloc(arena, filling->count + 1, sizeof *filling->run_ids);
-    if (filling->runs == NULL || filling->run_ids == NULL)
-        return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < filling->count; i++)
-        TRY(read_suggestion(filling, response->suggestions[i], i, err));
-    return STATUS_OK;
-}
-
-static enum status suggest(struct filling *filling, int64_t count, Besom__V1__SuggestResponse **response,
-                           struct err *err)
-{
-    Besom__V1__SuggestRequest request = BESOM__V1__SUGGEST_REQUEST__INIT;
-    besom_error error;
-    request.sweep_id = (char *)(uintptr_t)filling->need.sweep_id;
-    request.spec_version = filling->need.spec_version;
-    request.first_ordinal = filling->need.next_ordinal;
-    request.count = (int32_t)count;
-    request.result_cursor = filling->need.result_cursor;
-    besom_status code = besom_suggest(filling->controller->suggestion, &request, response, &error);
-    if (code == BESOM_OK)
-        return STATUS_OK;
-    return err_set(err, status_from_grpc((int)code), "%s", error.text);
-}
-
-static enum status fill_taken(struct refill *refill, struct filling *filling,
-                              const Besom__V1__SuggestResponse *response, struct err *err)
-{
-    struct arena kept CLEANUP(arena_free) = arena_make(0);
-    struct arena arena CLEANUP(arena_free) = arena_make(0);
-    TRY(read_suggestions(filling, response, &kept, err));
-    if (filling->count == 0 && !filling->exhausted)
-        return err_set(err, STATUS_PRECONDITION, "the method needs results first");
-    TRY(store_transaction(refill->controller->store, &arena, insert_runs, filling, err));
-    if (filling->dropped)
-        return STATUS_OK;
-    log_debug(CONTROLLER_LOG, "queue_filled", LOG_TEXT("sweep", filling->need.sweep_id),
-              LOG_INT("runs", filling->inserted), LOG_INT("first_ordinal", filling->need.next_ordinal),
-              LOG_BOOL("exhausted", filling->exhausted));
-    wake_sweep(refill->controller, filling->need.sweep_id);
-    return STATUS_OK;
-}
-
-static enum status fill_sweep(struct refill *refill, struct filling *filling, int64_t low, struct err *err)
-{
-    struct arena arena CLEANUP(arena_free) = arena_make(0);
-    Besom__V1__SuggestResponse *response = NULL;
-    int64_t count = 2 * low - filling->need.queued;
-    count = count > SUGGESTIONS_MAX ? SUGGESTIONS_MAX : count;
-    count = count > filling->need.room ? filling->need.room : count;
-    TRY(facts_get(refill->controller->facts, filling->need.sweep_id, filling->need.spec_version,
-                  &filling->facts, err));
-    TRY(store_transaction(refill->controller->store, &arena, take_row, filling, err));
-    if (!filling->taken)
-        return STATUS_OK;
-    TRY(suggest(filling, count, &response, err));
-    enum status status = fill_taken(refill, filling, response, err);
-    besom_message_free(response);
-    return status;
 }
 
 /* ---- all of them ---- */
@@ -255,7 +137,7 @@ static enum status list_needs(struct store_tx *tx, void *context, struct err *er
     return store_list_refill_needs(tx, listing->low, &listing->needs, &listing->count, err);
 }
 
-static void tell_failure(struct refill *refill, const struct filling *filling, const struct err *err)
+static void tell_failure(struct refill *refill, const char *sweep_id, const struct err *err)
 {
     char note[NOTE_MAX];
     bool away = err->code == STATUS_UNAVAILABLE || err->code == STATUS_DEADLINE;
@@ -263,10 +145,17 @@ static void tell_failure(struct refill *refill, const struct filling *filling, c
         (void)snprintf(note, sizeof note, UNAVAILABLE_NOTE);
     else
         (void)snprintf(note, sizeof note, "waiting for suggestions: %.120s", err->text);
-    set_level(refill, filling->need.sweep_id, 0, note);
-    if (!refill->told_unavailable)
-        log_warn(CONTROLLER_LOG, "no_suggestions", LOG_TEXT("sweep", filling->need.sweep_id), LOG_ERR(err));
-    refill->told_unavailable = true;
+    set_level(refill, sweep_id, 0, note);
+    if (!atomic_exchange(&refill->told_unavailable, true))
+        log_warn(CONTROLLER_LOG, "no_suggestions", LOG_TEXT("sweep", sweep_id), LOG_ERR(err));
+}
+
+/* What a turn came to. */
+static void tell_filled(struct refill *refill, const struct filling *filling, int64_t queued)
+{
+    if (filling->taken && atomic_exchange(&refill->told_unavailable, false))
+        log_info(CONTROLLER_LOG, "suggestions_are_back", LOG_TEXT("sweep", filling->need.sweep_id));
+    set_level(refill, filling->need.sweep_id, queued, "");
 }
 
 /* Returns whether the queue is to be looked at again at once. */
@@ -279,18 +168,43 @@ static bool fill_one(struct refill *refill, const struct store_refill_need *need
         set_level(refill, need->sweep_id, need->queued, "");
         return false;
     }
-    enum status status = fill_sweep(refill, &filling, low, &err);
+    enum status status = fill_ahead(&filling, low, &err);
     facts_release(filling.facts);
     if (status != STATUS_OK) {
-        tell_failure(refill, &filling, &err);
+        tell_failure(refill, need->sweep_id, &err);
         return false;
     }
-    if (refill->told_unavailable && filling.taken)
-        log_info(CONTROLLER_LOG, "suggestions_are_back", LOG_TEXT("sweep", need->sweep_id));
-    refill->told_unavailable = refill->told_unavailable && !filling.taken;
     int64_t queued = need->queued + filling.inserted;
-    set_level(refill, need->sweep_id, queued, "");
+    tell_filled(refill, &filling, queued);
     return filling.inserted > 0 && queued < low && !filling.exhausted;
+}
+
+/* On a thread of the learners. */
+static void learn_one(void *context, const char *sweep_id, struct fill_memory *memory)
+{
+    struct refill *refill = context;
+    struct filling filling = {.controller = refill->controller, .need = {.sweep_id = sweep_id}};
+    struct err err = ERR_INIT;
+    int64_t waiting = (int64_t)claims_count(refill->controller->claims, sweep_id);
+    enum status status = fill_learning(&filling, memory, waiting, &err);
+    facts_release(filling.facts);
+    if (status == STATUS_OK)
+        tell_filled(refill, &filling, filling.queue.queued + filling.inserted);
+    else
+        tell_failure(refill, sweep_id, &err);
+}
+
+static void offer_one(struct refill *refill, const struct store_refill_need *need)
+{
+    pthread_mutex_lock(&refill->lock);
+    obtain(refill, need->sweep_id)->learns = true;
+    pthread_mutex_unlock(&refill->lock);
+    const struct learners_offer offer = {
+        .sweep_id = need->sweep_id,
+        .cursor = need->queued == 0 ? need->result_cursor : LEARNERS_NO_CURSOR,
+        .due = need->stale > 0 ||
+               (int64_t)claims_count(refill->controller->claims, need->sweep_id) > need->queued};
+    learners_offer(refill->learners, &offer);
 }
 
 static int64_t highest_low_water(struct refill *refill)
@@ -320,7 +234,10 @@ static bool fill_round(struct refill *refill)
         return false;
     }
     for (size_t i = 0; i < listing.count; i++)
-        again = fill_one(refill, &listing.needs[i]) || again;
+        if (listing.needs[i].learns)
+            offer_one(refill, &listing.needs[i]);
+        else
+            again = fill_one(refill, &listing.needs[i]) || again;
     return again;
 }
 
@@ -340,7 +257,9 @@ enum status refill_start(struct controller *controller, struct refill **out, str
     refill->controller = controller;
     pthread_mutex_init(&refill->lock, NULL);
     *out = refill;
-    enum status status = ticker_start("refill", INTERVAL_MS, fill_all, refill, &refill->ticker, err);
+    enum status status = learners_start(LEARNERS, learn_one, refill, &refill->learners, err);
+    if (status == STATUS_OK)
+        status = ticker_start("refill", INTERVAL_MS, fill_all, refill, &refill->ticker, err);
     if (status != STATUS_OK) {
         refill_stop(refill);
         *out = NULL;
@@ -353,6 +272,7 @@ void refill_stop(struct refill *refill)
     if (refill == NULL)
         return;
     ticker_stop(refill->ticker);
+    learners_stop(refill->learners);
     pthread_mutex_destroy(&refill->lock);
     free(refill);
 }

@@ -301,15 +301,12 @@ def test_a_command_that_no_agent_can_start(offline):
     assert done.returncode == 2 and "nothing is left" in done.stderr
 
 
-def test_bayes_is_read_but_not_run(offline):
+def test_bayes_without_a_server(offline):
     path = offline.write("bayes.yaml", BAYES)
     done = offline.command("check", path)
-    assert "is right: bayes" in done.stdout and "cannot run method bayes yet" in done.stderr
-    found = offline.json("check", path)
-    assert found["ok"] and found["method_available"] is False
-    for command in (["sweep"], ["sweep", "--dry-run"], ["run"]):
-        done = offline.command(*command, path, check=False)
-        assert done.returncode == 2
-        assert done.stderr == f"{path}:1:9: method bayes is not available yet in this version\n"
+    assert "is right: bayes" in done.stdout and done.stderr == ""
+    assert offline.json("check", path)["method_available"] is True
+    text = offline.command("sweep", "--dry-run", path).stdout
+    assert "chooses each by the results before it" in text and "at most 3" in text
     done = offline.command("sample", path, check=False)
     assert done.returncode == 2 and "before it has results" in done.stderr and done.stdout == ""

@@ -91,7 +91,6 @@ static const struct refusal refusals[] = {
     {GRID "parameters: {a: {parameters: {b: {value: 1}}, value: 2}}\n",
      "parameter a: parameters must be its only key"},
     {GRID "parameters: {a: {value: 99999999999999999999}}\n", "beyond 64 bits"},
-    {"method: bayes\nprogram: t.py\nmetric: {name: x}\n" ONE, "1:9: method bayes is not available yet"},
     {"method: custom\nprogram: t.py\n" ONE, "method custom is not available"},
     {"method: [grid]\nprogram: t.py\n" ONE, "unknown method \"a list\""},
     {GRID ONE "early_early_terminate: {}\n",
