@@ -7,6 +7,7 @@
 #include "services/controller/handlers.h"
 #include "services/controller/picture.h"
 #include "services/controller/request.h"
+#include "services/controller/run_picture.h"
 
 #define RUNS_MAX 10000
 #define RUNS_READ 100
@@ -26,6 +27,9 @@ static enum status check_tags(const Besom__V1__EditRunsRequest *message, struct 
         return err_set(err, STATUS_INVALID, "a run may have %d tags", STORE_RUN_TAGS_MAX);
     if (message->n_remove_tags > REMOVED_MAX)
         return err_set(err, STATUS_INVALID, "%d tags may be taken away at a time", REMOVED_MAX);
+    for (size_t i = 0; i < message->n_remove_tags; i++)
+        if (strlen(message->remove_tags[i]) > RUN_PICTURE_TAG_MAX)
+            return err_set(err, STATUS_INVALID, "a tag to take away may have %d bytes", RUN_PICTURE_TAG_MAX);
     for (size_t i = 0; i < message->n_add_tags; i++) {
         const char *tag = message->add_tags[i];
         if (tag[0] == '\0' || strlen(tag) > TAG_MAX_BYTES || strchr(tag, ',') != NULL)

@@ -128,13 +128,17 @@ static bool is_overruled(const struct store_summary *figures, const struct facts
     return entry != NULL && entry->attempt >= figures->attempt;
 }
 
+static int compare_name(const void *name, const void *figures)
+{
+    return strcmp(name, ((const struct store_summary *)figures)->name);
+}
+
 static bool is_logged_later(const struct run_picture *picture, const struct store_fact *entry)
 {
-    for (size_t i = 0; i < picture->figure_count; i++)
-        if (picture->figures[i].attempt > entry->attempt &&
-            strcmp(picture->figures[i].name, entry->name) == 0)
-            return true;
-    return false;
+    const struct store_summary *found = NULL;
+    if (picture->figure_count > 0)
+        found = bsearch(entry->name, picture->figures, picture->figure_count, sizeof *found, compare_name);
+    return found != NULL && found->attempt > entry->attempt;
 }
 
 static enum status fill_summary(struct arena *arena, const struct run_picture *picture,
@@ -226,7 +230,7 @@ static enum status add_tags(struct arena *arena, const json_t *tags, const json_
 {
     for (size_t i = 0; i < json_array_size(tags); i++) {
         const char *tag = json_string_value(json_array_get(tags, i));
-        if (tag == NULL || has_text(hidden, tag))
+        if (tag == NULL || strlen(tag) > RUN_PICTURE_TAG_MAX || has_text(hidden, tag))
             continue;
         message->tags[message->n_tags] = arena_strdup(arena, tag);
         if (message->tags[message->n_tags++] == NULL)

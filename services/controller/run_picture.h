@@ -16,13 +16,15 @@
 #include "db/store/run_facts.h"
 #include "db/store/runs.h"
 
+#define RUN_PICTURE_TAG_MAX 256 /* bytes of a program's tag; longer ones are not shown */
+
 /* Makes one row of each metric out of those of a run's attempts, sorted by name, then attempt: the last value
  * of the newest, the first of the oldest, the others over all. Returns how many are left. */
 size_t run_picture_merge(struct store_summary *rows, size_t count);
 
 struct run_picture {
     const struct store_run *run;
-    const struct store_summary *figures; /* of run_picture_merge */
+    const struct store_summary *figures; /* of run_picture_merge, sorted by name (strcmp) */
     size_t figure_count;
     const struct store_fact *facts; /* the newest of each kind and name, sorted by kind, then name */
     size_t fact_count;

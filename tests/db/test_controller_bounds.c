@@ -120,6 +120,27 @@ static void rows_are_bounded(void **state)
     served_stop(&served);
 }
 
+/* What users take away is stored with each run. */
+static void tags_to_take_away_are_bounded(void **state)
+{
+    struct database *database = *state;
+    char tag[258] = "", run_id[] = "run00000", *run_ids[] = {run_id}, *tags[] = {tag};
+    Besom__V1__EditRunsRequest request = BESOM__V1__EDIT_RUNS_REQUEST__INIT;
+    Besom__V1__EditRunsResponse *response;
+    besom_error error;
+    served_start(&served, database, 1, (struct controller_options){0});
+    memset(tag, 'x', 257);
+    request.sweep_id = (char *)(uintptr_t)SWEEP;
+    request.run_ids = run_ids;
+    request.remove_tags = tags;
+    request.n_run_ids = request.n_remove_tags = 1;
+    assert_int_equal(besom_runs_edit(served.client, &request, &response, &error), BESOM_INVALID);
+    tag[256] = '\0';
+    check_call(besom_runs_edit(served.client, &request, &response, &error), &error, "EditRuns");
+    besom_message_free(response);
+    served_stop(&served);
+}
+
 struct watched {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -177,10 +198,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, database_make, database_drop)
-        CASE(one_run_fits_a_message),
-        CASE(a_listing_fits_messages),
-        CASE(a_picture_fits_a_message),
-        CASE(rows_are_bounded),
+        CASE(one_run_fits_a_message), CASE(a_listing_fits_messages),       CASE(a_picture_fits_a_message),
+        CASE(rows_are_bounded),       CASE(tags_to_take_away_are_bounded),
     };
     return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
 }

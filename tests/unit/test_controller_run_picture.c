@@ -6,7 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -137,6 +140,55 @@ static void the_newer_of_metric_and_entry_stands(void **state)
     arena_free(&shown.arena);
 }
 
+/* As many as a run may have: each entry must find its metric without looking at all of them. */
+static void many_entries_and_metrics_are_matched(void **state)
+{
+    (void)state;
+    enum { MANY = 40000 };
+    struct store_summary *figures = calloc(MANY, sizeof *figures);
+    struct store_fact *facts = calloc(MANY, sizeof *facts);
+    char(*names)[8] = calloc(MANY, sizeof *names);
+    struct shown shown;
+    show_begin(&shown, &plain);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(names[i], sizeof names[i], "%06d", i);
+        figures[i] = (struct store_summary){.name = names[i], .attempt = 2, .last = 1};
+        facts[i] = (struct store_fact){.kind = "summary", .name = names[i], .value = "2", .attempt = 1};
+    }
+    shown.picture.figures = figures;
+    shown.picture.facts = facts;
+    shown.picture.figure_count = shown.picture.fact_count = MANY;
+    clock_t start = clock();
+    show(&shown);
+    assert_true(clock() - start < CLOCKS_PER_SEC);
+    assert_memory_equal(shown.run.summary_json, "{\"000000\":1,\"000001\":1,", 23);
+    arena_free(&shown.arena);
+    free(figures);
+    free(facts);
+    free(names);
+}
+
+/* Nobody could take them away. */
+static void long_tags_are_left_out(void **state)
+{
+    (void)state;
+    struct shown shown;
+    char value[RUN_PICTURE_TAG_MAX + 16], tag[RUN_PICTURE_TAG_MAX + 1];
+    memset(tag, 'x', RUN_PICTURE_TAG_MAX);
+    tag[RUN_PICTURE_TAG_MAX] = '\0';
+    show_begin(&shown, &plain);
+    (void)snprintf(value, sizeof value, "[\"a\",\"%s\"]", tag);
+    show_fact(&shown, "about", "tags", value);
+    show(&shown);
+    assert_int_equal(shown.run.n_tags, 2);
+    (void)snprintf(value, sizeof value, "[\"a\",\"%sx\"]", tag);
+    shown.run.n_tags = 0;
+    show(&shown);
+    assert_int_equal(shown.run.n_tags, 1);
+    assert_string_equal(shown.run.tags[0], "a");
+    arena_free(&shown.arena);
+}
+
 static void the_configuration_grows_but_never_changes(void **state)
 {
     (void)state;
@@ -229,6 +281,8 @@ int main(void)
         cmocka_unit_test(the_summary_follows_definitions),
         cmocka_unit_test(every_number_has_a_text),
         cmocka_unit_test(the_newer_of_metric_and_entry_stands),
+        cmocka_unit_test(many_entries_and_metrics_are_matched),
+        cmocka_unit_test(long_tags_are_left_out),
         cmocka_unit_test(the_configuration_grows_but_never_changes),
         cmocka_unit_test(what_is_too_much_is_left_out),
         cmocka_unit_test(users_have_the_last_word),
