@@ -14,6 +14,7 @@ Besom__V1__ListBandsResponse *savings_read(besom_client *client, const Besom__V1
     if (sweep == NULL || sweep->n_bands == 0 || sweep->counts == NULL || sweep->counts->stopped == 0)
         return NULL;
     request.sweep_id = message_text(sweep->sweep_id);
+    request.savings_only = true;
     return besom_band_list(client, &request, &response, &error) == BESOM_OK ? response : NULL;
 }
 

@@ -126,7 +126,7 @@ static enum status run_list_bands(struct store_tx *tx, struct request *request, 
     if (response == NULL)
         return no_memory(err);
     TRY(picture_get_sweep(tx, message->sweep_id, false, &sweep, err));
-    if (!single_runs_is_method(sweep.method))
+    if (!message->savings_only && !single_runs_is_method(sweep.method))
         TRY(read_bands(tx, &sweep, response, err));
     TRY(read_savings(tx, message->sweep_id, response, err));
     request->response = &response->base;

@@ -183,6 +183,7 @@ def walk(recorder, public, service_token):
     assert [one.run_id for one in sweeps("ListRuns", sweep_id=sweep).runs] == [run.run_id]
     stops = sweeps("ListBands", sweep_id=sweep)
     assert [(one.band, one.reached, one.went_on, one.stopped) for one in stops.bands] == [(2, 1, 1, 0)]
+    assert not sweeps("ListBands", sweep_id=sweep, savings_only=True).bands
     assert stops.bands[0].course[0].value == stops.bands[0].last_threshold and stops.savings.stopped_runs == 0
     assert [one.agent_id for one in sweeps("ListAgents", sweep_id=sweep).agents] == [agent]
     assert next(iter(sweeps("WatchSweep", sweep_id=sweep))).sweep.sweep_id == sweep
