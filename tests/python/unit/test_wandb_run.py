@@ -34,6 +34,12 @@ def test_an_open_row_is_not_a_forked_childs(shim, run, step):
     assert {"log": {"a": 2}} in rows and {"log": {"a": 3}} in rows
 
 
+def test_names_that_every_row_has_are_no_metrics(shim, run):
+    run.log({"a": 1, "_step": 99, "_runtime": 5, "_timestamp": 3.5})
+    run.log({"a": "text", "_step": 99})
+    assert shim.wait_for(2) == [{"log": {"a": 1}}, {"log": {"a": "text"}}]
+
+
 def test_nested_entries_of_the_summary(run):
     run.log({"val": {"loss": 0.5, "acc": {"top1": 1}}, "plain": 2})
     assert run.summary["val"] == {"loss": 0.5, "acc": {"top1": 1}} and run.summary["val.loss"] == 0.5

@@ -18,6 +18,7 @@ from .errors import Error, UsageError
 
 _are_plain = frozenset((float, int, bool)).issuperset
 _are_names = frozenset((str,)).issuperset
+_own_keys = frozenset(_values.OWN_KEYS)
 
 
 class Metric:
@@ -71,7 +72,7 @@ class Run(RunFiles):
             raise UsageError(f"Run ({self.id}) is finished. The call to `log` will be ignored. "
                              "Please make sure that you are using an active run.")
         if step is None and self._is_simple and commit is not False and type(data) is dict and data and \
-                _are_plain(map(type, data.values())) and _are_names(map(type, data)):
+                _are_plain(map(type, data.values())) and _are_names(map(type, data)) and _own_keys.isdisjoint(data):
             self._log(data)
             self._step += 1
             self._floor = self._step
