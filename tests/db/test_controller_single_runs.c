@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Single runs: nobody but their own agents can run them, so what is lost stays lost, and their sweep never
  * ends. */
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "controller_fixture.h"
@@ -37,7 +39,7 @@ static void register_agent(char *sweep_id)
     besom_message_free(response);
 }
 
-static void submit(char *sweep_id, int64_t counter)
+static void submit_as(char *sweep_id, int64_t counter, char run_id[9])
 {
     Besom__V1__SubmitRunRequest request = BESOM__V1__SUBMIT_RUN_REQUEST__INIT;
     Besom__V1__SubmitRunResponse *response;
@@ -48,7 +50,14 @@ static void submit(char *sweep_id, int64_t counter)
     request.params_json = (char *)(uintptr_t) "{\"x\":1}";
     check_call(besom_run_submit(served.client, &request, &response, &error), &error, "SubmitRun");
     assert_int_equal(response->verdict_case, BESOM__V1__SUBMIT_RUN_RESPONSE__VERDICT_RUN);
+    (void)snprintf(run_id, 9, "%s", response->run->run_id);
     besom_message_free(response);
+}
+
+static void submit(char *sweep_id, int64_t counter)
+{
+    char run_id[9];
+    submit_as(sweep_id, counter, run_id);
 }
 
 static void what_is_lost_stays_lost(void **state)
@@ -90,10 +99,49 @@ static void their_sweep_never_ends(void **state)
         database_number(database->url, "SELECT count(*) FROM besom.sweeps WHERE state = 'running'"), 1);
 }
 
+#define CALLERS 8
+
+struct caller {
+    pthread_t thread;
+    char sweep_id[9], run_id[9];
+};
+
+static void *open_and_submit(void *context)
+{
+    struct caller *caller = context;
+    open_project(caller->sweep_id);
+    register_agent(caller->sweep_id);
+    submit_as(caller->sweep_id, 1, caller->run_id);
+    return NULL;
+}
+
+/* One sweep for the project, one run for the key. */
+static void callers_at_once_get_the_same(void **state)
+{
+    struct database *database = *state;
+    struct caller callers[CALLERS];
+    served_start(&served, database, 0, (struct controller_options){0});
+    for (size_t i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, open_and_submit, &callers[i]), 0);
+    for (size_t i = 0; i < CALLERS; i++)
+        pthread_join(callers[i].thread, NULL);
+    for (size_t i = 1; i < CALLERS; i++) {
+        assert_string_equal(callers[i].sweep_id, callers[0].sweep_id);
+        assert_string_equal(callers[i].run_id, callers[0].run_id);
+    }
+    assert_int_equal(
+        database_number(database->url, "SELECT count(*) FROM besom.sweeps WHERE method = 'none'"), 1);
+    assert_int_equal(database_number(database->url, "SELECT count(*) FROM besom.runs"), 1);
+    assert_int_equal(
+        database_number(database->url, "SELECT next_ordinal FROM besom.sweeps WHERE method = 'none'"), 1);
+    served_stop(&served);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_lost_stays_lost, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(callers_at_once_get_the_same, database_make, database_drop),
         cmocka_unit_test_setup_teardown(their_sweep_never_ends, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
