@@ -171,6 +171,7 @@ static void add_course(struct table *table, const Besom__V1__Band *band)
 {
     static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
+    const double top = (double)(ARRAY_LEN(heights) - 1);
     double least = HUGE_VAL, greatest = -HUGE_VAL;
     for (size_t i = 0; i < band->n_course; i++) {
         least = fmin(least, band->course[i]->value);
@@ -178,7 +179,7 @@ static void add_course(struct table *table, const Besom__V1__Band *band)
     }
     for (size_t i = 0; i < band->n_course; i++) {
         double share = greatest > least ? (band->course[i]->value - least) / (greatest - least) : 0;
-        size_t height = share >= 0 && share <= 1 ? (size_t)(share * (ARRAY_LEN(heights) - 1) + 0.5) : 0;
+        size_t height = share >= 0 && share <= 1 ? (size_t)(share * top + 0.5) : 0;
         buffer_puts(&text, heights[height]);
     }
     table_add(table, buffer_text(&text));
