@@ -41,7 +41,7 @@ static int prepare(struct cli *cli, struct runs_options *options, struct run_que
     int code = run_query_prepare(cli, "runs", &options->query, query);
     if (code == CLI_OK)
         code = parse_order(options->order, &query->request.order);
-    query->whole = options->sort != NULL || options->columns != NULL;
+    query->whole = options->json || options->sort != NULL || options->columns != NULL;
     if (code == CLI_OK && options->sort != NULL)
         code = run_list_check_sort(cli, "runs", options->sort);
     if (code == CLI_OK && options->columns != NULL)

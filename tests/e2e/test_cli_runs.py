@@ -364,6 +364,7 @@ def test_what_a_list_leaves_out_is_exported(stack):
         assert [row["%0200d" % i] for i in range(1200)] == [str(i) for i in range(1200)]
     assert len(rows(stack, sweep, "--filter", f"`{last}` == 1199")) == 2
     assert rows(stack, sweep, "--columns", f"`{last}`") == [{last: 1199}] * 2
+    assert [(len(run["summary"]), len(run["metrics"])) for run in stack.runs(sweep)] == [(1200, 1200)] * 2
     assert len(raw(stack, "export", sweep, "--metrics", "*1199").splitlines()) == 3
 
 
