@@ -2,9 +2,9 @@
 #include "services/controller/messages.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <string.h>
 
+#include "services/controller/metric_definitions.h"
 #include "services/controller/run_state.h"
 #include "services/controller/sweep_state.h"
 
@@ -152,7 +152,7 @@ static Besom__V1__Summary *summary_of(struct arena *arena, const struct store_su
     message->min = row->min;
     message->max = row->max;
     message->first = row->first;
-    message->mean = row->finite > 0 ? row->total / (double)row->finite : (double)NAN;
+    message->mean = metric_mean(row);
     return message;
 }
 

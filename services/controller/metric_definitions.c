@@ -139,12 +139,18 @@ static void put_number(struct buffer *out, double value)
     buffer_puts(out, text);
 }
 
+double metric_mean(const struct store_summary *figures)
+{
+    bool known = figures->finite > 0 && isfinite(figures->total);
+    return known ? figures->total / (double)figures->finite : (double)NAN;
+}
+
 static double value_of(const struct store_summary *figures, enum part part, bool maximize)
 {
     switch (part) {
     case PART_MIN: return figures->min;
     case PART_MAX: return figures->max;
-    case PART_MEAN: return figures->finite > 0 ? figures->total / (double)figures->finite : (double)NAN;
+    case PART_MEAN: return metric_mean(figures);
     case PART_BEST: return maximize ? figures->max : figures->min;
     case PART_FIRST: return figures->first;
     default: return figures->last;

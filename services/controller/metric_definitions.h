@@ -35,6 +35,9 @@ enum status metric_definitions_read(const struct store_fact *facts, size_t count
 bool metric_definitions_put(const struct metric_definitions *definitions, const struct store_summary *figures,
                             struct buffer *out);
 
+/* Mean of the finite values; NaN when there is none, or their sum is not known or beyond all numbers. */
+double metric_mean(const struct store_summary *figures);
+
 /* A fact's value: JSON with numbers of any size and texts with any character. New reference, NULL for
  * anything else. */
 json_t *fact_json(const char *text);

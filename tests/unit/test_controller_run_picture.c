@@ -110,17 +110,19 @@ static void every_number_has_a_text(void **state)
         {.name = "c", .last = -INFINITY},
         {.name = "d", .last = 0.1},
         {.name = "e", .last = 1.0 / 3.0},
+        {.name = "f", .last = 1e308, .total = INFINITY, .finite = 2},
         {.name = "quote\"", .last = -1e300},
     };
     struct shown shown;
     show_begin(&shown, &plain);
     shown.picture.figures = figures;
-    shown.picture.figure_count = 6;
+    shown.picture.figure_count = 7;
     show_fact(&shown, "definition", "a", "{\"summary\":[\"mean\",\"best\"]}");
+    show_fact(&shown, "definition", "f", "{\"summary\":[\"mean\"]}"); /* beyond all numbers */
     show(&shown);
     assert_string_equal(shown.run.summary_json,
                         "{\"a\":{\"mean\":\"NaN\",\"best\":\"NaN\"},\"b\":\"Infinity\",\"c\":\"-Infinity\","
-                        "\"d\":0.1,\"e\":0.3333333333333333,\"quote\\\"\":-1e+300}");
+                        "\"d\":0.1,\"e\":0.3333333333333333,\"f\":{\"mean\":\"NaN\"},\"quote\\\"\":-1e+300}");
     arena_free(&shown.arena);
 }
 
