@@ -16,6 +16,7 @@
 
 #define LOOK_MS 1000
 #define UNREACHED_SHOWN 2
+#define HEIGHTS 8
 
 struct brackets_options {
     struct connection_options connection;
@@ -169,9 +170,8 @@ static void add_threshold(struct table *table, const Besom__V1__Band *band, doub
 /* Eight heights between the least and the greatest threshold. */
 static void add_course(struct table *table, const Besom__V1__Band *band)
 {
-    static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static const char *const heights[HEIGHTS] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
-    const double top = (double)(ARRAY_LEN(heights) - 1);
     double least = HUGE_VAL, greatest = -HUGE_VAL;
     for (size_t i = 0; i < band->n_course; i++) {
         least = fmin(least, band->course[i]->value);
@@ -179,7 +179,7 @@ static void add_course(struct table *table, const Besom__V1__Band *band)
     }
     for (size_t i = 0; i < band->n_course; i++) {
         double share = greatest > least ? (band->course[i]->value - least) / (greatest - least) : 0;
-        size_t height = share >= 0 && share <= 1 ? (size_t)(share * top + 0.5) : 0;
+        size_t height = share >= 0 && share <= 1 ? (size_t)(share * (HEIGHTS - 1) + 0.5) : 0;
         buffer_puts(&text, heights[height]);
     }
     table_add(table, buffer_text(&text));

@@ -47,6 +47,11 @@ def stopping(stack):
 
 
 @pytest.fixture(scope="module")
+def waiting(stack):
+    return run_sweep(stack, 3, 0.3, "early_terminate: {type: median, min_runs: 3}\n")
+
+
+@pytest.fixture(scope="module")
 def plain(stack):
     """Every run logs 24 rows; from row 21 on the worst are the best."""
     return run_sweep(stack, 24, 0.01)
@@ -75,6 +80,16 @@ def test_bands_add_up_what_was_decided(stack, stopping):
         assert band["median_threshold"] == statistics.median_low(thresholds)
     assert sum(band["stopped"] for band in told["bands"]) == 2
     assert sum(band["spared"]["grace"] for band in told["bands"]) > 0
+
+
+def test_bands_of_the_median_count_who_came_too_early(stack, waiting):
+    bands = stack.json("brackets", waiting)["bands"]
+    made = [one for run in stack.runs(waiting) for one in stack.json("why", run["run_id"])["decisions"]]
+    for band in bands[:3]:
+        early = [one for one in made if one["band"] == band["band"] and one["reached"] < 3 and one["compared"] > one["threshold"]]
+        assert band["spared"] == {"too_few": len(early), "grace": 0, "max_stops": 0}
+    assert bands[0]["spared"]["too_few"] > 0 and sum(band["stopped"] for band in bands) > 0
+    assert "(min_runs)" in stack.command("brackets", waiting).stdout
 
 
 def test_bands_as_text(stack, stopping):
