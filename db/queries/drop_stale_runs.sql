@@ -1,6 +1,7 @@
 -- Deletes runs that were prepared before the newest result came and nobody was ever given, with why they were suggested,
 -- and counts them as never prepared. Of their ordinals those at the end are free again. Gives how many these were, how
--- many wait now, the next ordinal, the spec's version, results, room and whether the sweep is exhausted.
+-- many wait now, the next ordinal, the spec's version, results, how many more there may be now (by the cap, and by the most
+-- runs at once), and whether the sweep is exhausted.
 -- $1 sweep. Called by store_drop_stale_runs under lock_refill.
 WITH counter AS MATERIALIZED (
     SELECT results FROM besom.sweep_counters WHERE sweep_id = $1
@@ -26,4 +27,9 @@ WHERE s.sweep_id = $1
 RETURNING (SELECT count(*) FROM dropped),
           (SELECT count(*) FROM besom.runs WHERE sweep_id = $1 AND state = 'pending') - (SELECT count(*) FROM dropped),
           s.next_ordinal, s.spec_version, counter.results,
-          CASE WHEN s.run_cap = 0 THEN 9223372036854775807 ELSE s.run_cap - s.prepared END, s.exhausted;
+          least(CASE WHEN s.run_cap = 0 THEN 9223372036854775807 ELSE s.run_cap - s.prepared END,
+                CASE WHEN s.concurrency = 0 THEN 9223372036854775807
+                     ELSE greatest(1, s.concurrency - (
+                         SELECT count(*) FROM besom.runs
+                         WHERE sweep_id = $1 AND state IN ('assigned', 'running', 'preempting'))) END),
+          s.exhausted;

@@ -136,7 +136,8 @@ enum status store_insert_runs(struct store_tx *tx, const char *sweep_id, const c
 struct store_queue {
     int64_t dropped, queued, next_ordinal;
     int32_t spec_version;
-    int64_t result_cursor, room;
+    int64_t result_cursor;
+    int64_t room; /* what run_cap, and the most runs at once, allow to prepare now */
     bool exhausted;
 };
 /*

@@ -109,6 +109,22 @@ static void a_drop_gives_room_and_ordinals_back(void **state)
     session_close(session);
 }
 
+static void there_is_room_for_as_many_as_may_run(void **state)
+{
+    struct database *database = *state;
+    struct session *session = open_learning(database, (struct sweep_options){.runs = 3, .run_cap = 9});
+    (void)fixture_claim(session, "agent0", 0, 1);
+    assert_ok(session_commit(session));
+    assert_int_equal(drop(database, session).room, 6);
+    assert_ok(session_commit(session));
+    database_execute(database->url, "UPDATE besom.sweeps SET concurrency = 4");
+    assert_int_equal(drop(database, session).room, 3);
+    assert_ok(session_commit(session));
+    database_execute(database->url, "UPDATE besom.sweeps SET concurrency = 1");
+    assert_int_equal(drop(database, session).room, 1); /* one ahead */
+    session_close(session);
+}
+
 static void a_gap_stays_a_gap(void **state)
 {
     struct database *database = *state;
@@ -252,10 +268,15 @@ static void an_insert_behind_a_result_is_stale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_stale_run_is_not_handed_out),       CASE(what_was_handed_out_once_stays),
-        CASE(a_drop_gives_room_and_ordinals_back), CASE(a_gap_stays_a_gap),
-        CASE(kept_runs_bear_some_results),         CASE(only_the_owner_drops),
-        CASE(a_claim_under_way_beats_the_drop),    CASE(a_claim_that_waited_for_the_drop_gets_nothing_stale),
+        CASE(a_stale_run_is_not_handed_out),
+        CASE(what_was_handed_out_once_stays),
+        CASE(a_drop_gives_room_and_ordinals_back),
+        CASE(there_is_room_for_as_many_as_may_run),
+        CASE(a_gap_stays_a_gap),
+        CASE(kept_runs_bear_some_results),
+        CASE(only_the_owner_drops),
+        CASE(a_claim_under_way_beats_the_drop),
+        CASE(a_claim_that_waited_for_the_drop_gets_nothing_stale),
         CASE(an_insert_behind_a_result_is_stale),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);

@@ -1,5 +1,6 @@
 # The controller's logic, without network and database.
 besom_unit_test(test_controller_group controller_core)
+besom_unit_test(test_controller_learners controller_core)
 besom_unit_test(test_controller_buckets controller_core)
 besom_unit_test(test_controller_pack controller_core)
 besom_unit_test(test_controller_batch controller_core m)
