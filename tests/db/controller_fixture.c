@@ -21,6 +21,17 @@ static const char spec_text[] =
     "{\"goal\":\"minimize\",\"name\":\"loss\"},\"parameters\":{\"x\":{\"distribution\":\"uniform\",\"max\":"
     "1.0,\"min\":0.0}},\"program\":\"x\"}";
 
+_Atomic(const char *) served_scope = "";
+
+static enum status check_token(void *context, const char *token, const char *peer_name, unsigned access,
+                               struct rpc_identity *identity, struct err *err)
+{
+    (void)context, (void)token, (void)peer_name, (void)err;
+    *identity = (struct rpc_identity){.subject = "test", .access = access};
+    (void)snprintf(identity->scope, sizeof identity->scope, "%s", atomic_load(&served_scope));
+    return STATUS_OK;
+}
+
 static void pause_briefly(void)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
@@ -69,7 +80,7 @@ static void start_server(struct served *served)
 {
     const char *const addresses[] = {served->address};
     const struct rpc_server_options options = {
-        .addresses = addresses, .address_count = 1, .workers = WORKERS};
+        .addresses = addresses, .address_count = 1, .workers = WORKERS, .check = check_token};
     assert_ok(rpc_server_new(&options, &served->server, &test_err));
     rpc_server_add(served->server, sweep_service_methods, sweep_service_method_count, &served->controller);
     rpc_server_add(served->server, run_service_methods, run_service_method_count, &served->controller);

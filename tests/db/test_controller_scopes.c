@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* What a token may do that is bound to another project, to the sweep, or to its project. */
+#include <string.h>
+
+#include "controller_fixture.h"
+
+static struct served served;
+
+struct ends {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool closed; /* lock */
+    besom_status code;
+};
+
+static void note_close(void *context, const besom_error *error)
+{
+    struct ends *ends = context;
+    pthread_mutex_lock(&ends->lock);
+    ends->closed = true;
+    ends->code = error->code;
+    pthread_cond_broadcast(&ends->changed);
+    pthread_mutex_unlock(&ends->lock);
+}
+
+static void ignore_message(void *context, const void *message)
+{
+    (void)context;
+    (void)message;
+}
+
+static besom_status read_metrics(void)
+{
+    static const besom_stream_handler handler = {.on_message = ignore_message, .on_close = note_close};
+    struct ends ends = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    Besom__V1__ReadMetricsRequest request = BESOM__V1__READ_METRICS_REQUEST__INIT;
+    besom_stream *stream;
+    besom_error error;
+    request.sweep_id = (char *)(uintptr_t)SWEEP;
+    request.run_id = (char *)(uintptr_t) "run00000";
+    assert_int_equal(besom_run_metrics(served.client, &request, &handler, &ends, &stream, &error), BESOM_OK);
+    pthread_mutex_lock(&ends.lock);
+    while (!ends.closed)
+        pthread_cond_wait(&ends.changed, &ends.lock);
+    pthread_mutex_unlock(&ends.lock);
+    besom_stream_free(stream);
+    return ends.code;
+}
+
+static besom_status edit_runs(void)
+{
+    Besom__V1__EditRunsRequest request = BESOM__V1__EDIT_RUNS_REQUEST__INIT;
+    Besom__V1__EditRunsResponse *response;
+    char *ids[] = {(char *)(uintptr_t) "run00000"};
+    besom_error error;
+    request.sweep_id = (char *)(uintptr_t)SWEEP;
+    request.run_ids = ids;
+    request.n_run_ids = 1;
+    besom_status status = besom_runs_edit(served.client, &request, &response, &error);
+    if (status == BESOM_OK)
+        besom_message_free(response);
+    return status;
+}
+
+static besom_status submit_run(void)
+{
+    Besom__V1__SubmitRunRequest request = BESOM__V1__SUBMIT_RUN_REQUEST__INIT;
+    Besom__V1__SubmitRunResponse *response;
+    besom_error error;
+    request.sweep_id = (char *)(uintptr_t)SWEEP;
+    request.agent_id = (char *)(uintptr_t)AGENT;
+    request.params_json = (char *)(uintptr_t) "{}";
+    besom_status status = besom_run_submit(served.client, &request, &response, &error);
+    if (status == BESOM_OK)
+        besom_message_free(response);
+    return status;
+}
+
+static besom_status open_project(const char *project)
+{
+    Besom__V1__OpenProjectRequest request = BESOM__V1__OPEN_PROJECT_REQUEST__INIT;
+    Besom__V1__OpenProjectResponse *response;
+    besom_error error;
+    request.project = (char *)(uintptr_t)project;
+    besom_status status = besom_project_open(served.client, &request, &response, &error);
+    if (status == BESOM_OK)
+        besom_message_free(response);
+    return status;
+}
+
+static void begin(struct database *database, const char *scope)
+{
+    served_start(&served, database, 1, (struct controller_options){0});
+    atomic_store(&served_scope, scope);
+}
+
+static void end(void)
+{
+    served_stop(&served);
+    atomic_store(&served_scope, "");
+}
+
+static void others_may_do_nothing(void **state)
+{
+    begin(*state, "elsewhere");
+    assert_int_equal(read_metrics(), BESOM_DENIED);
+    assert_int_equal(edit_runs(), BESOM_DENIED);
+    assert_int_equal(submit_run(), BESOM_DENIED);
+    assert_int_equal(open_project(""), BESOM_DENIED);
+    assert_int_equal(open_project("mine"), BESOM_DENIED);
+    end();
+}
+
+/* A sweep that hands out its own runs takes none. */
+static void those_of_the_sweep_may_use_it(void **state)
+{
+    begin(*state, SWEEP);
+    assert_int_equal(read_metrics(), BESOM_OK);
+    assert_int_equal(edit_runs(), BESOM_OK);
+    assert_int_equal(submit_run(), BESOM_PRECONDITION);
+    assert_int_equal(open_project("mine"), BESOM_DENIED);
+    end();
+}
+
+static void those_of_a_project_may_open_it(void **state)
+{
+    begin(*state, "mine");
+    assert_int_equal(edit_runs(), BESOM_DENIED);
+    assert_int_equal(open_project("mine"), BESOM_OK);
+    assert_int_equal(open_project(""), BESOM_DENIED);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(others_may_do_nothing, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(those_of_the_sweep_may_use_it, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(those_of_a_project_may_open_it, database_make, database_drop),
+    };
+    return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
+}
