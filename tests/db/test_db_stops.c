@@ -210,6 +210,49 @@ static void orders_have_generations(void **state)
     session_close(session);
 }
 
+/* One run was let go on, one had finished before the order to stop, one waits for its decision. */
+static void bands_count_runs(void **state)
+{
+    struct database *database = *state;
+    fixture_sweep(database, (struct sweep_options){.runs = 3, .agents = 1});
+    struct session *session = session_open(database);
+    struct store_tx *tx = session_tx(session);
+    struct store_rung_value rows[] = {rung("run00000", 0), rung("run00001", 0), rung("run00002", 0)};
+    struct store_band *bands;
+    struct store_threshold *course;
+    struct store_savings savings;
+    int64_t decided, stops;
+    size_t count, agents;
+    assert_ok(store_add_rung_values(tx, rows, 3, &test_err));
+    assert_ok(session_commit(session));
+    int64_t epoch = take(session, "one", LEASE_MS, true, &decided);
+    const struct store_decision decisions[] = {decision("run00000", 1, false), decision("run00001", 2, true)};
+    assert_ok(record(session, "one", epoch, decisions, 2, &stops, &agents));
+    assert_ok(session_commit(session));
+    database_execute(database->url, "UPDATE besom.runs SET state = 'finished' WHERE run_id = 'run00001'");
+    assert_ok(store_list_bands(tx, SWEEP, false, 0, 0, &bands, &count, &test_err));
+    assert_int_equal(count, 1);
+    assert_int_equal(bands[0].reached, 3);
+    assert_int_equal(bands[0].went_on, 1);
+    assert_int_equal(bands[0].stopped, 1);
+    assert_int_equal(bands[0].outrun, 1);
+    assert_int_equal(bands[0].spared_max_stops, 1); /* worse, and neither below grace nor too early */
+    assert_int_equal(bands[0].thresholds, 2);
+    assert_true(bands[0].first_threshold == 0.25 && bands[0].last_threshold == 0.25);
+    assert_ok(store_list_bands(tx, SWEEP, true, 0, 0, &bands, &count, &test_err));
+    assert_int_equal(bands[0].spared_max_stops, 0);
+    assert_ok(store_list_bands(tx, SWEEP, false, 3, 9, &bands, &count, &test_err));
+    assert_int_equal(bands[0].spared_too_few, 1);
+    assert_ok(store_list_bands(tx, SWEEP, false, 2, 9, &bands, &count, &test_err));
+    assert_int_equal(bands[0].spared_grace, 1);
+    assert_ok(store_list_thresholds(tx, SWEEP, 32, &course, &count, &test_err));
+    assert_int_equal(count, 2);
+    assert_ok(store_get_savings(tx, SWEEP, &savings, &test_err));
+    assert_int_equal(savings.finished_runs, 1);
+    assert_int_equal(savings.run_time_saved_ms, 0);
+    session_close(session);
+}
+
 /* The order waits with the attempt that may come back; a user's order is for another way (see StopRun). */
 static void a_lost_run_is_stopped_early_when_it_comes_back(void **state)
 {
@@ -281,6 +324,7 @@ int main(void)
         CASE(decisions_become_orders),
         CASE(a_stale_decider_is_refused),
         CASE(two_deciders_at_once_are_one),
+        CASE(bands_count_runs),
         CASE(orders_have_generations),
         CASE(a_lost_run_is_stopped_early_when_it_comes_back),
         CASE(two_sessions_give_one_order_and_ordered_generations),
