@@ -114,6 +114,7 @@ static void a_result_that_changed_is_learnt_anew(void **state)
     struct model model = {.bayes = NULL};
     make_sweep(database, SWEEP);
     struct suggest_batch before CLEANUP(suggest_batch_free) = suggest_with(&model, &source, at_cursor(30));
+    assert_int_equal(before.count, at_cursor(30).count);
     database_execute(database->url, "UPDATE besom.runs SET objective = -5 WHERE result_number = 3");
     assert_as_rebuilt(&model, &source, at_cursor(30));
     database_execute(database->url, "UPDATE besom.runs SET state = 'running', objective = NULL "
