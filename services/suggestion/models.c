@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/suggestion/models.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct models {
 /* Lock held. */
 static void drop(struct models *models, struct entry *entry)
 {
+    assert(models->by_key != NULL && models->by_use != NULL);
     HASH_DEL(models->by_key, entry);
     DL_DELETE(models->by_use, entry);
     models->bytes -= entry->bytes;
@@ -66,6 +68,7 @@ static struct model_job *take_job(struct models *models, struct entry **entry)
     DL_FOREACH(models->jobs, job)
     {
         HASH_FIND_STR(models->by_key, job->sweep_id, *entry);
+        assert(*entry != NULL); /* it waits for this job */
         if ((*entry)->busy)
             continue;
         DL_DELETE(models->jobs, job);
