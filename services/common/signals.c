@@ -16,10 +16,24 @@ static sigset_t ending_signals(void)
     return set;
 }
 
+static pthread_t waiter; /* the thread that called signals_block */
+
+static void pass_on(int number)
+{
+    (void)pthread_kill(waiter, number);
+}
+
+/* A library may have started threads before main (OpenBLAS does), in which nothing is blocked: the kernel
+ * gives them the signal, and they hand it to the thread that waits. */
 void signals_block(void)
 {
     sigset_t set = ending_signals();
+    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    sigfillset(&action.sa_mask);
+    waiter = pthread_self();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
