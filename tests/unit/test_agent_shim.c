@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -702,9 +703,12 @@ static void hanging_agent_hears_of_the_last_batch(void **state)
     const int64_t bytes = 120000000;
     start(fixture, "head -c 120000000 /dev/zero | tr '\\0' '\\n'; while [ ! -e end ]; do sleep 0.01; done");
     connect_control(fixture);
-    int64_t last = 0, heard = 0, end_ms = loop_now_ms() + PATIENCE_MS;
-    while (output_end(fixture) < bytes)
+    int64_t last = 0, heard = 0, end_ms = loop_now_ms() + 6 * PATIENCE_MS;
+    while (output_end(fixture) < bytes) { /* reads all of it: not too often */
+        const struct timespec pause = {.tv_nsec = 200000000};
+        nanosleep(&pause, NULL);
         assert_true(loop_now_ms() < end_ms);
+    }
     last = spool_last_sequence(fixture->paths.spool);
     while (heard < last) {
         struct control_message message;
