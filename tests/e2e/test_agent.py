@@ -232,7 +232,8 @@ def test_deleted_state_folder_ends_run_and_agent(stack, traced):
     sweep, trace, _ = traced
     agent = stack.start_agent(sweep, sweep)
     wait_for(lambda: lines(trace, "START"), 10, "a command has started")
-    shutil.rmtree(os.path.join(stack.home, f"agent-{sweep}"))
+    folder = os.path.join(stack.home, f"agent-{sweep}")
+    wait_for(lambda: shutil.rmtree(folder, ignore_errors=True) or not os.path.exists(folder), 10, "its folder is gone")
     for shim in shims(stack, sweep):  # unless it has found out by itself
         os.kill(shim, signal.SIGTERM)
     ended_with(agent, 1)
