@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/pattern.h"
 #include "run_line.h"
 
 #define WHOLE_MAX 9007199254740992.0 /* 2^53 */
@@ -35,29 +36,15 @@ struct output_lines {
     char line[OUTPUT_LINE_MAX + 1];
 };
 
-/* A reference to a group takes exponential time. */
-static bool has_reference(const char *pattern)
-{
-    bool in_brackets = false;
-    for (const char *at = pattern; *at != '\0'; at++) {
-        if (*at == '\\' && at[1] != '\0' && !in_brackets) {
-            if (isdigit((unsigned char)*++at))
-                return true;
-        } else if (*at == '[') {
-            in_brackets = true;
-        } else if (*at == ']') {
-            in_brackets = false;
-        }
-    }
-    return false;
-}
-
 static enum status compile_pattern(struct output_lines *lines, const char *pattern, struct err *err)
 {
+    const struct pattern_cost cost = pattern_reckon(pattern);
     char text[200];
-    if (has_reference(pattern))
+    if (cost.refers)
         return err_set(err, STATUS_INVALID,
                        "output_metrics: pattern: it takes no references to groups such as \\1");
+    if (cost.too_large)
+        return err_set(err, STATUS_INVALID, "output_metrics: pattern: it is too large");
     int reason = regcomp(&lines->pattern, pattern, REG_EXTENDED);
     if (reason != 0) {
         regerror(reason, &lines->pattern, text, sizeof text);

@@ -6,6 +6,7 @@
 #include <regex.h>
 #include <string.h>
 
+#include "base/pattern.h"
 #include "spec/schema.h"
 
 #define PATTERN_MAX 1024
@@ -21,55 +22,25 @@ static void read_source(struct schema *schema, const struct node *value, void *f
         *(enum spec_output *)field = (enum spec_output)choice;
 }
 
-/* Compiling a{1,1000} nested in itself takes all memory there is, and metrics need no counts. */
-static bool has_interval(const char *pattern)
-{
-    bool in_brackets = false;
-    for (const char *at = pattern; *at != '\0'; at++) {
-        if (*at == '\\' && at[1] != '\0' && !in_brackets)
-            at++;
-        else if (*at == '{' && !in_brackets)
-            return true;
-        else if (*at == '[')
-            in_brackets = true;
-        else if (*at == ']')
-            in_brackets = false;
-    }
-    return false;
-}
-
-/* A reference to a group takes exponential time: the agent refuses it. */
-static bool has_reference(const char *pattern)
-{
-    bool in_brackets = false;
-    for (const char *at = pattern; *at != '\0'; at++) {
-        if (*at == '\\' && at[1] != '\0' && !in_brackets) {
-            at++;
-            if (*at >= '0' && *at <= '9')
-                return true;
-        } else if (*at == '[') {
-            in_brackets = true;
-        } else if (*at == ']') {
-            in_brackets = false;
-        }
-    }
-    return false;
-}
-
 static void check_pattern(struct schema *schema, const struct node *value, const char *pattern)
 {
+    const struct pattern_cost cost = pattern_reckon(pattern);
     regex_t compiled;
     if (strlen(pattern) > PATTERN_MAX) {
         schema_error(schema, value, "a pattern may have %d bytes", PATTERN_MAX);
         return;
     }
-    if (has_interval(pattern)) {
+    if (cost.counts) {
         schema_error(schema, value,
                      "a pattern takes no counts in braces: use +, * or ? (or \\{ for a brace)");
         return;
     }
-    if (has_reference(pattern)) {
+    if (cost.refers) {
         schema_error(schema, value, "a pattern takes no references to groups such as \\1");
+        return;
+    }
+    if (cost.too_large) {
+        schema_error(schema, value, "the pattern is too large: it repeats what repeats itself");
         return;
     }
     int failure = regcomp(&compiled, pattern, REG_EXTENDED);

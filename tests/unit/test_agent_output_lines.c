@@ -130,6 +130,9 @@ static void patterns_are_checked(void **state)
     options.pattern = "([a-z]+).*\\1=([0-9])";
     assert_int_equal(output_lines_new(&options, &lines, &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "it takes no references to groups"));
+    options.pattern = "(x++++++++++++++++++++++)=([0-9])";
+    assert_int_equal(output_lines_new(&options, &lines, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "it is too large"));
     options.pattern = "([a-z]+)[\\1]\\\\1=([0-9])";
     assert_int_equal(output_lines_new(&options, &lines, &err), STATUS_OK);
     output_lines_free(lines);

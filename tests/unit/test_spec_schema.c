@@ -311,6 +311,7 @@ static void test_faulty_sections(void **state)
         {"metrics_from: {pattern: '(a)=b'}", "needs two groups, for the name and for the value, not 1"},
         {"metrics_from: {pattern: '((a{1,9}){1,9})=(b)'}", "takes no counts in braces"},
         {"metrics_from: {pattern: '([a-z]+)=(\\1)'}", "takes no references to groups such as \\1"},
+        {"metrics_from: {pattern: '(x++++++++++++++++++++++)=(b)'}", "4:25: the pattern is too large"},
         {"metrics_from: {regex: '(a)=(b)'}", "unknown key \"regex\" in metrics_from"},
         {"metrics_form: stdout", "did you mean metrics_from?"},
     };
