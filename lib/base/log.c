@@ -9,88 +9,24 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 4096
+#include "base/log_line.h"
 
 static atomic_int threshold = LOG_LEVEL_INFO;
 static atomic_int output_fd = 2;
+static _Atomic(const struct log_layout *) layout = &log_layout_text;
+static _Thread_local const char *request;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
+static const struct log_layout *const layouts[] = {&log_layout_text, &log_layout_json};
 
-struct line {
-    char text[LINE_MAX_BYTES];
-    size_t length;
-};
-
-static void put(struct line *line, const char *bytes, size_t length)
-{
-    size_t room = sizeof line->text - 2 - line->length; /* room for the newline */
-    if (length > room)
-        length = room;
-    memcpy(line->text + line->length, bytes, length);
-    line->length += length;
-}
-
-static void put_text(struct line *line, const char *text)
-{
-    put(line, text, strlen(text));
-}
-
-static void put_quoted(struct line *line, const char *text)
-{
-    bool plain = *text != '\0';
-    for (const unsigned char *c = (const unsigned char *)text; *c != 0 && plain; c++)
-        plain = *c > ' ' && *c != '"' && *c != '=' && *c != '\\' && *c != 0x7f;
-    if (plain) {
-        put_text(line, text);
-        return;
-    }
-    put_text(line, "\"");
-    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
-        char escaped[8];
-        if (*c == '"' || *c == '\\')
-            snprintf(escaped, sizeof escaped, "\\%c", *c);
-        else if (*c == '\n')
-            snprintf(escaped, sizeof escaped, "\\n");
-        else if (*c < ' ' || *c == 0x7f)
-            snprintf(escaped, sizeof escaped, "\\x%02x", *c);
-        else
-            snprintf(escaped, sizeof escaped, "%c", *c);
-        put_text(line, escaped);
-    }
-    put_text(line, "\"");
-}
-
-static void put_field(struct line *line, const struct log_field *field)
-{
-    char number[40];
-    put_text(line, " ");
-    put_text(line, field->key);
-    put_text(line, "=");
-    switch (field->kind) {
-    case LOG_KIND_TEXT: put_quoted(line, field->value.text != NULL ? field->value.text : ""); break;
-    case LOG_KIND_INT:
-        snprintf(number, sizeof number, "%lld", (long long)field->value.integer);
-        put_text(line, number);
-        break;
-    case LOG_KIND_REAL:
-        snprintf(number, sizeof number, "%.9g", field->value.real);
-        put_text(line, number);
-        break;
-    case LOG_KIND_BOOL: put_text(line, field->value.flag ? "true" : "false"); break;
-    case LOG_KIND_END: break;
-    }
-}
-
-static void put_time(struct line *line)
+static void write_time(char stamp[64])
 {
     struct timespec now;
     struct tm utc;
-    char stamp[64];
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    size_t used = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(stamp + used, sizeof stamp - used, ".%06ldZ ", now.tv_nsec / 1000);
-    put_text(line, stamp);
+    size_t used = strftime(stamp, 64, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(stamp + used, 64 - used, ".%06ldZ", now.tv_nsec / 1000);
 }
 
 void log_event(enum log_level level, const char *subsystem, const char *event, ...)
@@ -98,27 +34,49 @@ void log_event(enum log_level level, const char *subsystem, const char *event, .
     if (!log_enabled(level))
         return;
     int kept_errno = errno;
-    struct line line;
-    line.length = 0;
-    put_time(&line);
-    put_text(&line, level_names[level]);
-    put_text(&line, " ");
-    put_text(&line, subsystem);
-    put_text(&line, " ");
-    put_text(&line, event);
+    const struct log_layout *chosen = atomic_load_explicit(&layout, memory_order_relaxed);
+    struct log_line line;
+    char stamp[64];
+    write_time(stamp);
+    const struct log_head head = {stamp, level_names[level], subsystem, event};
+    chosen->begin(&line, &head);
+    if (request != NULL)
+        chosen->put(&line, &LOG_TEXT("request", request));
     va_list args;
     va_start(args, event);
     for (;;) {
         struct log_field field = va_arg(args, struct log_field);
         if (field.kind == LOG_KIND_END)
             break;
-        put_field(&line, &field);
+        chosen->put(&line, &field);
     }
     va_end(args);
-    line.text[line.length++] = '\n';
+    chosen->end(&line);
     ssize_t ignored = write(atomic_load(&output_fd), line.text, line.length);
     (void)ignored; /* a full or closed log must not stop the work */
     errno = kept_errno;
+}
+
+const char *log_set_request(const char *id)
+{
+    const char *before = request;
+    request = id;
+    return before;
+}
+
+const char *log_request(void)
+{
+    return request;
+}
+
+enum status log_set_format(const char *name, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(layouts); i++)
+        if (strcmp(name, layouts[i]->name) == 0) {
+            atomic_store(&layout, layouts[i]);
+            return STATUS_OK;
+        }
+    return err_set(err, STATUS_INVALID, "unknown log format '%s' (text or json)", name);
 }
 
 void log_set_level(enum log_level level)

@@ -3,7 +3,9 @@
  *
  *     2026-01-31T12:00:00.000123Z info controller claimed_run sweep=ab12cd34 run=ef56ab78 attempt=1
  *
- * time, level, subsystem, event, then key=value pairs, quoted where needed.
+ * time, level, subsystem, event, then key=value pairs, quoted where needed; or
+ * the same as a JSON object. The first pair names the request that the thread
+ * works on, if any (log_set_request).
  * Events are named in snake_case. Never give it a secret. Thread-safe: a line
  * is one write(2), cut at 4 kB. errno is left as it was.
  */
@@ -55,6 +57,18 @@ void log_event(enum log_level level, const char *subsystem, const char *event, .
 void log_set_level(enum log_level level);
 void log_set_fd(int fd);
 bool log_enabled(enum log_level level);
+
+/* "text" or "json"; INVALID otherwise. */
+enum status log_set_format(const char *name, struct err *err) MUST_USE;
+
+/*
+ * The id of the request that this thread works on from now on, `request` in its lines and sent along by the
+ * RPC client; NULL = none. The text is not copied: it stays until another is set. Returns what was set
+ * before.
+ */
+const char *log_set_request(const char *id);
+/* NULL: none. */
+const char *log_request(void);
 
 /* "debug", "info", "warn", "error", "off"; INVALID otherwise. */
 enum status log_parse_level(const char *name, enum log_level *out, struct err *err) MUST_USE;

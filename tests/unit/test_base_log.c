@@ -2,6 +2,7 @@
 /* Log lines, read back through a pipe. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +32,7 @@ static int start_capture(void **state)
     capture = (struct capture){.read_fd = fds[0], .write_fd = fds[1]};
     log_set_fd(capture.write_fd);
     log_set_level(LOG_LEVEL_INFO);
-    return 0;
+    return log_set_format("text", NULL) == STATUS_OK ? 0 : -1;
 }
 
 static int end_capture(void **state)
@@ -152,6 +153,83 @@ static void errno_survives_and_a_full_log_does_not_block(void **state)
     assert_int_equal(errno, EDOM);
 }
 
+/* ---- JSON ---- */
+
+static const char *after_head(const char *line)
+{
+    const char *level = strstr(line, "\"level\"");
+    assert_memory_equal(line, "{\"time\":\"2", 10);
+    assert_non_null(level);
+    return level;
+}
+
+static void a_line_is_a_json_object(void **state)
+{
+    (void)state;
+    assert_int_equal(log_set_format("json", NULL), STATUS_OK);
+    log_info("controller", "claimed_run", LOG_TEXT("run", "ef56ab78"), LOG_INT("attempt", -1),
+             LOG_REAL("loss", 0.25), LOG_REAL("none", NAN), LOG_BOOL("first", true));
+    assert_string_equal(after_head(logged()),
+                        "\"level\":\"info\",\"subsystem\":\"controller\",\"event\":\"claimed_run\","
+                        "\"run\":\"ef56ab78\",\"attempt\":-1,\"loss\":0.25,\"none\":null,\"first\":true}\n");
+}
+
+static void json_texts_are_escaped_and_utf8(void **state)
+{
+    (void)state;
+    assert_int_equal(log_set_format("json", NULL), STATUS_OK);
+    static const char *const rows[][2] = {
+        {"say \"so\" \\", "say \\\"so\\\" \\\\"},      {"x\n\a\x7f", "x\\u000a\\u0007\\u007f"},
+        {"na\xc3\xafve \xf0\x9f\x99\x82", NULL},       {"cut \xc3", "cut ?"},
+        {"over \xc0\xaf \xed\xa0\x80", "over ?? ???"}, {"\xf4\x90\x80\x80", "????"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char expected[128];
+        log_error("x", "e", LOG_TEXT("v", rows[i][0]));
+        snprintf(expected, sizeof expected, "\"v\":\"%s\"}\n", rows[i][1] != NULL ? rows[i][1] : rows[i][0]);
+        assert_string_equal(strstr(logged(), "\"v\""), expected);
+    }
+}
+
+static void a_long_json_line_is_cut_and_still_an_object(void **state)
+{
+    (void)state;
+    assert_int_equal(log_set_format("json", NULL), STATUS_OK);
+    char word[6000];
+    memset(word, 'x', sizeof word);
+    word[sizeof word - 1] = '\0';
+    for (size_t cut = 0; cut < 80; cut++) {
+        word[4200 - cut] = '\0';
+        log_info("x", "long", LOG_TEXT("word", word + 200), LOG_TEXT("other", "y"), LOG_INT("n", 1));
+        const char *line = logged();
+        size_t length = strlen(line);
+        assert_true(length > 3900 && length <= 4096);
+        assert_string_equal(line + length - 3 + (line[length - 3] == '1'),
+                            line[length - 3] == '1' ? "}\n" : "\"}\n");
+        word[4200 - cut] = 'x';
+    }
+}
+
+static void a_thread_names_its_request(void **state)
+{
+    (void)state;
+    assert_null(log_set_request("abc-1"));
+    log_info("x", "e", LOG_INT("n", 1));
+    assert_string_equal(after_time(logged()), "info x e request=abc-1 n=1\n");
+    assert_string_equal(log_request(), "abc-1");
+    assert_string_equal(log_set_request(NULL), "abc-1");
+    log_info("x", "e");
+    assert_string_equal(after_time(logged()), "info x e\n");
+}
+
+static void unknown_formats_are_refused(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    assert_int_equal(log_set_format("xml", &err), STATUS_INVALID);
+    assert_string_equal(err.text, "unknown log format 'xml' (text or json)");
+}
+
 static void level_names_are_parsed(void **state)
 {
     (void)state;
@@ -176,6 +254,11 @@ int main(void)
         CAPTURED(errors_are_two_fields),
         CAPTURED(errno_survives_and_a_full_log_does_not_block),
         CAPTURED(level_names_are_parsed),
+        CAPTURED(a_line_is_a_json_object),
+        CAPTURED(json_texts_are_escaped_and_utf8),
+        CAPTURED(a_long_json_line_is_cut_and_still_an_object),
+        CAPTURED(a_thread_names_its_request),
+        CAPTURED(unknown_formats_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
