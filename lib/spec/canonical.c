@@ -81,6 +81,7 @@ static void set_early_terminate(json_t *object, const struct spec *spec, bool *o
         set(value, "eta", json_real(config->eta), ok);
         set(value, "strict", json_boolean(config->strict), ok);
     }
+    set_text(value, "step_metric", spec->step_metric, ok);
     set(object, "early_terminate", value, ok);
 }
 

@@ -18,6 +18,7 @@ struct fields {
     int64_t min_iter, max_iter, s, min_runs, grace; /* 0 = not given */
     double eta, max_stops;                          /* 0 = not given */
     bool strict;
+    const char *step_metric;
 };
 
 static void read_type(struct schema *schema, const struct node *value, void *field)
@@ -48,6 +49,14 @@ static void read_max_stops(struct schema *schema, const struct node *value, void
         *(double *)field = share;
 }
 
+static void read_step_metric(struct schema *schema, const struct node *value, void *field)
+{
+    if (value->kind == NODE_SCALAR && value->text[0] == '\0')
+        schema_error(schema, value, "step_metric must name a logged value that counts up, such as epoch");
+    else
+        schema_read_text(schema, value, field);
+}
+
 #define OF(type) (1u << (type))
 #define ANY (OF(STOP_HYPERBAND) | OF(STOP_ASHA) | OF(STOP_MEDIAN))
 
@@ -61,6 +70,7 @@ static const struct schema_key keys[] = {
     {"min_runs", schema_read_count, offsetof(struct fields, min_runs), true},
     {"grace", schema_read_count, offsetof(struct fields, grace), true},
     {"max_stops", read_max_stops, offsetof(struct fields, max_stops), true},
+    {"step_metric", read_step_metric, offsetof(struct fields, step_metric), true},
 };
 
 /* The types that take keys[i]. */
@@ -72,6 +82,7 @@ static const unsigned types_of_keys[ARRAY_LEN(keys)] = {
     OF(STOP_HYPERBAND) | OF(STOP_ASHA),
     OF(STOP_HYPERBAND) | OF(STOP_ASHA),
     OF(STOP_MEDIAN),
+    ANY,
     ANY,
     ANY,
 };
@@ -171,6 +182,7 @@ void schema_read_early_terminate(struct schema *schema, const struct node *value
         check_keys(schema, value, given.type);
     if (schema->reader.problems->error_count == before)
         choose(schema, value, &given, &spec->early_terminate);
+    spec->step_metric = given.step_metric;
     if (schema->reader.problems->error_count != before)
         return;
     int64_t bands[STOP_BANDS_MAX];

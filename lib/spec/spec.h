@@ -70,6 +70,7 @@ struct spec {
     uint64_t seed;
     bool has_early_terminate;
     struct stop_config early_terminate;
+    const char *step_metric; /* logged value that bands count, such as epoch; NULL = rows with the metric */
     struct spec_retry retry;
     struct spec_metrics_from metrics_from;
     enum spec_on_disconnect on_disconnect;

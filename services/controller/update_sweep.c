@@ -77,7 +77,8 @@ static bool same_stopping(const struct spec *before, const struct spec *after)
     if (before->has_early_terminate != after->has_early_terminate || !before->has_early_terminate)
         return before->has_early_terminate == after->has_early_terminate;
     return a->type == b->type && same_bands(a, b) && a->strict == b->strict && a->eta == b->eta &&
-           a->grace == b->grace && a->max_stops == b->max_stops && a->min_runs == b->min_runs;
+           a->grace == b->grace && a->max_stops == b->max_stops && a->min_runs == b->min_runs &&
+           same_text(before->step_metric, after->step_metric);
 }
 
 /* Runs of all versions are compared with each other, so what they are compared by cannot change. */
