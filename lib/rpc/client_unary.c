@@ -6,6 +6,7 @@
 #include "rpc/backoff.h"
 #include "rpc/client_internal.h"
 #include "rpc/codec.h"
+#include "rpc/wire_status.h"
 
 #define TIMEOUT_MS 30000
 #define ATTEMPTS 5
@@ -20,7 +21,8 @@ struct unary {
     int64_t end_ms; /* monotonic */
     int64_t attempt_ms;
     int attempts;
-    bool retry; /* whether the last failure may be tried again */
+    bool retry;       /* whether the last failure may be tried again */
+    int64_t retry_ms; /* when, by the server's word; 0 = it gave none */
 };
 
 static bool may_retry(const struct unary *unary, const struct client_call *call, enum status status)
@@ -51,6 +53,7 @@ static enum status try_once(struct unary *unary, ProtobufCMessage **response, st
     grpc_completion_queue_pluck(queue, &call, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     enum status status = client_call_result(&call, unary->channel, unary->method, response, err);
     unary->retry = status != STATUS_OK && may_retry(unary, &call, status);
+    unary->retry_ms = wire_status_retry_ms(&call.trailers);
     client_call_free(&call);
     client_loop_return(queue);
     return status;
@@ -59,7 +62,7 @@ static enum status try_once(struct unary *unary, ProtobufCMessage **response, st
 /* Sleeps before the next try; false when the deadline comes first. */
 static bool wait_before_retry(const struct unary *unary, int failures)
 {
-    int64_t delay_ms = backoff_delay_ms(failures, unary->channel->random);
+    int64_t delay_ms = unary->retry_ms + backoff_delay_ms(failures, unary->channel->random);
     if (clock_monotonic_ms(&clock_system) + delay_ms >= unary->end_ms)
         return false;
     struct timespec rest = {.tv_sec = delay_ms / 1000, .tv_nsec = (long)(delay_ms % 1000) * 1000000};

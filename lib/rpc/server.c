@@ -87,6 +87,7 @@ enum status rpc_server_new(const struct rpc_server_options *options, struct rpc_
     if (server == NULL)
         return err_set(err, STATUS_NO_MEMORY, "no memory for a server");
     pthread_mutex_init(&server->lock, NULL);
+    pthread_mutex_init(&server->stays_lock, NULL);
     clock_cond_init(&server->idle);
     enum status status = fill(server, options, err);
     if (status != STATUS_OK) {
@@ -102,6 +103,12 @@ void rpc_server_add(struct rpc_server *server, const struct rpc_method *methods,
     if (server->service_count == RPC_SERVICES_MAX || server->core != NULL)
         abort(); /* a fixed set of services, added before the start */
     server->services[server->service_count++] = (struct rpc_service_rows){methods, count, service};
+}
+
+void rpc_server_set_check(struct rpc_server *server, rpc_token_check *check, void *context)
+{
+    server->check = check;
+    server->check_context = context;
 }
 
 void rpc_server_on_drain(struct rpc_server *server, void (*callback)(void *context), void *context)

@@ -62,15 +62,19 @@ struct rpc_method {
 
 /* Who calls. Filled by the token check, read by handlers. */
 struct rpc_identity {
-    char subject[64]; /* name of the token, or the certificate's common name */
-    unsigned access;  /* bits granted */
-    char scope[64];   /* project or sweep that the token is bound to; "" = any */
+    char subject[64];  /* name of the token, or the certificate's common name */
+    char token[16];    /* id of the token; "" = none */
+    unsigned access;   /* bits granted */
+    char project[256]; /* that the token is bound to; "" = any */
+    char sweep[16];    /* likewise */
+    char scope[64];    /* either of them, in one */
+    int64_t retry_ms;  /* set with EXHAUSTED: when the caller may try again; 0 = not known */
 };
 
 /*
  * Checks one call. `token` is the text after "Bearer " or NULL; `peer_name` the verified certificate's common
- * name or NULL. Returns OK and fills `identity`, or UNAUTHENTICATED/DENIED. Called on worker threads, must
- * not block.
+ * name or NULL. Returns OK and fills `identity`, or UNAUTHENTICATED, DENIED, EXHAUSTED, UNAVAILABLE. Called
+ * on worker threads before the message is decoded; it may ask the database like a handler, but rarely.
  */
 typedef enum status rpc_token_check(void *context, const char *token, const char *peer_name, unsigned access,
                                     struct rpc_identity *identity, struct err *err);
@@ -106,6 +110,16 @@ enum status rpc_server_new(const struct rpc_server_options *options, struct rpc_
 
 /* Adds a service's methods before rpc_server_start; `methods` must outlive the server. */
 void rpc_server_add(struct rpc_server *server, const struct rpc_method *methods, size_t count, void *service);
+
+/* Another check than the options', before rpc_server_start. */
+void rpc_server_set_check(struct rpc_server *server, rpc_token_check *check, void *context);
+
+/* Whether who has been let in may stay. Must be quick, and calls nothing of this module. */
+typedef enum status rpc_identity_check(void *context, const struct rpc_identity *identity, struct err *err);
+/* Asks about everybody who has a stream or a parked call open; ends the calls of those who are refused with
+ * the error, as if they were cancelled (on_cancel, on_close). Any thread, while the server is there. How
+ * many. */
+size_t rpc_server_recheck(struct rpc_server *server, rpc_identity_check *check, void *context);
 
 /* Binds and serves. UNAVAILABLE when an address is taken (never shared), IO. Health is NOT_SERVING until set.
  */

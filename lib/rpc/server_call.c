@@ -27,6 +27,7 @@ struct rpc_call {
 
     struct arena arena; /* whoever has to answer */
     struct rpc_identity identity;
+    struct rpc_stay stay; /* while it is parked */
 };
 
 static void release(struct rpc_call *call)
@@ -34,6 +35,7 @@ static void release(struct rpc_call *call)
     if (atomic_fetch_sub_explicit(&call->references, 1, memory_order_acq_rel) != 1)
         return;
     struct rpc_server *server = call->server;
+    server_unstay(server, &call->stay);
     grpc_call_unref(call->core);
     arena_free(&call->arena);
     pthread_mutex_destroy(&call->lock);
@@ -93,6 +95,7 @@ static void watch(struct rpc_call *call)
 /* Sends the one answer; OK carries `message`, which is owned here. */
 static void answer(struct rpc_call *call, enum status code, const char *text, grpc_byte_buffer *message)
 {
+    bool refused = code == STATUS_EXHAUSTED && call->identity.retry_ms > 0;
     grpc_op ops[4];
     size_t count = 0;
     struct wire_status wire;
@@ -101,7 +104,7 @@ static void answer(struct rpc_call *call, enum status code, const char *text, gr
         ops[count] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
         ops[count++].data.send_message.send_message = message;
     }
-    wire_status_send(&wire, code, text, &ops[count++]);
+    wire_status_send(&wire, code, text, refused ? call->identity.retry_ms : 0, &ops[count++]);
     pthread_mutex_lock(&call->lock);
     if (call->answered)
         abort(); /* a service answered twice */
@@ -269,8 +272,10 @@ void server_call_accept(struct rpc_entry *entry, struct rpc_arrival *arrival, co
         retain(call);
         serve(entry, call, arrival, unknown_method, has_room);
         pthread_mutex_lock(&call->lock);
-        if (!call->answered && !streams)
+        if (!call->answered && !streams) {
             watch(call);
+            server_stay(call->server, &call->stay, call->core, &call->identity);
+        }
         pthread_mutex_unlock(&call->lock);
         release(call);
     }

@@ -47,6 +47,14 @@ struct rpc_service_rows {
     void *service;
 };
 
+/* A call that stays: a stream, or a parked one. In the list of those from server_stay to server_unstay. */
+struct rpc_stay {
+    struct rpc_stay *next, **at; /* stays_lock; at NULL = not in the list */
+    grpc_call *core;
+    const struct rpc_identity *identity;
+    bool ended; /* stays_lock: rpc_server_recheck ended it */
+};
+
 struct rpc_drain_callback {
     void (*run)(void *context);
     void *context;
@@ -91,6 +99,9 @@ struct rpc_server {
 
     pthread_mutex_t lock;
     pthread_cond_t idle;
+    pthread_mutex_t stays_lock;
+    struct rpc_stay *stays; /* stays_lock */
+
     size_t armed;      /* lock: slots that the core holds */
     bool core_is_down; /* lock */
     struct rpc_event core_down;
@@ -100,6 +111,11 @@ struct rpc_server {
 bool server_call_enter(struct rpc_server *server);
 /* The call no longer touches the server; the caller must not either. */
 void server_call_leave(struct rpc_server *server);
+
+/* Enters a call into the list; `core` and `identity` live until it is taken out (twice is harmless). */
+void server_stay(struct rpc_server *server, struct rpc_stay *stay, grpc_call *core,
+                 const struct rpc_identity *identity);
+void server_unstay(struct rpc_server *server, struct rpc_stay *stay);
 
 /* Hands a slot to the core. */
 void server_arm(struct rpc_slot *slot);

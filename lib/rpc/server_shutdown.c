@@ -120,6 +120,7 @@ void rpc_server_free(struct rpc_server *server)
     free(server->entries);
     free(server->threads);
     pthread_cond_destroy(&server->idle);
+    pthread_mutex_destroy(&server->stays_lock);
     pthread_mutex_destroy(&server->lock);
     free(server);
 }

@@ -77,6 +77,7 @@ static void deliver_close(struct rpc_stream *stream)
     struct rpc_server *server = stream->server;
     if (handler->on_close != NULL)
         handler->on_close(stream->entry->service, stream, stream->cancelled);
+    server_unstay(server, &stream->stay);
     pthread_mutex_lock(&stream->lock);
     grpc_call *core = stream->core;
     stream->core = NULL;
@@ -157,6 +158,7 @@ void server_stream_accept(struct rpc_entry *entry, grpc_call *core, const struct
     stream->core = core;
     stream->arena = arena;
     stream->request = request;
+    server_stay(stream->server, &stream->stay, core, &stream->identity);
     pthread_mutex_lock(&stream->lock);
     stream_open_operations(stream);
     stream_dispatch_and_unlock(stream);

@@ -39,7 +39,7 @@ static void send_status(struct rpc_stream *stream)
     struct wire_status wire;
     grpc_op op;
     stream->status_sent = true;
-    wire_status_send(&wire, stream->end_code, stream->end_text != NULL ? stream->end_text : "", &op);
+    wire_status_send(&wire, stream->end_code, stream->end_text != NULL ? stream->end_text : "", 0, &op);
     event_start(stream->core, &op, 1, &stream->write_event);
     wire_status_free(&wire);
 }

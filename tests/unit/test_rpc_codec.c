@@ -144,11 +144,18 @@ static void test_wire_status(void **state)
     struct wire_status wire;
     struct err err = ERR_INIT;
     grpc_op op;
-    wire_status_send(&wire, STATUS_CONFLICT, "cut \xc3", &op);
+    wire_status_send(&wire, STATUS_CONFLICT, "cut \xc3", 0, &op);
     assert_int_equal(op.data.send_status_from_server.status, GRPC_STATUS_ABORTED);
     assert_int_equal(wire_status_read(GRPC_STATUS_ABORTED, wire.text, &err), STATUS_CONFLICT);
     assert_string_equal(err.text, "cut ?");
+    assert_int_equal(op.data.send_status_from_server.trailing_metadata_count, 1);
     wire_status_free(&wire);
+    wire_status_send(&wire, STATUS_EXHAUSTED, "later", 1500, &op);
+    assert_int_equal(op.data.send_status_from_server.trailing_metadata_count, 2);
+    const grpc_metadata_array trailers = {.count = 2, .metadata = wire.trailers};
+    assert_int_equal(wire_status_retry_ms(&trailers), 1500);
+    wire_status_free(&wire);
+    assert_int_equal(wire_status_retry_ms(&(grpc_metadata_array){.count = 0}), 0);
     assert_int_equal(wire_status_read(GRPC_STATUS_DATA_LOSS, grpc_empty_slice(), &err), STATUS_INTERNAL);
     assert_string_equal(err.text, "internal");
 }

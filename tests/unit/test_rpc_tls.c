@@ -132,6 +132,63 @@ static void test_tokens(void **state)
     assert_int_equal(fixture.echo.opened, 0);
 }
 
+static enum status admins_alone(void *context, const struct rpc_identity *identity, struct err *err)
+{
+    (void)context;
+    if ((identity->access & ECHO_ADMIN) != 0)
+        return STATUS_OK;
+    return err_set(err, STATUS_UNAUTHENTICATED, "the token was revoked");
+}
+
+/* Who is no longer welcome loses what is open; others go on. */
+static void test_open_calls_are_ended(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    struct rpc_channel *channels[2];
+    struct rpc_client_stream *streams[2];
+    struct outcome outcomes[2], parked;
+    static const char *const tokens[] = {"right", "admin"};
+    fixture_start(&fixture, (struct rpc_server_options){.workers = 2, .check = check});
+    outcome_init(&parked);
+    for (size_t i = 0; i < 2; i++) {
+        const struct rpc_channel_options options = {
+            .address = fixture.address, .insecure = true, .token = tokens[i]};
+        outcome_init(&outcomes[i]);
+        assert_int_equal(rpc_channel_new(&options, &channels[i], &err), STATUS_OK);
+        assert_int_equal(rpc_client_stream_open(channels[i], &echo_chat, 0, &outcome_stream, &outcomes[i],
+                                                &streams[i], &err),
+                         STATUS_OK);
+    }
+    assert_true(echo_wait(&fixture.echo, &fixture.echo.opened, 2));
+    echo_request request = BESOM__TEST__V1__ECHO_REQUEST__INIT;
+    request.mode = BESOM__TEST__V1__MODE__MODE_PARK;
+    (void)rpc_unary_async(channels[0], &echo_unary, &request.base, 30000, outcome_done, &parked);
+    assert_true(echo_wait(&fixture.echo, &fixture.echo.parked_count, 1));
+    /* the call is listed when its handler has returned, just after it is parked */
+    size_t ended = 0;
+    while (ended < 2)
+        ended += rpc_server_recheck(fixture.server, admins_alone, NULL);
+    assert_int_equal(ended, 2);
+    assert_true(outcome_wait(&parked, &parked.done, 1));
+    assert_int_equal(parked.err.code, STATUS_UNAUTHENTICATED);
+    assert_true(outcome_wait(&outcomes[0], &outcomes[0].done, 1));
+    assert_int_equal(outcomes[0].err.code, STATUS_UNAUTHENTICATED);
+    assert_string_equal(outcomes[0].err.text, "the token was revoked");
+    assert_int_equal(rpc_server_recheck(fixture.server, admins_alone, NULL), 0);
+    rpc_client_stream_half_close(streams[1]);
+    assert_true(outcome_wait(&outcomes[1], &outcomes[1].done, 1));
+    assert_int_equal(outcomes[1].err.code, STATUS_OK);
+    for (size_t i = 0; i < 2; i++) {
+        rpc_client_stream_release(streams[i]);
+        outcome_destroy(&outcomes[i]);
+        rpc_channel_free(channels[i]);
+    }
+    outcome_destroy(&parked);
+    fixture_stop(&fixture, 1000);
+}
+
 static void test_tls(void **state)
 {
     (void)state;
@@ -224,11 +281,9 @@ static void test_wrong_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_expired_certificate),
-        cmocka_unit_test(test_mutual_tls),
-        cmocka_unit_test(test_wrong_key),
+        cmocka_unit_test(test_tokens),     cmocka_unit_test(test_open_calls_are_ended),
+        cmocka_unit_test(test_tls),        cmocka_unit_test(test_expired_certificate),
+        cmocka_unit_test(test_mutual_tls), cmocka_unit_test(test_wrong_key),
     };
     return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
 }
