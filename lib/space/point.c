@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/random.h"
+#include "space/compose.h"
 #include "space/condition.h"
 #include "space/grid.h"
 
@@ -156,6 +157,24 @@ static enum status put_draft(const struct space *space, const struct draft *draf
         if (draft->active[i])
             TRY(put(config, &space->leaves[i], json_incref(draft->values[i]), err));
     return STATUS_OK;
+}
+
+enum status compose_config(const struct space *space, json_t *const *values, json_t **out, struct err *err)
+{
+    bool *active = calloc(space_node_count(space) + 1, sizeof *active);
+    json_t *config = json_object();
+    enum status status = active != NULL ? STATUS_OK : out_of_memory(err);
+    *out = NULL;
+    for (size_t i = 0; i < space->count && status == STATUS_OK; i++)
+        if (values[i] == NULL)
+            status = out_of_memory(err);
+    if (status == STATUS_OK)
+        conditions_apply(space, values, active);
+    for (size_t i = 0; i < space->count && status == STATUS_OK; i++)
+        if (active[i])
+            status = put(config, &space->leaves[i], json_incref(values[i]), err);
+    free(active);
+    return hand_over(status, config, out);
 }
 
 enum status space_from_unit(const struct space *space, const double *units, json_t **out, struct err *err)

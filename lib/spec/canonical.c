@@ -56,7 +56,7 @@ static void set_metric(json_t *object, const struct spec_metric *metric, bool *o
     set_text(value, "goal", schema_goal_names[metric->goal], ok);
     if (metric->has_target)
         set(value, "target", json_real(metric->target), ok);
-    if (metric->impute != SPEC_IMPUTE_WORST)
+    if (metric->has_impute)
         set_text(value, "impute", schema_impute_names[metric->impute], ok);
     if (metric->impute_while_running != SPEC_IMPUTE_NONE)
         set_text(value, "impute_while_running", schema_impute_names[metric->impute_while_running], ok);
@@ -130,6 +130,10 @@ json_t *spec_to_json(const struct spec *spec)
     bool ok = object != NULL;
     set_text(object, "method", schema_method_names[spec->method], &ok);
     set(object, "parameters", space_to_json(spec->space), &ok);
+    if (spec->optimizer != SPEC_OPTIMIZER_GP)
+        set_text(object, "optimizer", schema_optimizer_names[spec->optimizer], &ok);
+    if (spec->enqueue != NULL)
+        set(object, "enqueue", json_incref(spec->enqueue), &ok);
     set_metric(object, &spec->metric, &ok);
     set_early_terminate(object, spec, &ok);
     set_texts(object, spec, &ok);

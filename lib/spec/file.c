@@ -11,6 +11,7 @@
 const char *const schema_method_names[] = {"grid", "random", "bayes", "custom"};
 const bool schema_method_learns[] = {false, false, true, false};
 const size_t schema_method_count = ARRAY_LEN(schema_method_names);
+const char *const schema_optimizer_names[] = {"gp", "tpe", "cmaes", "sobol"};
 const char *const schema_disconnect_names[] = {"continue", "stop"};
 const size_t schema_disconnect_count = ARRAY_LEN(schema_disconnect_names);
 
@@ -67,6 +68,26 @@ static void read_seed(struct schema *schema, const struct node *value, void *fie
     spec->seed = (uint64_t)seed;
 }
 
+static void read_optimizer(struct schema *schema, const struct node *value, void *field)
+{
+    struct spec *spec = field;
+    size_t choice;
+    if (schema_read_choice(schema, value, "optimizer", schema_optimizer_names,
+                           ARRAY_LEN(schema_optimizer_names), &choice))
+        spec->optimizer = (enum spec_optimizer)choice;
+    if (schema->has_method && spec->method != SPEC_METHOD_BAYES)
+        schema_error(schema, value, "optimizer is a key of method bayes: method %s has none",
+                     schema_method_names[spec->method]);
+}
+
+/* Read once the space is there. */
+static void read_later(struct schema *schema, const struct node *value, void *field)
+{
+    (void)schema;
+    (void)value;
+    (void)field;
+}
+
 static void read_on_disconnect(struct schema *schema, const struct node *value, void *field)
 {
     size_t choice;
@@ -106,6 +127,8 @@ static void refuse_scheduler(struct schema *schema, const struct node *value, vo
 
 static const struct schema_key file_keys[] = {
     {"method", read_method, FIELD(method), true},
+    {"optimizer", read_optimizer, 0, true},
+    {"enqueue", read_later, 0, true},
     {"metric", schema_read_metric, 0, true},
     {"metrics", refuse_metrics, 0, false},
     {"parameters", schema_read_parameters, 0, true},
@@ -215,6 +238,35 @@ static void check_metric(struct schema *schema)
         schema_error(schema, stopping->key, "early_terminate needs a metric to judge runs by");
 }
 
+/* What stands in the file and does nothing there. */
+static void check_impute(struct schema *schema)
+{
+    const struct spec *spec = schema->spec;
+    const struct node_pair *metric = node_find(schema->root, "metric");
+    const struct node_pair *failed = metric != NULL ? node_find(metric->value, "impute") : NULL;
+    const struct node_pair *running =
+        metric != NULL ? node_find(metric->value, "impute_while_running") : NULL;
+    bool sobol = spec->optimizer == SPEC_OPTIMIZER_SOBOL;
+    bool blind = spec->method != SPEC_METHOD_BAYES || sobol;
+    if (!schema->has_method)
+        return;
+    if (failed != NULL && blind)
+        schema_warning(schema, failed->key, "impute has no effect: %s looks at no results",
+                       sobol ? "optimizer sobol" : "only method bayes learns from failed runs, this method");
+    if (running == NULL || spec->metric.impute_while_running == SPEC_IMPUTE_NONE)
+        return;
+    if (blind || spec->optimizer == SPEC_OPTIMIZER_CMAES)
+        schema_warning(schema, running->key,
+                       "impute_while_running has no effect: %s does not look at runs that have no result yet",
+                       spec->method != SPEC_METHOD_BAYES ? "this method" : "this optimizer");
+    else if (spec->metric.impute_while_running != SPEC_IMPUTE_WORST)
+        schema_warning(schema, running->value,
+                       "impute_while_running: %s has no effect: values of running runs change while one "
+                       "looks, and a suggestion must be repeatable (running runs count as pending; worst "
+                       "counts them as the worst result)",
+                       schema_impute_names[spec->metric.impute_while_running]);
+}
+
 static void build_space(struct schema *schema)
 {
     size_t before = schema->reader.problems->error_count;
@@ -258,6 +310,8 @@ void schema_read_file(struct schema *schema)
     check_presence(schema);
     check_metric(schema);
     check_program(schema);
+    check_impute(schema);
     build_space(schema);
     check_search(schema);
+    schema_read_enqueue(schema);
 }

@@ -45,8 +45,8 @@ static bool wants(const char *key, bool list)
     return false;
 }
 
-/* A number where one is required; text that reads as a number is taken, quoted or not. */
-static json_t *number_to_json(struct schema *schema, const struct node *value)
+/* Quoted or not. */
+json_t *schema_number_to_json(struct schema *schema, const struct node *value)
 {
     bool is_text = value->kind == NODE_SCALAR && value->scalar.kind == SCALAR_TEXT;
     struct scalar meant = is_text ? scalar_read_number(value->text) : (struct scalar){.kind = SCALAR_NULL};
@@ -66,7 +66,7 @@ static json_t *numbers_to_json(struct schema *schema, const struct node *value)
         return node_to_json(&schema->reader, value);
     json_t *list = json_array();
     for (size_t i = 0; i < value->count; i++) {
-        json_t *item = number_to_json(schema, value->items[i]);
+        json_t *item = schema_number_to_json(schema, value->items[i]);
         if (item == NULL || json_array_append_new(list, item) != 0) {
             json_decref(list);
             return NULL;
@@ -80,7 +80,7 @@ static json_t *key_to_json(struct schema *schema, const char *key, const struct 
     if (strcmp(key, "when") == 0)
         return schema_when_to_json(schema, value);
     if (wants(key, false))
-        return number_to_json(schema, value);
+        return schema_number_to_json(schema, value);
     return wants(key, true) ? numbers_to_json(schema, value) : node_to_json(&schema->reader, value);
 }
 

@@ -71,6 +71,12 @@ void schema_read_metrics_from(struct schema *schema, const struct node *value, v
 void schema_read_tags(struct schema *schema, const struct node *value, void *field);
 void schema_read_command(struct schema *schema, const struct node *value, void *field);
 void schema_read_parameters(struct schema *schema, const struct node *value, void *field);
+/* After the space was built: its parameters are what the points of `enqueue` are checked by. */
+void schema_read_enqueue(struct schema *schema);
+
+/* A number where one is required; text that reads as one is taken with a warning. New reference; NULL after a
+ * problem was reported. */
+json_t *schema_number_to_json(struct schema *schema, const struct node *value);
 
 /* The value of a `when` as lib/space takes it; NULL after a problem was reported. New reference. */
 json_t *schema_when_to_json(struct schema *schema, const struct node *when);
@@ -84,6 +90,7 @@ bool schema_is_file_key(const char *name);
 void schema_read_file(struct schema *schema);
 
 /* Names of enum values, in their order. */
+extern const char *const schema_optimizer_names[]; /* gp, tpe, cmaes, sobol */
 extern const char *const schema_method_names[];
 extern const bool schema_method_learns[];
 extern const size_t schema_method_count;

@@ -33,8 +33,11 @@ static void read_target(struct schema *schema, const struct node *value, void *f
 static void read_impute(struct schema *schema, const struct node *value, void *field)
 {
     size_t choice;
-    if (schema_read_choice(schema, value, "impute", schema_impute_names, SPEC_IMPUTE_NONE, &choice))
-        *(enum spec_impute *)field = (enum spec_impute)choice;
+    struct spec_metric *metric = field;
+    if (!schema_read_choice(schema, value, "impute", schema_impute_names, SPEC_IMPUTE_NONE, &choice))
+        return;
+    metric->impute = (enum spec_impute)choice;
+    metric->has_impute = true;
 }
 
 /* `false` unquoted is a boolean and means the same. */
@@ -52,7 +55,7 @@ static const struct schema_key metric_keys[] = {
     {"name", schema_read_text, offsetof(struct spec_metric, name), true},
     {"goal", read_goal, offsetof(struct spec_metric, goal), true},
     {"target", read_target, 0, true},
-    {"impute", read_impute, offsetof(struct spec_metric, impute), true},
+    {"impute", read_impute, 0, true},
     {"impute_while_running", read_impute_while_running, offsetof(struct spec_metric, impute_while_running),
      true},
 };

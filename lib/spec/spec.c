@@ -29,6 +29,7 @@ void spec_free(struct spec *spec)
     if (spec == NULL)
         return;
     space_free(spec->space);
+    json_decref(spec->enqueue);
     arena_free(&spec->arena);
     free(spec);
 }
@@ -42,6 +43,11 @@ void spec_free_at(struct spec **spec)
 const char *spec_method_name(enum spec_method method)
 {
     return schema_method_names[method];
+}
+
+const char *spec_optimizer_name(enum spec_optimizer optimizer)
+{
+    return schema_optimizer_names[optimizer];
 }
 
 bool spec_method_learns(enum spec_method method)

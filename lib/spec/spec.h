@@ -20,8 +20,11 @@
 #include "stop/stop.h"
 
 #define SPEC_FILE_MAX (1u << 20)
+#define SPEC_ENQUEUE_MAX 10000
 
 enum spec_method { SPEC_METHOD_GRID, SPEC_METHOD_RANDOM, SPEC_METHOD_BAYES, SPEC_METHOD_CUSTOM };
+/* How method bayes chooses; gp is the default. */
+enum spec_optimizer { SPEC_OPTIMIZER_GP, SPEC_OPTIMIZER_TPE, SPEC_OPTIMIZER_CMAES, SPEC_OPTIMIZER_SOBOL };
 enum spec_goal { SPEC_GOAL_MINIMIZE, SPEC_GOAL_MAXIMIZE };
 enum spec_impute { SPEC_IMPUTE_WORST, SPEC_IMPUTE_BEST, SPEC_IMPUTE_LATEST, SPEC_IMPUTE_NONE };
 enum spec_on_disconnect { SPEC_ON_DISCONNECT_CONTINUE, SPEC_ON_DISCONNECT_STOP };
@@ -53,6 +56,7 @@ struct spec_metric {
     enum spec_goal goal;
     bool has_target;
     double target;
+    bool has_impute;                       /* the file says it: failed runs count as it says */
     enum spec_impute impute;               /* default worst */
     enum spec_impute impute_while_running; /* default none ("false" in the file) */
 };
@@ -60,6 +64,7 @@ struct spec_metric {
 /* Read-only. Texts that were not given are NULL. */
 struct spec {
     enum spec_method method;
+    enum spec_optimizer optimizer;
     struct spec_metric metric;
     const char *program;
     const char *const *command; /* items with their macros; NULL = the default, spec_default_command */
@@ -80,6 +85,7 @@ struct spec {
     const char *const *tags;
     size_t tag_count;
     struct space *space; /* owned */
+    json_t *enqueue;     /* owned; configurations to try first, parts of ones too; NULL = none */
     struct arena arena;  /* owns the texts; not for callers */
 };
 
@@ -143,6 +149,7 @@ enum status spec_from_canonical_json(const char *text, size_t length, struct spe
                                      struct err *err) MUST_USE;
 
 const char *spec_method_name(enum spec_method method);
+const char *spec_optimizer_name(enum spec_optimizer optimizer);
 /* Its suggestions depend on the results of runs before. */
 bool spec_method_learns(enum spec_method method);
 const char *spec_goal_name(enum spec_goal goal);

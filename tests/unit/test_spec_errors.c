@@ -262,14 +262,79 @@ static void test_stored_nonsense_is_refused(void **state)
     }
 }
 
+static void test_points_to_try_first_are_checked(void **state)
+{
+    (void)state;
+    assert_errors(
+        "method: random\n"
+        "program: t.py\n"
+        "enqueue:\n"
+        "  - {lr: 0.5, n: 10, way: adm, width: 8}\n"
+        "  - {net: 3}\n"
+        "  - {net: {width: 13, depth: 1}, drop: 0.25}\n"
+        "  - {way: adam, momentum: 0.5}\n"
+        "  - {lr: fast, k: 8}\n"
+        "  - {}\n"
+        "  - 7\n"
+        "parameters:\n"
+        "  lr: {distribution: log_uniform_values, min: 0.001, max: 0.1}\n"
+        "  n: {min: 1, max: 9}\n"
+        "  k: {value: 7}\n"
+        "  way: {values: [sgd, adam]}\n"
+        "  momentum: {min: 0.0, max: 1.0, when: {way: sgd}}\n"
+        "  drop: {distribution: q_uniform, min: 0, max: 1, q: 0.1}\n"
+        "  net: {parameters: {width: {distribution: q_log_uniform_values, min: 8, max: 64, q: 4}}}\n",
+        "f.yaml:4:10: point 1 of enqueue: lr is 0.5, and must be from 0.001 to 0.1\n"
+        "f.yaml:4:18: point 1 of enqueue: n must be a whole number from 1 to 9\n"
+        "f.yaml:4:27: point 1 of enqueue: way is not one of its values\n"
+        "f.yaml:4:32: point 1 of enqueue: there is no parameter \"width\"\n"
+        "f.yaml:5:11: point 2 of enqueue: net holds parameters: give a map of them, not a number\n"
+        "f.yaml:6:19: point 3 of enqueue: net.width is 13, which is no multiple of q = 4 (the "
+        "nearest is 12)\n"
+        "f.yaml:6:23: point 3 of enqueue: there is no parameter \"depth\"\n"
+        "f.yaml:6:40: point 3 of enqueue: drop is 0.25, which is no multiple of q = 0.1 (the nearest "
+        "is 0.2)\n"
+        "f.yaml:7:5: point 4 of enqueue: momentum is only there when its conditions hold: give the "
+        "parameters that they name too, with values for which they do\n"
+        "f.yaml:8:10: point 5 of enqueue: lr must be a number\n"
+        "f.yaml:8:19: point 5 of enqueue: k is a constant of another value\n"
+        "f.yaml:9:5: point 6 of enqueue says no value: give one at least\n"
+        "f.yaml:10:5: point 7 of enqueue must be a map of parameters and values, not a number\n");
+    assert_error_has("method: grid\nprogram: t.py\nenqueue: [{a: 1.0}]\nparameters: {a: {distribution: "
+                     "q_uniform, min: 0, max: 1, q: 0.5}}\n",
+                     "a is not on the grid");
+    assert_error_has("method: random\nprogram: t.py\nenqueue: [{a: 2}]\nparameters: {a: {values: [1, 2], "
+                     "probabilities: [1, 0]}}\n",
+                     "has probability 0");
+    assert_error_has("method: random\nprogram: t.py\nenqueue: {a: 2}\nparameters: {a: {values: [1, 2]}}\n",
+                     "3:10: enqueue must be a list of points");
+}
+
+static void test_optimizer_is_of_bayes(void **state)
+{
+    (void)state;
+    assert_errors("method: random\nprogram: t.py\noptimizer: tpe\nparameters: {a: {values: [1, 2]}}\n",
+                  "f.yaml:3:12: optimizer is a key of method bayes: method random has none\n");
+    assert_errors(
+        "method: bayes\nprogram: t.py\nmetric: {name: x}\noptimizer: cma\nparameters: {a: {values: "
+        "[1, 2]}}\n",
+        "f.yaml:4:12: unknown optimizer \"cma\": did you mean cmaes? (one of: gp, tpe, cmaes, sobol)\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_violations_at_once),     cmocka_unit_test(test_each_refusal),
-        cmocka_unit_test(test_program_can_be_required),    cmocka_unit_test(test_bytes_that_are_no_text),
-        cmocka_unit_test(test_hostile_files_are_cheap),    cmocka_unit_test(test_alias_bombs_are_refused),
-        cmocka_unit_test(test_merge_bombs_are_refused),    cmocka_unit_test(test_problems_are_bounded),
+        cmocka_unit_test(test_all_violations_at_once),
+        cmocka_unit_test(test_each_refusal),
+        cmocka_unit_test(test_program_can_be_required),
+        cmocka_unit_test(test_bytes_that_are_no_text),
+        cmocka_unit_test(test_hostile_files_are_cheap),
+        cmocka_unit_test(test_alias_bombs_are_refused),
+        cmocka_unit_test(test_merge_bombs_are_refused),
+        cmocka_unit_test(test_problems_are_bounded),
         cmocka_unit_test(test_stored_nonsense_is_refused),
+        cmocka_unit_test(test_points_to_try_first_are_checked),
+        cmocka_unit_test(test_optimizer_is_of_bayes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

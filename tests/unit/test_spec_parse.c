@@ -45,7 +45,9 @@ static void assert_parameters(const char *parameters, size_t warnings, const cha
 }
 
 static const char full[] =
-    "method: random\n"
+    "method: bayes\n"
+    "optimizer: tpe\n"
+    "enqueue: [{a: 2.0}, {a: 1}]\n"
     "program: train.py\n"
     "name: n\n"
     "description: d\n"
@@ -73,7 +75,11 @@ static const char full[] =
 
 static void assert_full(const struct spec *spec)
 {
-    assert_int_equal(spec->method, SPEC_METHOD_RANDOM);
+    assert_int_equal(spec->method, SPEC_METHOD_BAYES);
+    assert_int_equal(spec->optimizer, SPEC_OPTIMIZER_TPE);
+    assert_int_equal(json_array_size(spec->enqueue), 2);
+    assert_true(json_is_integer(json_object_get(json_array_get(spec->enqueue, 0), "a")));
+    assert_true(spec->metric.has_impute);
     assert_string_equal(spec->program, "train.py");
     assert_string_equal(spec->name, "n");
     assert_string_equal(spec->description, "d");
@@ -113,7 +119,7 @@ static void assert_full(const struct spec *spec)
 static void test_every_key(void **state)
 {
     (void)state;
-    struct spec *spec = parse(full);
+    struct spec *spec = parse_with(full, NULL, 1);
     assert_full(spec);
     spec_free(spec);
 }
@@ -121,7 +127,7 @@ static void test_every_key(void **state)
 static void test_stored_form_is_the_same_spec(void **state)
 {
     (void)state;
-    struct spec *spec = parse(full);
+    struct spec *spec = parse_with(full, NULL, 1);
     char *text = spec_to_canonical_json(spec);
     struct spec *again = NULL;
     struct err err = ERR_INIT;
@@ -161,6 +167,9 @@ static void test_defaults(void **state)
     (void)state;
     struct spec *spec = parse("method: grid\nprogram: t.py\nparameters: {a: {value: 1}}\n");
     assert_null(spec->metric.name);
+    assert_false(spec->metric.has_impute);
+    assert_int_equal(spec->optimizer, SPEC_OPTIMIZER_GP);
+    assert_null(spec->enqueue);
     assert_null(spec->command);
     assert_int_equal(spec_default_command_count, 4);
     assert_int_equal(spec->run_cap, 0);
@@ -324,6 +333,76 @@ static void test_bayes_when_allowed(void **state)
     spec_free(spec);
 }
 
+#define SPACE                                                          \
+    "parameters:\n"                                                    \
+    "  lr: {distribution: log_uniform_values, min: 0.001, max: 0.1}\n" \
+    "  n: {min: 1, max: 9}\n"                                          \
+    "  way: {values: [sgd, adam]}\n"                                   \
+    "  momentum: {min: 0.0, max: 1.0, when: {way: sgd}}\n"             \
+    "  drop: {distribution: q_uniform, min: 0, max: 1, q: 0.1}\n"      \
+    "  net: {parameters: {width: {distribution: q_log_uniform_values, min: 8, max: 64, q: 4}}}\n"
+
+/* The text of `enqueue` as it is stored. */
+static void assert_enqueue(const char *head, size_t warnings, const char *expected)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "%s\nprogram: t.py\nmetric: {name: x}\n" SPACE, head);
+    struct spec *spec = parse_with(text, NULL, warnings);
+    char *got = spec->enqueue != NULL ? space_config_text(spec->enqueue) : strdup("none");
+    assert_string_equal(got, expected);
+    free(got);
+    spec_free(spec);
+}
+
+static void test_points_to_try_first(void **state)
+{
+    (void)state;
+    assert_enqueue("method: bayes", 0, "none");
+    assert_enqueue("method: bayes\nenqueue: []", 0, "none");
+    assert_enqueue("method: bayes\nenqueue: [{lr: 0.1, n: 3.0, way: sgd, momentum: 1, drop: 0.3}]", 0,
+                   "[{\"drop\":0.30000000000000004,\"lr\":0.1,\"momentum\":1.0,\"n\":3,\"way\":\"sgd\"}]");
+    assert_enqueue("method: random\nenqueue:\n- {net: {width: 12}}\n- {n: 9}", 0,
+                   "[{\"net\":{\"width\":12}},{\"n\":9}]");
+    assert_enqueue("method: random\nenqueue: [{lr: 1e-2}]", 1, "[{\"lr\":0.01}]"); /* text in YAML 1.1 */
+    assert_enqueue("method: random\nenqueue: [{n: 9}, {n: 9}]", 1, "[{\"n\":9},{\"n\":9}]"); /* twice */
+    assert_enqueue("method: random\nrun_cap: 1\nenqueue: [{n: 9}, {n: 8}]", 1, "[{\"n\":9},{\"n\":8}]");
+}
+
+static void test_grid_points_to_try_first(void **state)
+{
+    (void)state;
+    struct spec *spec = parse("method: grid\nprogram: t.py\nenqueue: [{a: 0.3, b: 2.0}]\nparameters:\n"
+                              "  a: {distribution: q_uniform, min: 0, max: 1, q: 0.1}\n"
+                              "  b: {values: [1, 2]}\n");
+    json_t *point = NULL;
+    struct err err = ERR_INIT;
+    assert_int_equal(space_grid_point(spec->space, 7, &point, &err), STATUS_OK);
+    assert_true(json_equal(point, json_array_get(spec->enqueue, 0))); /* as the grid writes it */
+    json_decref(point);
+    spec_free(spec);
+}
+
+static void test_what_does_nothing_is_told(void **state)
+{
+    static const struct {
+        const char *head;
+        size_t warnings;
+    } cases[] = {
+        {"method: bayes\nmetric: {name: x, impute: worst, impute_while_running: worst}", 0},
+        {"method: bayes\nmetric: {name: x, impute_while_running: best}", 1},
+        {"method: bayes\noptimizer: cmaes\nmetric: {name: x, impute: best, impute_while_running: worst}", 1},
+        {"method: bayes\noptimizer: sobol\nmetric: {name: x, impute: best, impute_while_running: worst}", 2},
+        {"method: random\nmetric: {name: x, impute: worst, impute_while_running: false}", 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%s\nprogram: t.py\nparameters: {a: {min: 0.0, max: 1.0}}\n",
+                 cases[i].head);
+        spec_free(parse_with(text, NULL, cases[i].warnings));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +420,9 @@ int main(void)
         cmocka_unit_test(test_keys_are_words),
         cmocka_unit_test(test_warnings_only),
         cmocka_unit_test(test_bayes_when_allowed),
+        cmocka_unit_test(test_points_to_try_first),
+        cmocka_unit_test(test_grid_points_to_try_first),
+        cmocka_unit_test(test_what_does_nothing_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,7 @@ static void assert_each_stored(const char *before, const struct example *example
 }
 
 #define RANDOM "method: random\nprogram: t.py\n"
+#define BAYES "method: bayes\nprogram: t.py\n"
 #define ONE "parameters: {a: {value: 1}}\n"
 
 /* One row for each kind: the fewest keys it takes, with and without its name where that can be told. */
@@ -210,12 +211,6 @@ static void test_sections(void **state)
     static const struct example right[] = {
         {"metric: {name: a/b c.d}", "\"metric\":{\"goal\":\"minimize\",\"name\":\"a/b c.d\"}"},
         {"metric: {name: x, goal: maximize, target: 1}", "\"target\":1.0"},
-        {"metric: {name: x, impute: latest}", "\"impute\":\"latest\""},
-        {"metric: {name: x, impute: worst, impute_while_running: false}",
-         "{\"goal\":\"minimize\",\"name\":\"x\"}"},
-        {"metric: {name: x, impute_while_running: \"false\"}", "{\"goal\":\"minimize\",\"name\":\"x\"}"},
-        {"metric: {name: x, impute_while_running: best}", "\"impute_while_running\":\"best\""},
-        {"metric: {name: x, impute_while_running: worst}", "\"impute_while_running\":\"worst\""},
         {"metric: {name: x}\nearly_terminate: {type: hyperband, min_iter: 3, eta: 2.5, strict: false}",
          "{\"eta\":2.5,\"min_iter\":3,\"strict\":false,\"type\":\"hyperband\"}"},
         {"metric: {name: x}\nearly_terminate: {type: asha, max_iter: 81, grace: 3, max_stops: 0.5}",
@@ -250,7 +245,16 @@ static void test_sections(void **state)
         {"metrics_from: {pattern: '([a-z]+)\\{([0-9]+)[{}]'}", "\"source\":\"stdout\""},
         {"metrics_from: log", "\"method\""},
     };
+    static const struct example learning[] = {
+        {"metric: {name: x, impute: latest}", "\"impute\":\"latest\""},
+        {"metric: {name: x, impute: worst, impute_while_running: false}", "\"impute\":\"worst\",\"name\""},
+        {"metric: {name: x, impute_while_running: \"false\"}", "{\"goal\":\"minimize\",\"name\":\"x\"}"},
+        {"metric: {name: x, impute_while_running: worst}", "\"impute_while_running\":\"worst\""},
+        {"metric: {name: x}\noptimizer: gp", "\"method\""},
+        {"metric: {name: x}\noptimizer: sobol", "\"optimizer\":\"sobol\""},
+    };
     assert_each_stored(RANDOM ONE, right, ARRAY_LEN(right));
+    assert_each_stored(BAYES "parameters: {a: {min: 1, max: 2}}\n", learning, ARRAY_LEN(learning));
 }
 
 static void test_faulty_sections(void **state)
