@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "base/log.h"
 #include "rpc/client_internal.h"
 #include "rpc/codec.h"
+#include "rpc/request_id.h"
 #include "rpc/wire_status.h"
 
 static gpr_timespec deadline_in(int64_t timeout_ms)
@@ -34,12 +36,26 @@ void client_call_free(struct client_call *call)
     grpc_call_unref(call->core);
 }
 
-grpc_op client_send_head(struct rpc_channel *channel)
+grpc_op client_send_head(const struct rpc_channel *channel, grpc_metadata room[CLIENT_HEAD_MAX])
 {
     grpc_op op = {.op = GRPC_OP_SEND_INITIAL_METADATA};
-    op.data.send_initial_metadata.count = channel->has_token ? 1 : 0;
-    op.data.send_initial_metadata.metadata = &channel->token;
+    const char *request = log_request();
+    size_t count = 0;
+    if (channel->has_token)
+        room[count++] =
+            (grpc_metadata){.key = channel->token.key, .value = grpc_slice_ref(channel->token.value)};
+    if (request != NULL && strlen(request) <= RPC_REQUEST_ID_MAX)
+        room[count++] = (grpc_metadata){.key = grpc_slice_from_static_string(REQUEST_ID_KEY),
+                                        .value = grpc_slice_from_copied_string(request)};
+    op.data.send_initial_metadata.count = count;
+    op.data.send_initial_metadata.metadata = room;
     return op;
+}
+
+void client_head_free(const grpc_op *head)
+{
+    for (size_t i = 0; i < head->data.send_initial_metadata.count; i++)
+        grpc_slice_unref(head->data.send_initial_metadata.metadata[i].value);
 }
 
 grpc_op client_receive_status(struct client_call *call)
@@ -54,18 +70,17 @@ grpc_op client_receive_status(struct client_call *call)
 void client_call_start_unary(struct client_call *call, struct rpc_channel *channel, grpc_byte_buffer *request,
                              void *tag)
 {
-    grpc_op ops[6] = {client_send_head(channel),
-                      {.op = GRPC_OP_SEND_MESSAGE},
-                      {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
-                      {.op = GRPC_OP_RECV_INITIAL_METADATA},
-                      {.op = GRPC_OP_RECV_MESSAGE},
-                      client_receive_status(call)};
+    grpc_metadata room[CLIENT_HEAD_MAX];
+    grpc_op ops[6] = {client_send_head(channel, room),        {.op = GRPC_OP_SEND_MESSAGE},
+                      {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT}, {.op = GRPC_OP_RECV_INITIAL_METADATA},
+                      {.op = GRPC_OP_RECV_MESSAGE},           client_receive_status(call)};
     ops[1].data.send_message.send_message = request;
     ops[3].data.recv_initial_metadata.recv_initial_metadata = &call->head;
     ops[4].data.recv_message.recv_message = &call->message;
     EVENT_GIVE(tag);
     if (grpc_call_start_batch(call->core, ops, ARRAY_LEN(ops), tag, NULL) != GRPC_CALL_OK)
         abort(); /* our bug: the completion would never come */
+    client_head_free(&ops[0]);
 }
 
 enum status client_call_result(struct client_call *call, const struct rpc_channel *channel,

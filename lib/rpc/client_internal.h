@@ -42,8 +42,11 @@ enum status client_call_result(struct client_call *call, const struct rpc_channe
                                const struct rpc_client_method *method, ProtobufCMessage **out,
                                struct err *err);
 
-/* SEND_INITIAL_METADATA with the channel's token. */
-grpc_op client_send_head(struct rpc_channel *channel);
+/* SEND_INITIAL_METADATA with the channel's token and the thread's request id, put into `room`; both are given
+ * back by client_head_free once the batch has started. */
+#define CLIENT_HEAD_MAX 2
+grpc_op client_send_head(const struct rpc_channel *channel, grpc_metadata room[CLIENT_HEAD_MAX]);
+void client_head_free(const grpc_op *head);
 /* RECV_STATUS_ON_CLIENT into `call`. */
 grpc_op client_receive_status(struct client_call *call);
 

@@ -185,11 +185,13 @@ static void on_written(struct rpc_event *event, bool ok)
 
 static void start_operations(struct rpc_client_stream *stream)
 {
-    grpc_op head[2] = {client_send_head(stream->channel), {.op = GRPC_OP_RECV_INITIAL_METADATA}};
+    grpc_metadata room[CLIENT_HEAD_MAX];
+    grpc_op head[2] = {client_send_head(stream->channel, room), {.op = GRPC_OP_RECV_INITIAL_METADATA}};
     head[1].data.recv_initial_metadata.recv_initial_metadata = &stream->call.head;
     grpc_op status = client_receive_status(&stream->call);
     pthread_mutex_lock(&stream->lock);
     start(stream, head, 2, &stream->head_event);
+    client_head_free(&head[0]);
     start(stream, &status, 1, &stream->status_event);
     start_read(stream);
     pthread_mutex_unlock(&stream->lock);

@@ -52,6 +52,7 @@ static void copy_limits(struct rpc_server *server, const struct rpc_server_optio
     server->handshake_timeout_ms = time_or(options->handshake_timeout_ms, 20000);
     server->check = options->check;
     server->check_context = options->check_context;
+    server->observer = options->observer;
     server->peer_names = options->tls.client_ca_pem != NULL;
     server->tls = options->tls.certificate_pem != NULL;
 }
@@ -164,6 +165,9 @@ static enum status build_entries(struct rpc_server *server, struct err *err)
                 (struct rpc_entry){.server = server, .method = &rows->methods[m], .service = rows->service};
     }
     server->entries[server->entry_count++] = (struct rpc_entry){.server = server};
+    for (size_t i = 0; i < server->entry_count && server->observer.method != NULL; i++)
+        server->entries[i].observed =
+            server->observer.method(server->observer.context, server->entries[i].method);
     return STATUS_OK;
 }
 

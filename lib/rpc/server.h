@@ -79,6 +79,18 @@ struct rpc_identity {
 typedef enum status rpc_token_check(void *context, const char *token, const char *peer_name, unsigned access,
                                     struct rpc_identity *identity, struct err *err);
 
+/*
+ * Told of every call when it begins and when it ends: answered, refused, or closed as a stream. Any thread;
+ * must not block. `handle` is what `method` gave for the call's method.
+ */
+struct rpc_observer {
+    /* At the start, for each method that is served, and NULL for calls of unknown ones. */
+    void *(*method)(void *context, const struct rpc_method *method);
+    void (*begun)(void *handle);
+    void (*ended)(void *handle, enum status code, int64_t duration_us);
+    void *context;
+};
+
 struct rpc_tls {
     const char *certificate_pem; /* chain; NULL = plaintext */
     const char *key_pem;
@@ -99,6 +111,7 @@ struct rpc_server_options {
     int64_t handshake_timeout_ms;  /* connections that say nothing are closed after it; 0 = 20 s */
     rpc_token_check *check;        /* NULL = everybody, with every access bit (tests only) */
     void *check_context;
+    struct rpc_observer observer; /* all NULL = none */
     const unsigned char
         *descriptor_set; /* serialised FileDescriptorSet for reflection; NULL = no reflection */
     size_t descriptor_set_size;
@@ -150,6 +163,17 @@ struct rpc_server_stats {
 };
 struct rpc_server_stats rpc_server_stats(const struct rpc_server *server);
 
+/* ---- request ids ---- */
+
+/*
+ * Each call has an id: the client's "x-request-id" or one that the server makes. While a handler or callback
+ * of a call runs, it is the thread's log_request; whoever goes on with the call on another thread sets it
+ * there. The text of an INTERNAL error names it.
+ */
+#define RPC_REQUEST_ID_MAX 64
+/* A new one, for work that no call asked for. */
+void rpc_request_id_make(char out[RPC_REQUEST_ID_MAX + 1]);
+
 /* ---- unary calls ---- */
 
 /* Packs `response` and sends it with OK; the call is gone for the caller. Any thread. */
@@ -162,6 +186,9 @@ void rpc_call_fail(struct rpc_call *call, const struct err *err);
 struct arena *rpc_call_arena(struct rpc_call *call);
 
 const struct rpc_identity *rpc_call_identity(const struct rpc_call *call);
+
+/* Lives as long as the call. */
+const char *rpc_call_request_id(const struct rpc_call *call);
 
 /* Milliseconds until the caller's deadline; INT64_MAX without one; <= 0 when past. */
 int64_t rpc_call_remaining_ms(const struct rpc_call *call);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "rpc/codec.h"
+#include "rpc/request_id.h"
 #include "rpc/server_internal.h"
 #include "rpc/wire_status.h"
 
@@ -13,6 +17,7 @@ struct rpc_call {
     struct rpc_event answered_event;
     struct rpc_event closed_event;
     struct rpc_server *server;
+    struct rpc_entry *entry;
     grpc_call *core; /* owned */
     gpr_timespec deadline;
     int core_cancelled; /* written by the core until closed_event */
@@ -25,6 +30,7 @@ struct rpc_call {
     void (*on_cancel)(void *context, struct rpc_call *call); /* lock */
     void *on_cancel_context;                                 /* lock */
 
+    struct rpc_origin origin;
     struct arena arena; /* whoever has to answer */
     struct rpc_identity identity;
     struct rpc_stay stay; /* while it is parked */
@@ -69,8 +75,11 @@ static void on_closed(struct rpc_event *event, bool ok)
     }
     void *context = call->on_cancel_context;
     pthread_mutex_unlock(&call->lock);
-    if (callback != NULL)
+    if (callback != NULL) {
+        const char *before = log_set_request(call->origin.request_id);
         callback(context, call);
+        (void)log_set_request(before);
+    }
     release(call);
 }
 
@@ -92,6 +101,28 @@ static void watch(struct rpc_call *call)
     event_start(call->core, &op, 1, &call->closed_event);
 }
 
+void server_call_ended(const struct rpc_entry *entry, const struct rpc_origin *origin, enum status code)
+{
+    const struct rpc_observer *observer = &entry->server->observer;
+    if (observer->ended != NULL)
+        observer->ended(entry->observed, code, clock_monotonic_us(&clock_system) - origin->begun_us);
+}
+
+const char *server_call_text(const struct rpc_entry *entry, const struct rpc_origin *origin, enum status code,
+                             const char *text, char shown[ERR_TEXT_MAX])
+{
+    if (code != STATUS_INTERNAL)
+        return text;
+    const char *before = log_set_request(origin->request_id);
+    log_error("rpc", "internal_error",
+              LOG_TEXT("method", entry->method != NULL ? entry->method->path : "unknown"),
+              LOG_TEXT("error", text));
+    (void)log_set_request(before);
+    (void)snprintf(shown, ERR_TEXT_MAX, "%.*s (request %s)", ERR_TEXT_MAX - RPC_REQUEST_ID_MAX - 16, text,
+                   origin->request_id);
+    return shown;
+}
+
 /* Sends the one answer; OK carries `message`, which is owned here. */
 static void answer(struct rpc_call *call, enum status code, const char *text, grpc_byte_buffer *message)
 {
@@ -99,6 +130,9 @@ static void answer(struct rpc_call *call, enum status code, const char *text, gr
     grpc_op ops[4];
     size_t count = 0;
     struct wire_status wire;
+    char shown[ERR_TEXT_MAX];
+    server_call_ended(call->entry, &call->origin, code);
+    text = server_call_text(call->entry, &call->origin, code, text, shown);
     ops[count++] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
     if (message != NULL) {
         ops[count] = (grpc_op){.op = GRPC_OP_SEND_MESSAGE};
@@ -147,6 +181,11 @@ const struct rpc_identity *rpc_call_identity(const struct rpc_call *call)
     return &call->identity;
 }
 
+const char *rpc_call_request_id(const struct rpc_call *call)
+{
+    return call->origin.request_id;
+}
+
 int64_t rpc_call_remaining_ms(const struct rpc_call *call)
 {
     gpr_timespec never = gpr_inf_future(call->deadline.clock_type);
@@ -171,14 +210,17 @@ void rpc_call_on_cancel(struct rpc_call *call, void (*callback)(void *context, s
         callback(context, call);
 }
 
-static struct rpc_call *new_call(struct rpc_server *server, const struct rpc_arrival *arrival)
+static struct rpc_call *new_call(struct rpc_entry *entry, const struct rpc_arrival *arrival)
 {
     struct rpc_call *call = calloc(1, sizeof *call);
     if (call == NULL)
         return NULL;
     call->answered_event.run = on_answered;
     call->closed_event.run = on_closed;
-    call->server = server;
+    call->server = entry->server;
+    call->entry = entry;
+    call->origin.begun_us = clock_monotonic_us(&clock_system);
+    request_id_take(&arrival->metadata, call->origin.request_id);
     call->core = arrival->core;
     call->deadline = arrival->deadline;
     call->arena = arena_make(0);
@@ -243,7 +285,7 @@ static enum status run_handler(struct rpc_entry *entry, struct rpc_call *call, g
     }
     grpc_call_ref(call->core);
     atomic_fetch_add(&entry->server->open, 1); /* the stream's own share of the live count */
-    server_stream_accept(entry, call->core, &call->identity, request, call->arena);
+    server_stream_accept(entry, call->core, &call->identity, &call->origin, request, call->arena);
     call->arena = arena_make(0);
     release(call);
     return STATUS_OK;
@@ -263,14 +305,18 @@ static void serve(struct rpc_entry *entry, struct rpc_call *call, struct rpc_arr
 void server_call_accept(struct rpc_entry *entry, struct rpc_arrival *arrival, const char *unknown_method)
 {
     bool has_room = server_call_enter(entry->server);
-    struct rpc_call *call = new_call(entry->server, arrival);
+    struct rpc_call *call = new_call(entry, arrival);
     if (call == NULL) {
         grpc_call_unref(arrival->core); /* cancels it */
         server_call_leave(entry->server);
     } else {
         bool streams = entry->method != NULL && entry->method->kind != RPC_UNARY;
         retain(call);
+        if (entry->server->observer.begun != NULL)
+            entry->server->observer.begun(entry->observed);
+        (void)log_set_request(call->origin.request_id);
         serve(entry, call, arrival, unknown_method, has_room);
+        (void)log_set_request(NULL);
         pthread_mutex_lock(&call->lock);
         if (!call->answered && !streams) {
             watch(call);

@@ -23,6 +23,13 @@ struct rpc_entry {
     const struct rpc_method *method; /* NULL = any method that nobody registered */
     void *service;
     void *registered; /* the core's */
+    void *observed;   /* the observer's */
+};
+
+/* Which call it is and since when. */
+struct rpc_origin {
+    int64_t begun_us; /* monotonic */
+    char request_id[RPC_REQUEST_ID_MAX + 1];
 };
 
 /* A call that the core handed over. `core`, `metadata` and `payload` are owned until passed on. */
@@ -76,6 +83,7 @@ struct rpc_server {
     int64_t keepalive_ms, handshake_timeout_ms;
     rpc_token_check *check;
     void *check_context;
+    struct rpc_observer observer;
     struct rpc_health *health;         /* owned */
     struct rpc_reflection *reflection; /* owned; NULL without */
 
@@ -109,6 +117,12 @@ struct rpc_server {
 
 /* Counts a call in; false (counted all the same) when there are too many. */
 bool server_call_enter(struct rpc_server *server);
+/* Tells the observer. */
+void server_call_ended(const struct rpc_entry *entry, const struct rpc_origin *origin, enum status code);
+/* What the client is told: `text`, and of an INTERNAL error, which is logged, the request too (in `shown`).
+ */
+const char *server_call_text(const struct rpc_entry *entry, const struct rpc_origin *origin, enum status code,
+                             const char *text, char shown[ERR_TEXT_MAX]);
 /* The call no longer touches the server; the caller must not either. */
 void server_call_leave(struct rpc_server *server);
 
@@ -131,7 +145,8 @@ enum status server_listen(struct rpc_server *server, struct err *err) MUST_USE;
 void server_call_accept(struct rpc_entry *entry, struct rpc_arrival *arrival, const char *unknown_method);
 /* Takes a checked call of a streaming kind over. `request` lives in `arena`; both pass to the stream. */
 void server_stream_accept(struct rpc_entry *entry, grpc_call *core, const struct rpc_identity *identity,
-                          const ProtobufCMessage *request, struct arena arena);
+                          const struct rpc_origin *origin, const ProtobufCMessage *request,
+                          struct arena arena);
 
 enum status health_new(struct rpc_health **out, struct err *err) MUST_USE;
 void health_free(struct rpc_health *health);

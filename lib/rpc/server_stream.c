@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "rpc/codec.h"
 
 /* ---- callbacks ---- */
@@ -81,7 +82,9 @@ static void deliver_close(struct rpc_stream *stream)
     pthread_mutex_lock(&stream->lock);
     grpc_call *core = stream->core;
     stream->core = NULL;
+    enum status code = stream->finishing ? stream->end_code : STATUS_CANCELLED;
     pthread_mutex_unlock(&stream->lock);
+    server_call_ended(stream->entry, &stream->origin, code);
     grpc_call_unref(core);
     rpc_stream_unref(stream);
     server_call_leave(server);
@@ -118,8 +121,10 @@ void stream_dispatch_and_unlock(struct rpc_stream *stream)
     }
     stream->dispatching = true;
     rpc_stream_ref(stream); /* on_close gives the stream's own reference back */
+    const char *before = log_set_request(stream->origin.request_id);
     while (deliver_next(stream))
         continue;
+    (void)log_set_request(before);
     stream->dispatching = false;
     pthread_mutex_unlock(&stream->lock);
     rpc_stream_unref(stream);
@@ -127,7 +132,8 @@ void stream_dispatch_and_unlock(struct rpc_stream *stream)
 
 /* ---- life ---- */
 
-static struct rpc_stream *new_stream(struct rpc_entry *entry, const struct rpc_identity *identity)
+static struct rpc_stream *new_stream(struct rpc_entry *entry, const struct rpc_identity *identity,
+                                     const struct rpc_origin *origin)
 {
     struct rpc_stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL)
@@ -137,6 +143,7 @@ static struct rpc_stream *new_stream(struct rpc_entry *entry, const struct rpc_i
     stream->max_message_bytes = entry->server->max_message_bytes;
     stream->outbox_bound = entry->server->outbox_messages;
     stream->identity = *identity;
+    stream->origin = *origin;
     stream->credit = 1;
     stream->reads_ended = entry->method->kind == RPC_SERVER_STREAM;
     stream->due = DUE_OPEN;
@@ -146,10 +153,12 @@ static struct rpc_stream *new_stream(struct rpc_entry *entry, const struct rpc_i
 }
 
 void server_stream_accept(struct rpc_entry *entry, grpc_call *core, const struct rpc_identity *identity,
-                          const ProtobufCMessage *request, struct arena arena)
+                          const struct rpc_origin *origin, const ProtobufCMessage *request,
+                          struct arena arena)
 {
-    struct rpc_stream *stream = new_stream(entry, identity);
+    struct rpc_stream *stream = new_stream(entry, identity, origin);
     if (stream == NULL) {
+        server_call_ended(entry, origin, STATUS_NO_MEMORY);
         arena_free(&arena);
         grpc_call_unref(core);
         server_call_leave(entry->server);
@@ -221,11 +230,14 @@ enum status rpc_stream_send(struct rpc_stream *stream, const ProtobufCMessage *m
 
 void rpc_stream_finish(struct rpc_stream *stream, const struct err *err)
 {
+    char shown[ERR_TEXT_MAX];
     pthread_mutex_lock(&stream->lock);
     if (!stream->finishing && !stream->closed) {
         stream->finishing = true;
         stream->end_code = err != NULL ? err->code : STATUS_OK;
-        stream->end_text = stream->end_code != STATUS_OK ? strdup(err->text) : NULL;
+        if (stream->end_code != STATUS_OK)
+            stream->end_text =
+                strdup(server_call_text(stream->entry, &stream->origin, stream->end_code, err->text, shown));
         stream_start_write(stream);
     }
     pthread_mutex_unlock(&stream->lock);
