@@ -1,5 +1,6 @@
 # The optimiser and its use; reference values are written by optim_reference.py.
 besom_unit_test(test_optim_gp optim m ${CMAKE_DL_LIBS})
+besom_unit_test(test_optim_importance optim m)
 besom_unit_test(test_optim_model optim m)
 besom_unit_test(test_optim_numbers optim m)
 besom_unit_test(test_optim_spaces optim m)
