@@ -12,13 +12,15 @@
 #define EACH_UNTIL 48         /* a fit for each success until then */
 #define STEPS_A_SIZE 32       /* then one each count / 32 */
 #define AFRESH_RATIO 1.5      /* from scratch when the count has grown by it */
+#define AFRESH_FROM 256       /* always from scratch from then on: a chain of fits would be long to repeat */
 #define SECOND_START_UNTIL 30 /* also from a fixed start until then, and each fifth time */
 #define SECOND_START_EACH 5
+#define FEW 64 /* points of which fits from scratch begin */
 #define EVALUATIONS_FRESH 60
 #define EVALUATIONS_STRENGTH 25
-#define FAR_SCALE 4            /* of the second start when fitting from scratch */
-#define STRENGTH_FULL_UNTIL 64 /* successes; then half the evaluations for each strength */
+#define FAR_SCALE 4 /* of the second start when fitting from scratch */
 #define EVALUATIONS_WARM 30
+#define EVALUATIONS_LARGE 20 /* of more than FEW points */
 #define STRENGTH_FROM 8
 #define STRENGTH_GAIN 1.0 /* nats that a stronger transform must be better by */
 #define OUTLIER_ROUNDS 2
@@ -58,7 +60,7 @@ static void find_due(size_t count, size_t *due, size_t *fresh)
     *due = *fresh = FIRST_FIT;
     for (size_t next = next_fit(FIRST_FIT); next <= count; next = next_fit(next)) {
         *due = next;
-        if ((double)next >= AFRESH_RATIO * (double)*fresh)
+        if ((double)next >= AFRESH_RATIO * (double)*fresh || next >= AFRESH_FROM)
             *fresh = next;
     }
 }
@@ -73,12 +75,13 @@ struct attempt {
     struct fit fit;
 };
 
+/* Of the first `count` successes, at most `most`. */
 static enum status gather(struct attempt *attempt, const struct learnt *learnt, double strength, size_t count,
-                          uint64_t seed, struct arena *arena, struct err *err)
+                          size_t most, uint64_t seed, struct arena *arena, struct err *err)
 {
     const struct told *told = &attempt->history->successes;
     size_t dims = attempt->history->space->count;
-    TRY(subset_for_fit(attempt->history, count, seed, &attempt->subset, arena, err));
+    TRY(subset_for_fit(attempt->history, count, most, seed, &attempt->subset, arena, err));
     size_t n = attempt->subset.count;
     double *all = arena_alloc(arena, count * sizeof *all);
     double *z = arena_alloc(arena, n * sizeof *z);
@@ -187,12 +190,13 @@ static double score(const struct attempt *attempt, double loss)
     return loss;
 }
 
-/* Sets strength and theta afresh. */
-static enum status choose_strength(struct learnt *learnt, const struct history *history, size_t count,
-                                   uint64_t seed, struct err *err)
+/* Sets strength and theta, from few points. */
+static enum status begin_afresh(struct learnt *learnt, const struct history *history, size_t count,
+                                uint64_t seed, struct err *err)
 {
     size_t dims = history->space->count;
     double best = 0;
+    struct attempt attempt = {.history = history};
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct arena scratch CLEANUP(arena_free) = arena_make(0);
     double *theta = arena_alloc(&arena, THETA_COUNT(dims) * sizeof *theta);
@@ -202,13 +206,10 @@ static enum status choose_strength(struct learnt *learnt, const struct history *
     fit_start(dims, 1, learnt->theta);
     fit_start(dims, 1, theta);
     for (size_t k = 0; k < ARRAY_LEN(strengths) && count >= STRENGTH_FROM; k++) {
-        struct attempt attempt = {.history = history};
         double loss = 0;
         arena_reset(&scratch);
-        TRY(gather(&attempt, learnt, strengths[k], count, seed, &scratch, err));
-        TRY(fit_improve(&attempt.fit,
-                        count > STRENGTH_FULL_UNTIL ? EVALUATIONS_STRENGTH / 2 : EVALUATIONS_STRENGTH, theta,
-                        &loss, err));
+        TRY(gather(&attempt, learnt, strengths[k], count, FEW, seed, &scratch, err));
+        TRY(fit_improve(&attempt.fit, EVALUATIONS_STRENGTH, theta, &loss, err));
         double found = score(&attempt, loss);
         if (k == 0 || found < best - STRENGTH_GAIN) {
             best = found;
@@ -216,7 +217,9 @@ static enum status choose_strength(struct learnt *learnt, const struct history *
             memcpy(learnt->theta, theta, THETA_COUNT(dims) * sizeof *theta);
         }
     }
-    return STATUS_OK;
+    arena_reset(&scratch);
+    TRY(gather(&attempt, learnt, learnt->strength, count, FEW, seed, &scratch, err));
+    return improve(&attempt, EVALUATIONS_FRESH, FAR_SCALE, learnt->theta, &scratch, err);
 }
 
 static enum status fit_at(struct learnt *learnt, const struct history *history, size_t count, bool fresh,
@@ -224,23 +227,19 @@ static enum status fit_at(struct learnt *learnt, const struct history *history, 
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct attempt attempt = {.history = history};
-    bool second = count <= SECOND_START_UNTIL || count % SECOND_START_EACH == 0;
+    bool second = !fresh && (count <= SECOND_START_UNTIL || count % SECOND_START_EACH == 0);
+    int evaluations = count > FEW ? EVALUATIONS_LARGE : EVALUATIONS_WARM;
     size_t found = 1;
     TRY(make_room(learnt, count, err));
     if (fresh)
-        TRY(choose_strength(learnt, history, count, seed, err));
-    TRY(gather(&attempt, learnt, learnt->strength, count, seed, &arena, err));
-    if (fresh)
-        fit_start(history->space->count, 1, learnt->theta);
-    double other_scale = second ? 1 : 0;
-    if (fresh)
-        other_scale = FAR_SCALE;
-    TRY(improve(&attempt, fresh ? EVALUATIONS_FRESH : EVALUATIONS_WARM, other_scale, learnt->theta, &arena,
-                err));
+        TRY(begin_afresh(learnt, history, count, seed, err));
+    TRY(gather(&attempt, learnt, learnt->strength, count, SUBSET_FIT_MAX, seed, &arena, err));
+    if (!fresh || count > FEW)
+        TRY(improve(&attempt, evaluations, second ? 1 : 0, learnt->theta, &arena, err));
     for (int round = 0; round < OUTLIER_ROUNDS && found > 0; round++) {
         TRY(mark_outliers(&attempt, learnt->theta, &found, &arena, err));
         if (found > 0)
-            TRY(improve(&attempt, EVALUATIONS_WARM, 0, learnt->theta, &arena, err));
+            TRY(improve(&attempt, evaluations, 0, learnt->theta, &arena, err));
     }
     for (size_t i = 0; i < count; i++)
         learnt->factors[i] = 1;
@@ -259,7 +258,7 @@ enum status learnt_update(struct learnt *learnt, const struct history *history, 
     find_due(count, &due, &fresh);
     size_t next = learnt->fitted < fresh ? fresh : next_fit(learnt->fitted);
     for (; next <= due; next = next_fit(next))
-        TRY(fit_at(learnt, history, next, next == fresh, seed, err));
+        TRY(fit_at(learnt, history, next, next == fresh || next >= AFRESH_FROM, seed, err));
     TRY(make_room(learnt, count, err));
     for (size_t i = learnt->fitted; i < count; i++)
         learnt->factors[i] = 1;

@@ -6,8 +6,8 @@
 
 #include "optim/draws.h"
 
-#define FIT_BEST 128
-#define FIT_LATEST 32
+#define FIT_BEST_EACH 2   /* one in two: the best */
+#define FIT_LATEST_EACH 8 /* one in eight: the latest */
 #define MODEL_BEST 256
 #define MODEL_RANDOM 64
 #define MODEL_CENTRES 3
@@ -74,22 +74,22 @@ static enum status collect(const struct choice *choice, size_t count, struct sub
     return STATUS_OK;
 }
 
-enum status subset_for_fit(const struct history *history, size_t count, uint64_t seed, struct subset *out,
-                           struct arena *arena, struct err *err)
+enum status subset_for_fit(const struct history *history, size_t count, size_t most, uint64_t seed,
+                           struct subset *out, struct arena *arena, struct err *err)
 {
     struct choice choice;
     TRY(choice_init(&choice, count, arena, err));
-    if (count <= SUBSET_FIT_MAX) {
+    if (count <= most) {
         for (size_t i = 0; i < count; i++)
             choose(&choice, i);
         return collect(&choice, count, out, arena, err);
     }
     sort_by_value(&choice, &history->successes, count);
-    for (size_t i = 0; i < FIT_BEST; i++)
+    for (size_t i = 0; i < most / FIT_BEST_EACH; i++)
         choose(&choice, choice.order[i].index);
-    for (size_t i = count - FIT_LATEST; i < count; i++)
+    for (size_t i = count - most / FIT_LATEST_EACH; i < count; i++)
         choose(&choice, i);
-    choose_random(&choice, count, SUBSET_FIT_MAX, seed);
+    choose_random(&choice, count, most, seed);
     return collect(&choice, count, out, arena, err);
 }
 

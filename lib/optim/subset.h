@@ -17,10 +17,10 @@ struct subset {
     size_t count;
 };
 
-/* Of the first `count` successes: all of up to SUBSET_FIT_MAX, else half of the best, some of the latest, the
- * rest at random. */
-enum status subset_for_fit(const struct history *history, size_t count, uint64_t seed, struct subset *out,
-                           struct arena *arena, struct err *err) MUST_USE;
+/* Of the first `count` successes: all of up to `most`, else the best and some of the latest, the rest at
+ * random. */
+enum status subset_for_fit(const struct history *history, size_t count, size_t most, uint64_t seed,
+                           struct subset *out, struct arena *arena, struct err *err) MUST_USE;
 
 /* The same for predictions: all of up to SUBSET_MODEL_MAX, else the best, the neighbours of the very best,
  * some at random. */
