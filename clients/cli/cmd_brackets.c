@@ -202,9 +202,17 @@ static void add_band(struct table *table, const Besom__V1__Band *band, bool cour
 static void format_bands(struct arena *arena, const struct look *look, const struct screen *screen,
                          struct buffer *out)
 {
-    static const struct table_column columns[] = {
-        {"ROWS", true}, {"REACHED", true},  {"WENT ON", true}, {"STOPPED", false}, {"SPARED", false},
-        {"NOW", true},  {"AT FIRST", true}, {"MEDIAN", true},  {"COURSE", false},
+    char head[STOP_UNIT_SIZE];
+    const struct table_column columns[] = {
+        {stop_band_head(&look->spec->early_terminate, head), true},
+        {"REACHED", true},
+        {"WENT ON", true},
+        {"STOPPED", false},
+        {"SPARED", false},
+        {"NOW", true},
+        {"AT FIRST", true},
+        {"MEDIAN", true},
+        {"COURSE", false},
     };
     const Besom__V1__Sweep *sweep = look->sweep->sweep;
     bool course = screen->is_terminal;
@@ -331,8 +339,9 @@ const struct cli_command cmd_brackets = {
     .usage = "besom brackets [--watch] SWEEP",
     .summary =
         "Show what early stopping did at each band of a sweep\n"
-        "For each band its row, how many runs reached it, went on and were stopped, who was spared and why,\n"
-        "and the threshold: now, at first, its median and, on a terminal, its course.",
+        "For each band its row (or epoch, as step_metric says), how many runs reached it, went on and were\n"
+        "stopped, who was spared and why, and the threshold: now, at first, its median and, on a terminal,\n"
+        "its course.",
     .footer = "besom why RUN tells the decisions about one run.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),

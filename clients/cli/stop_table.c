@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "stop_table.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -37,11 +38,15 @@ void stop_rule_name(const struct stop_config *config, struct buffer *out)
         buffer_printf(out, ", grace %" PRId64, config->grace);
     if (config->max_stops > 0)
         buffer_printf(out, ", max_stops %g", config->max_stops);
+    if (config->unit[0] != '\0')
+        buffer_printf(out, ", step_metric %s", config->unit);
 }
 
 static void write_question(const struct stop_config *config, struct buffer *out)
 {
-    const char *judged = config->strict ? "its value at that row" : "its best so far";
+    char judged[STOP_UNIT_SIZE + 32] = "its best so far";
+    if (config->strict)
+        (void)snprintf(judged, sizeof judged, "its value at that %s", stop_unit(config));
     switch (config->type) {
     case STOP_HYPERBAND:
         buffer_printf(
@@ -70,7 +75,8 @@ void stop_rule_words(const struct stop_config *config, struct buffer *out)
 {
     write_question(config, out);
     if (config->grace > 0)
-        buffer_printf(out, "\nNo run is stopped below row %" PRId64 " (grace).", config->grace);
+        buffer_printf(out, "\nNo run is stopped below %s %" PRId64 " (grace).", stop_unit(config),
+                      config->grace);
     if (config->max_stops > 0)
         buffer_printf(out, "\nAt most %g%% of the runs that got to a band are stopped (max_stops).",
                       100 * config->max_stops);
@@ -106,11 +112,21 @@ static void add_band(struct table *table, const struct stop_config *config, size
     table_add(table, buffer_text(&share));
 }
 
+const char *stop_band_head(const struct stop_config *config, char head[STOP_UNIT_SIZE])
+{
+    if (config->unit[0] == '\0')
+        return "ROWS";
+    for (size_t i = 0; i < STOP_UNIT_SIZE; i++)
+        head[i] = (char)toupper((unsigned char)config->unit[i]);
+    return head;
+}
+
 void stop_table_format(struct arena *arena, const struct stop_config *config, const struct screen *screen,
                        struct buffer *out)
 {
-    static const struct table_column columns[] = {
-        {"BAND", true}, {"ROWS", true}, {"GO ON", false}, {"OF ALL, ABOUT", true}};
+    char head[STOP_UNIT_SIZE];
+    const struct table_column columns[] = {
+        {"BAND", true}, {stop_band_head(config, head), true}, {"GO ON", false}, {"OF ALL, ABOUT", true}};
     int64_t bands[STOP_BANDS_MAX];
     size_t count = 0;
     struct err err = ERR_INIT;
@@ -126,8 +142,8 @@ void stop_table_format(struct arena *arena, const struct stop_config *config, co
     buffer_putc(out, '\n');
     table_format(&table, screen, out);
     if (count > BANDS_SHOWN)
-        buffer_printf(out, "and %zu more, the last at row %" PRId64 "\n", count - BANDS_SHOWN,
-                      bands[count - 1]);
+        buffer_printf(out, "and %zu more, the last at %s %" PRId64 "\n", count - BANDS_SHOWN,
+                      stop_unit(config), bands[count - 1]);
 }
 
 static void write_rows(const struct stop_config *config, struct buffer *out)
@@ -152,7 +168,11 @@ void stop_table_print(struct arena *arena, const struct spec *spec)
         return;
     write_rows(&spec->early_terminate, &rows);
     stop_rule_name(&spec->early_terminate, &name);
-    cli_say("Early termination after logged rows: %s (%s)", buffer_text(&rows), buffer_text(&name));
+    if (spec->step_metric != NULL)
+        cli_say("Early termination at %s: %s (%s)", text_clean(arena, spec->step_metric), buffer_text(&rows),
+                buffer_text(&name));
+    else
+        cli_say("Early termination after logged rows: %s (%s)", buffer_text(&rows), buffer_text(&name));
     stop_table_format(arena, &spec->early_terminate, &screen, &text);
     (void)fputs(buffer_text(&text), stdout);
     (void)fflush(stdout);

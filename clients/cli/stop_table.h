@@ -16,6 +16,8 @@ const char *stop_type_name(enum stop_type type);
 void stop_rule_name(const struct stop_config *config, struct buffer *out);
 /* What the rule asks at a band, whom it spares; lines of text without their break. */
 void stop_rule_words(const struct stop_config *config, struct buffer *out);
+/* Of the column of bands: ROWS, or the unit in capitals. */
+const char *stop_band_head(const struct stop_config *config, char head[STOP_UNIT_SIZE]);
 /* Appends the words and a table of the first bands; nothing for a rule without bands. */
 void stop_table_format(struct arena *arena, const struct stop_config *config, const struct screen *screen,
                        struct buffer *out);

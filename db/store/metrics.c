@@ -59,3 +59,22 @@ enum status store_list_summaries_of(struct store_tx *tx, const char *sweep_id, c
     return query_rows(tx, QUERY_LIST_SUMMARIES_OF, &params, SHAPE(struct store_summary, SUMMARY_FIELDS), out,
                       count, err);
 }
+
+static const struct field NEWEST_KEY_FIELDS[] = {
+    FIELD(TEXT, struct store_newest_value, sweep_id),
+    FIELD(TEXT, struct store_newest_value, run_id),
+    FIELD(TEXT, struct store_newest_value, name),
+    FIELD(I32, struct store_newest_value, attempt),
+};
+
+enum status store_list_newest_values(struct store_tx *tx, struct store_newest_value *keys, size_t count,
+                                     struct err *err)
+{
+    CLEANUP(result_clear) struct result result = {NULL};
+    struct params params = params_begin(tx);
+    params_columns(&params, SHAPE(struct store_newest_value, NEWEST_KEY_FIELDS), keys, count);
+    TRY(query_run(tx, QUERY_LIST_NEWEST_VALUES, &params, &result, err));
+    for (int row = 0; row < result_count(&result); row++)
+        keys[result_i64(&result, row, 0) - 1].value = result_f64(&result, row, 1);
+    return STATUS_OK;
+}

@@ -42,6 +42,16 @@ enum status store_list_summaries_of(struct store_tx *tx, const char *sweep_id, c
                                     size_t run_count, int64_t most, struct store_summary **out, size_t *count,
                                     struct err *err) MUST_USE;
 
+/* A metric of an attempt and its newest value, which may be no finite one. */
+struct store_newest_value {
+    const char *sweep_id, *run_id, *name;
+    int32_t attempt;
+    double value;
+};
+/* Fills in the values; of a metric that has none it is left as it is. */
+enum status store_list_newest_values(struct store_tx *tx, struct store_newest_value *keys, size_t count,
+                                     struct err *err) MUST_USE;
+
 struct store_log_row {
     const char *sweep_id, *run_id;
     int32_t attempt;

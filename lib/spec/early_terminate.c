@@ -164,6 +164,18 @@ static void choose(struct schema *schema, const struct node *map, const struct f
     choices[given->type](schema, map, given, out);
 }
 
+/* Cut where a character begins, when it is too long. For people: no control characters. */
+static void name_unit(const char *step_metric, struct stop_config *config)
+{
+    size_t length = step_metric != NULL ? strlen(step_metric) : 0;
+    if (length >= sizeof config->unit)
+        for (length = sizeof config->unit - 1; ((unsigned char)step_metric[length] & 0xc0) == 0x80;)
+            length--;
+    for (size_t i = 0; i < length; i++)
+        config->unit[i] =
+            (unsigned char)step_metric[i] < ' ' || step_metric[i] == 0x7f ? '?' : step_metric[i];
+}
+
 void schema_read_early_terminate(struct schema *schema, const struct node *value, void *field)
 {
     struct spec *spec = field;
@@ -183,6 +195,7 @@ void schema_read_early_terminate(struct schema *schema, const struct node *value
     if (schema->reader.problems->error_count == before)
         choose(schema, value, &given, &spec->early_terminate);
     spec->step_metric = given.step_metric;
+    name_unit(given.step_metric, &spec->early_terminate);
     if (schema->reader.problems->error_count != before)
         return;
     int64_t bands[STOP_BANDS_MAX];

@@ -62,6 +62,11 @@ static void bands_above(const struct stop_config *config, int64_t bands[STOP_BAN
     }
 }
 
+const char *stop_unit(const struct stop_config *config)
+{
+    return config->unit[0] != '\0' ? config->unit : "row";
+}
+
 enum status stop_bands(const struct stop_config *config, int64_t bands[STOP_BANDS_MAX], size_t *count,
                        struct err *err)
 {

@@ -23,6 +23,7 @@
 #define STOP_BANDS_MAX 100
 #define STOP_RIVALS_MAX 20
 #define STOP_RUN_KEY_MAX 63
+#define STOP_UNIT_SIZE 64
 
 enum stop_type { STOP_HYPERBAND, STOP_ASHA, STOP_MEDIAN };
 /* Of hyperband; the others count up from min_iter. */
@@ -39,7 +40,8 @@ struct stop_config {
     int64_t grace;    /* nothing is stopped at bands below it; 0 = none */
     double
         max_stops; /* greatest share of the runs that got to a band, 0 to 1, that is stopped; 0 = no bound */
-    int64_t min_runs; /* median: others that must have got there; default 5 */
+    int64_t min_runs;          /* median: others that must have got there; default 5 */
+    char unit[STOP_UNIT_SIZE]; /* what bands count, for words alone; "" = rows that hold the metric */
 };
 
 /* What a run brings to a band. All finite, as logged. */
@@ -49,10 +51,13 @@ struct stop_value {
     double mean;  /* of all values up to it */
 };
 
-/* The bands, ascending and distinct, as the ordinal (1-based) of rows that hold the metric. INVALID for a
- * config that has none. */
+/* The bands, ascending and distinct: the ordinal (1-based) of a row that holds the metric, or what the logged
+ * resource has come to (stop/resource.h). INVALID for a config that has none. */
 enum status stop_bands(const struct stop_config *config, int64_t bands[STOP_BANDS_MAX], size_t *count,
                        struct err *err) MUST_USE;
+
+/* "row", or the unit as it is called. */
+const char *stop_unit(const struct stop_config *config);
 
 struct stop_rule;
 

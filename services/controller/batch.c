@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "services/controller/metric_definitions.h"
+#include "stop/resource.h"
 
 /* As besom.run_facts has them. */
 static const char *const fact_kinds[] = {
@@ -127,9 +128,37 @@ static void note_steps(const Besom__V1__Series *series, struct batch *out)
             out->next_step = step_above(series->steps[i]);
 }
 
-static enum status make_series(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
-                               struct batch *out, struct err *err)
+/* The batch's values of the resource; what was before them is not known here. */
+static struct stop_resource resource_of(const Besom__V1__TrackBatch *message, const char *step_metric)
 {
+    struct stop_resource resource = {.newest = NAN};
+    for (size_t i = 0; i < message->n_series && step_metric != NULL; i++) {
+        const Besom__V1__Series *series = message->series[i];
+        if (series->n_values > 0 && strcmp(series->name, step_metric) == 0)
+            resource = (struct stop_resource){.steps = series->steps,
+                                              .times_us = series->times_us,
+                                              .values = series->values,
+                                              .count = series->n_values,
+                                              .newest = NAN};
+    }
+    return resource;
+}
+
+static void take_values(const Besom__V1__Series *series, struct stop_resource *resource, struct batch *out)
+{
+    for (size_t i = 0; i < series->n_values; i++) {
+        if (!isfinite(series->values[i]))
+            continue;
+        if (out->units != NULL)
+            out->units[out->value_count] = stop_resource_at(resource, series->steps[i], series->times_us[i]);
+        out->values[out->value_count++] = series->values[i];
+    }
+}
+
+static enum status make_series(const Besom__V1__TrackBatch *message, const struct batch_metrics *metrics,
+                               struct arena *arena, struct batch *out, struct err *err)
+{
+    struct stop_resource resource = resource_of(message, metrics->step_metric);
     size_t points = 0, filled = 0;
     for (size_t i = 0; i < message->n_series; i++) {
         points += message->series[i]->n_values;
@@ -137,7 +166,9 @@ static enum status make_series(const Besom__V1__TrackBatch *message, const char 
     }
     out->figures = arena_calloc(arena, filled + 1, sizeof *out->figures);
     out->values = arena_alloc(arena, (points + 1) * sizeof *out->values);
-    if (out->figures == NULL || out->values == NULL)
+    if (metrics->step_metric != NULL)
+        out->units = arena_alloc(arena, (points + 1) * sizeof *out->units);
+    if (out->figures == NULL || out->values == NULL || (metrics->step_metric != NULL && out->units == NULL))
         return err_set(err, STATUS_NO_MEMORY, "a batch: out of memory");
     for (size_t i = 0; i < message->n_series; i++) {
         const Besom__V1__Series *series = message->series[i];
@@ -145,12 +176,10 @@ static enum status make_series(const Besom__V1__TrackBatch *message, const char 
             continue;
         TRY(make_figure(series, arena, &out->figures[out->figure_count++], err));
         note_steps(series, out);
-        if (metric[0] == '\0' || strcmp(series->name, metric) != 0)
-            continue;
-        for (size_t k = 0; k < series->n_values; k++)
-            if (isfinite(series->values[k]))
-                out->values[out->value_count++] = series->values[k];
+        if (metrics->metric[0] != '\0' && strcmp(series->name, metrics->metric) == 0)
+            take_values(series, &resource, out);
     }
+    out->newest_units = stop_resource_end(&resource);
     out->points = (int32_t)points;
     return STATUS_OK;
 }
@@ -232,13 +261,13 @@ static enum status make_facts(const Besom__V1__TrackBatch *message, struct arena
     return STATUS_OK;
 }
 
-enum status batch_make(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
-                       struct batch *out, struct err *err)
+enum status batch_make(const Besom__V1__TrackBatch *message, const struct batch_metrics *metrics,
+                       struct arena *arena, struct batch *out, struct err *err)
 {
     *out = batch_empty(message->sequence);
     out->dropped_lines = message->dropped_lines;
     out->preempting = message->preempting;
-    TRY(make_series(message, metric, arena, out, err));
+    TRY(make_series(message, metrics, arena, out, err));
     TRY(make_payload(message, arena, out, err));
     TRY(make_facts(message, arena, out, err));
     return make_logs(message, arena, out, err);
@@ -246,7 +275,7 @@ enum status batch_make(const Besom__V1__TrackBatch *message, const char *metric,
 
 struct batch batch_empty(int64_t sequence)
 {
-    return (struct batch){.sequence = sequence};
+    return (struct batch){.sequence = sequence, .newest_units = NAN};
 }
 
 /* A sum beyond the greatest double has no mean; the best stands in for it. */
@@ -256,24 +285,43 @@ static double finite_mean(const struct batch_progress *progress)
     return isfinite(mean) ? mean : progress->best;
 }
 
-void batch_advance(struct batch_progress *progress, const double *values, size_t count, bool maximize,
+static void add_to_progress(struct batch_progress *progress, double value, bool maximize)
+{
+    progress->rows++;
+    progress->total += value;
+    if (!progress->has_best || (maximize ? value > progress->best : value < progress->best))
+        progress->best = value;
+    progress->has_best = true;
+}
+
+/* How far a run is at the batch's value `i`: in rows, or in the resource. */
+static double units_at(struct batch_progress *progress, const struct batch *batch, size_t i)
+{
+    if (batch->units == NULL)
+        return (double)progress->rows;
+    if (!isnan(batch->units[i]))
+        progress->units = batch->units[i];
+    return progress->units;
+}
+
+void batch_advance(struct batch_progress *progress, const struct batch *batch, bool maximize,
                    const int64_t *bands, size_t band_count,
                    void (*reached)(void *context, const struct batch_rung *rung), void *context)
 {
-    for (size_t i = 0; i < count; i++) {
-        progress->rows++;
-        progress->total += values[i];
-        if (!progress->has_best || (maximize ? values[i] > progress->best : values[i] < progress->best))
-            progress->best = values[i];
-        progress->has_best = true;
-        if ((size_t)progress->bands_reached >= band_count || progress->rows != bands[progress->bands_reached])
-            continue;
-        const struct batch_rung rung = {.band_index = progress->bands_reached++,
-                                        .value = values[i],
-                                        .best = progress->best,
-                                        .mean = finite_mean(progress)};
-        reached(context, &rung);
+    for (size_t i = 0; i < batch->value_count; i++) {
+        add_to_progress(progress, batch->values[i], maximize);
+        size_t got_to = stop_bands_reached(bands, band_count, (size_t)progress->bands_reached,
+                                           units_at(progress, batch, i));
+        while ((size_t)progress->bands_reached < got_to) {
+            const struct batch_rung rung = {.band_index = progress->bands_reached++,
+                                            .value = batch->values[i],
+                                            .best = progress->best,
+                                            .mean = finite_mean(progress)};
+            reached(context, &rung);
+        }
     }
+    if (!isnan(batch->newest_units))
+        progress->units = batch->newest_units;
 }
 
 int batch_compare_figures(const struct store_summary *a, const struct store_summary *b)

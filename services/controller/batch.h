@@ -49,17 +49,25 @@ struct batch {
     struct batch_fact *facts; /* in order; they stand after the figures */
     size_t fact_count, fact_bytes;
     double *values; /* finite values of the sweep's metric, in order */
+    double *units;  /* the resource beside each, NAN = none in this batch so far; NULL: bands count rows */
     size_t value_count;
-    int64_t next_step; /* above every step of it, 0 without points */
+    double newest_units; /* of the resource; NAN = none in this batch */
+    int64_t next_step;   /* above every step of it, 0 without points */
     bool preempting;
 };
 
 /* Why the batch can never be stored, NULL when it can. */
 const char *batch_refusal(const Besom__V1__TrackBatch *message);
 
-/* `metric` is the sweep's, "" = none. NO_MEMORY. */
-enum status batch_make(const Besom__V1__TrackBatch *message, const char *metric, struct arena *arena,
-                       struct batch *out, struct err *err) MUST_USE;
+/* What a sweep goes by. */
+struct batch_metrics {
+    const char *metric;      /* "" = none */
+    const char *step_metric; /* the resource that bands count; NULL = rows that hold the metric */
+};
+
+/* NO_MEMORY. */
+enum status batch_make(const Besom__V1__TrackBatch *message, const struct batch_metrics *metrics,
+                       struct arena *arena, struct batch *out, struct err *err) MUST_USE;
 
 /* A batch that counts its number and holds nothing. */
 struct batch batch_empty(int64_t sequence);
@@ -70,17 +78,18 @@ struct batch_progress {
     bool has_best;
     double best;
     double total; /* sum of those values */
+    double units; /* the resource at the last of them, when bands count one */
     int32_t bands_reached;
 };
 
-/* What a row that a band is at brings. */
+/* What the row that reaches a band brings. */
 struct batch_rung {
     int32_t band_index;
     double value, best, mean; /* at it, best and mean up to it */
 };
 
-/* Adds values, calling `reached` for each band that one of them reaches. */
-void batch_advance(struct batch_progress *progress, const double *values, size_t count, bool maximize,
+/* Adds the batch's values, calling `reached` for each band that one of them reaches. */
+void batch_advance(struct batch_progress *progress, const struct batch *batch, bool maximize,
                    const int64_t *bands, size_t band_count,
                    void (*reached)(void *context, const struct batch_rung *rung), void *context);
 

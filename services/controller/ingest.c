@@ -216,9 +216,12 @@ void ingest_renew(struct ingest *ingest, struct track *track)
 
 static enum status fill_item(struct ingest_item *item, const Besom__V1__TrackBatch *message, struct err *err)
 {
+    const struct facts *facts = item->track->facts;
+    const struct batch_metrics metrics = {facts->metric,
+                                          facts->band_count > 0 ? facts->spec->step_metric : NULL};
     item->refusal = batch_refusal(message);
     if (item->refusal == NULL)
-        return batch_make(message, item->track->facts->metric, &item->arena, &item->batch, err);
+        return batch_make(message, &metrics, &item->arena, &item->batch, err);
     item->batch = batch_empty(message->sequence);
     return STATUS_OK;
 }
@@ -228,8 +231,8 @@ static bool count_in(struct ingest *ingest, struct ingest_item *item)
 {
     const struct batch *batch = &item->batch;
     size_t bytes = sizeof *item + batch->payload_length + (size_t)batch->log_bytes +
-                   batch->value_count * sizeof *batch->values + batch->figure_count * sizeof *batch->figures +
-                   batch->fact_bytes;
+                   batch->value_count * (sizeof *batch->values + sizeof *batch->units) +
+                   batch->figure_count * sizeof *batch->figures + batch->fact_bytes;
     size_t before = atomic_fetch_add(&ingest->waiting, bytes);
     if (before > 0 && before + bytes > (size_t)ingest->controller->options->ingest_memory_bytes) {
         atomic_fetch_sub(&ingest->waiting, bytes);

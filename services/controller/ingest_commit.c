@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/controller/ingest_commit.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "db/store/runs.h"
 #include "services/controller/fact_plan.h"
 #include "services/controller/target.h"
+#include "stop/resource.h"
 
 struct commit {
     struct controller *controller;
@@ -18,6 +20,8 @@ struct commit {
 struct plan {
     struct store_attempt *attempts;
     size_t attempt_count;
+    double
+        *units; /* of each attempt: the resource that its sweep's bands count, as far as a batch needs it */
     struct store_inbox_row *inbox;
     size_t inbox_count;
     struct store_summary *figures;
@@ -77,13 +81,14 @@ static enum status plan_make(const struct commit *commit, struct arena *arena, s
     count_rows(commit, &figures, &logs, &rungs);
     *plan = (struct plan){
         .attempts = arena_calloc(arena, commit->count, sizeof *plan->attempts),
+        .units = arena_calloc(arena, commit->count, sizeof *plan->units),
         .inbox = arena_calloc(arena, commit->count, sizeof *plan->inbox),
         .figures = arena_calloc(arena, figures + 1, sizeof *plan->figures),
         .logs = arena_calloc(arena, logs + 1, sizeof *plan->logs),
         .rungs = arena_calloc(arena, rungs + 1, sizeof *plan->rungs),
     };
-    if (plan->attempts == NULL || plan->inbox == NULL || plan->figures == NULL || plan->logs == NULL ||
-        plan->rungs == NULL)
+    if (plan->attempts == NULL || plan->units == NULL || plan->inbox == NULL || plan->figures == NULL ||
+        plan->logs == NULL || plan->rungs == NULL)
         return err_set(err, STATUS_NO_MEMORY, "storing batches: out of memory");
     for (size_t i = 0; i < commit->count; i++) {
         const struct track *track = commit->items[i]->track;
@@ -92,6 +97,43 @@ static enum status plan_make(const struct commit *commit, struct arena *arena, s
         plan->attempts[plan->attempt_count++] = (struct store_attempt){
             .sweep_id = track->sweep_id, .run_id = track->run_id, .attempt = track->attempt};
     }
+    return STATUS_OK;
+}
+
+/* Whether the resource that was logged before the batch matters to it. */
+static bool needs_units(const struct batch *batch)
+{
+    return batch->units != NULL && batch->value_count > 0 && isnan(batch->units[0]);
+}
+
+/* The resource as it stood before these batches. Most bring it with each value: those read nothing. */
+static enum status read_units(struct store_tx *tx, const struct commit *commit, struct plan *plan,
+                              struct err *err)
+{
+    struct store_newest_value *keys = arena_calloc(store_tx_arena(tx), commit->count, sizeof *keys);
+    size_t *places = arena_calloc(store_tx_arena(tx), commit->count, sizeof *places);
+    size_t at = 0, count = 0;
+    if (keys == NULL || places == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "storing batches: out of memory");
+    for (size_t i = 0; i < commit->count; i++) {
+        const struct ingest_item *item = commit->items[i];
+        const struct track *track = item->track;
+        at += i > 0 && compare_attempts(commit->items[i - 1]->track, track) != 0;
+        plan->units[at] = STOP_RESOURCE_NONE;
+        if (!needs_units(&item->batch) || (count > 0 && places[count - 1] == at))
+            continue;
+        places[count] = at;
+        keys[count++] = (struct store_newest_value){.sweep_id = track->sweep_id,
+                                                    .run_id = track->run_id,
+                                                    .name = track->facts->spec->step_metric,
+                                                    .attempt = track->attempt,
+                                                    .value = STOP_RESOURCE_NONE};
+    }
+    if (count == 0)
+        return STATUS_OK;
+    TRY(store_list_newest_values(tx, keys, count, err));
+    for (size_t i = 0; i < count; i++)
+        plan->units[places[i]] = isfinite(keys[i].value) ? keys[i].value : STOP_RESOURCE_NONE;
     return STATUS_OK;
 }
 
@@ -155,9 +197,10 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
                                       .has_best = attempt->has_best,
                                       .best = attempt->best_value,
                                       .total = attempt->metric_total,
+                                      .units = plan->units[attempt - plan->attempts],
                                       .bands_reached = attempt->bands_reached};
-    batch_advance(&progress, item->batch.values, item->batch.value_count, facts->maximize, facts->bands,
-                  facts->band_count, add_rung, &sink);
+    batch_advance(&progress, &item->batch, facts->maximize, facts->bands, facts->band_count, add_rung, &sink);
+    plan->units[attempt - plan->attempts] = progress.units;
     attempt->metric_rows = progress.rows;
     attempt->has_best = progress.has_best;
     attempt->best_value = progress.best;
@@ -339,6 +382,7 @@ static enum status store_batches(struct store_tx *tx, void *context, struct err 
     TRY(plan_make(commit, store_tx_arena(tx), &plan, err));
     TRY(store_lock_attempts(tx, plan.attempts, plan.attempt_count, err));
     TRY(make_fact_room(commit, store_tx_arena(tx), &plan, err));
+    TRY(read_units(tx, commit, &plan, err));
     judge_items(commit, &plan);
     plan.attempt_count = drop_missing(plan.attempts, plan.attempt_count);
     return plan.attempt_count > 0 ? write_plan(tx, commit, &plan, err) : STATUS_OK;

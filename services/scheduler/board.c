@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "services/scheduler/explain.h"
+#include "stop/resource.h"
 
 struct run {
     char id[STOP_RUN_KEY_MAX + 1];
@@ -21,24 +22,35 @@ struct run {
 struct board {
     struct stop_config config;
     bool maximize;
-    char *metric; /* owned */
+    char *metric;      /* owned */
+    char *step_metric; /* owned; NULL: bands count rows */
     int64_t bands[STOP_BANDS_MAX];
     size_t band_count;
     struct run *runs; /* owned; uthash, in order of arrival */
 };
 
-enum status board_new(const struct stop_config *config, const char *metric, bool maximize, struct board **out,
-                      struct err *err)
+/* Copies the names. */
+static enum status name_metrics(struct board *board, const struct board_metrics *metrics, struct err *err)
+{
+    board->maximize = metrics->maximize;
+    board->metric = strdup(metrics->metric);
+    board->step_metric = metrics->step_metric != NULL ? strdup(metrics->step_metric) : NULL;
+    if (board->metric == NULL || (board->step_metric == NULL) != (metrics->step_metric == NULL))
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    return STATUS_OK;
+}
+
+enum status board_new(const struct stop_config *config, const struct board_metrics *metrics,
+                      struct board **out, struct err *err)
 {
     *out = NULL;
     struct board *board = calloc(1, sizeof *board);
-    if (board == NULL || (board->metric = strdup(metric)) == NULL) {
-        free(board);
+    if (board == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    }
     board->config = *config;
-    board->maximize = maximize;
-    enum status status = stop_bands(config, board->bands, &board->band_count, err);
+    enum status status = name_metrics(board, metrics, err);
+    if (status == STATUS_OK)
+        status = stop_bands(config, board->bands, &board->band_count, err);
     if (status != STATUS_OK) {
         board_free(board);
         return status;
@@ -59,6 +71,7 @@ void board_free(struct board *board)
         free(run);
     }
     free(board->metric);
+    free(board->step_metric);
     free(board);
 }
 
@@ -88,21 +101,39 @@ static enum status find_or_add(struct board *board, const char *id, struct run *
     return STATUS_OK;
 }
 
+static bool is_finite(const json_t *cell)
+{
+    return json_is_number(cell) && isfinite(json_number_value(cell));
+}
+
+/* The resource after a row: what is no finite number reaches nothing. */
+static double resource_after(const struct board *board, const json_t *row, double before)
+{
+    const json_t *cell = json_object_get(row, board->step_metric);
+    if (cell == NULL)
+        return before;
+    return is_finite(cell) ? json_number_value(cell) : STOP_RESOURCE_NONE;
+}
+
 static void read_history(const struct board *board, const json_t *history, struct run *run)
 {
     int64_t row_number = 0;
-    double total = 0;
+    double total = 0, resource = STOP_RESOURCE_NONE;
     run->reached = 0;
     for (size_t i = 0; i < json_array_size(history); i++) {
-        const json_t *cell = json_object_get(json_array_get(history, i), board->metric);
-        if (!json_is_number(cell) || !isfinite(json_number_value(cell)))
+        const json_t *row = json_array_get(history, i), *cell = json_object_get(row, board->metric);
+        if (board->step_metric != NULL)
+            resource = resource_after(board, row, resource);
+        if (!is_finite(cell))
             continue;
         double value = json_number_value(cell);
         row_number++;
         total += value;
         if (row_number == 1 || (board->maximize ? value > run->best : value < run->best))
             run->best = value;
-        if (run->reached < board->band_count && board->bands[run->reached] == row_number)
+        size_t reached = stop_bands_reached(board->bands, board->band_count, run->reached,
+                                            board->step_metric != NULL ? resource : (double)row_number);
+        while (run->reached < reached)
             run->values[run->reached++] = (struct stop_value){value, run->best, total / (double)row_number};
     }
 }

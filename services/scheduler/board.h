@@ -14,9 +14,15 @@
 
 struct board;
 
+struct board_metrics {
+    const char *metric;
+    bool maximize;
+    const char *step_metric; /* what bands count; NULL = rows with the metric */
+};
+
 /* INVALID for a config without bands; NO_MEMORY. */
-enum status board_new(const struct stop_config *config, const char *metric, bool maximize, struct board **out,
-                      struct err *err) MUST_USE;
+enum status board_new(const struct stop_config *config, const struct board_metrics *metrics,
+                      struct board **out, struct err *err) MUST_USE;
 /* NULL is fine. */
 void board_free(struct board *board);
 

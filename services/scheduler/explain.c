@@ -24,8 +24,8 @@ static void write_hyperband(const struct stop_decision *decision, const struct s
     if (!config->strict)
         buffer_puts(out, "the best so far, ");
     write_number(out, decision->value);
-    buffer_printf(out, "%s at row %lld is %s than the threshold ", config->strict ? "" : ",",
-                  (long long)decision->band, worse ? "worse" : "no worse");
+    buffer_printf(out, "%s at %s %lld is %s than the threshold ", config->strict ? "" : ",",
+                  stop_unit(config), (long long)decision->band, worse ? "worse" : "no worse");
     write_number(out, decision->threshold);
     buffer_printf(out, " (rank %zu of %zu that reached it)", decision->rank_index + 1, decision->count);
 }
@@ -37,9 +37,9 @@ static void write_asha(const struct stop_decision *decision, const struct stop_c
     if (!config->strict)
         buffer_puts(out, "the best so far, ");
     write_number(out, decision->value);
-    buffer_printf(out, "%s at row %lld is %s the best %zu of the %zu that reached it (",
-                  config->strict ? "" : ",", (long long)decision->band, worse ? "not among" : "among",
-                  decision->rank_index + 1, decision->count);
+    buffer_printf(out, "%s at %s %lld is %s the best %zu of the %zu that reached it (",
+                  config->strict ? "" : ",", stop_unit(config), (long long)decision->band,
+                  worse ? "not among" : "among", decision->rank_index + 1, decision->count);
     write_number(out, decision->threshold);
     buffer_puts(out, worse ? " would do)" : " does)");
 }
@@ -47,12 +47,12 @@ static void write_asha(const struct stop_decision *decision, const struct stop_c
 static void write_median(const struct stop_decision *decision, const struct stop_config *config,
                          struct buffer *out)
 {
-    (void)config;
     bool worse = decision->stop || decision->spared != STOP_NOT_SPARED;
     buffer_puts(out, "the best so far, ");
     write_number(out, decision->value);
-    buffer_printf(out, ", at row %lld is %s than the median of the averages of %zu others, ",
-                  (long long)decision->band, worse ? "worse" : "no worse", decision->count);
+    buffer_printf(out, ", at %s %lld is %s than the median of the averages of %zu others, ",
+                  stop_unit(config), (long long)decision->band, worse ? "worse" : "no worse",
+                  decision->count);
     write_number(out, decision->threshold);
 }
 
@@ -62,7 +62,7 @@ static void write_spared(const struct stop_decision *decision, const struct stop
     switch (decision->spared) {
     case STOP_NOT_SPARED: break;
     case STOP_SPARED_GRACE:
-        buffer_printf(out, "; it goes on: nothing is stopped below row %lld (grace)",
+        buffer_printf(out, "; it goes on: nothing is stopped below %s %lld (grace)", stop_unit(config),
                       (long long)config->grace);
         break;
     case STOP_SPARED_MAX_STOPS:

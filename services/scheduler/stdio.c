@@ -62,8 +62,9 @@ static enum status run_init(void *context, const json_t *request, json_t *answer
     TRY(parse_config(json_object_get(request, "config"), &spec, err));
     if (!spec->has_early_terminate || spec->metric.name == NULL)
         return err_set(err, STATUS_INVALID, "init: config has no metric or no early_terminate");
-    TRY(board_new(&spec->early_terminate, spec->metric.name, spec->metric.goal == SPEC_GOAL_MAXIMIZE, &board,
-                  err));
+    const struct board_metrics metrics = {spec->metric.name, spec->metric.goal == SPEC_GOAL_MAXIMIZE,
+                                          spec->step_metric};
+    TRY(board_new(&spec->early_terminate, &metrics, &board, err));
     board_free(session->board);
     session->board = board;
     return answer_bands(board, answer, err);

@@ -102,6 +102,30 @@ static void summaries_merge(void **state)
     session_close(session);
 }
 
+static void newest_values_are_of_their_attempt(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    started_sweep(database, session);
+    const struct store_summary rows[] = {
+        {.sweep_id = SWEEP, .run_id = "run00000", .name = "epoch", .attempt = 1, .points = 1, .last = 3},
+        {.sweep_id = SWEEP,
+         .run_id = "run00000",
+         .name = "epoch",
+         .attempt = 2,
+         .points = 1,
+         .last = (double)NAN},
+    };
+    assert_ok(store_merge_summaries(session_tx(session), rows, 2, &test_err));
+    struct store_newest_value keys[] = {{SWEEP, "run00000", "epoch", 3, -1},
+                                        {SWEEP, "run00000", "epoch", 2, -1},
+                                        {SWEEP, "run00000", "loss", 1, -1},
+                                        {SWEEP, "run00000", "epoch", 1, -1}};
+    assert_ok(store_list_newest_values(session_tx(session), keys, 4, &test_err));
+    assert_true(keys[0].value == -1 && isnan(keys[1].value) && keys[2].value == -1 && keys[3].value == 3);
+    session_close(session);
+}
+
 static void a_total_may_grow_beyond_all_numbers(void **state)
 {
     struct database *database = *state;
@@ -548,6 +572,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(summaries_merge),
+        CASE(newest_values_are_of_their_attempt),
         CASE(a_total_may_grow_beyond_all_numbers),
         CASE(summaries_of_all_attempts_are_read),
         CASE(logs_are_read_from_a_byte_and_trimmed),

@@ -141,3 +141,41 @@ def test_grace_and_a_bound_on_stops():
     stopped, words = stopped_by("type: asha, max_iter: 9, eta: 2, grace: 4, max_stops: 0.25")
     assert stopped == {5, 7}
     assert "(grace)" in words[4] and "max_stops" in words[6]
+
+
+# Four rows an epoch, from epoch 0 on; the epoch stands in a row of its own. Point k logs k.
+TRAIN_EPOCHS = '''
+import json, os, socket, sys, time
+point = int(sys.argv[1].split("=")[1])
+run = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+run.connect(os.environ["BESOM_RUN_SOCKET"])
+def log(**values):
+    run.sendall((json.dumps({"log": values}) + "\\n").encode())
+for epoch in range(7):
+    log(epoch=epoch)
+    for row in range(4):
+        log(loss=float(point) + 0.1 * row)
+        time.sleep(0.05)
+time.sleep(0 if point == 0 else 5)
+'''
+
+
+def test_bands_count_epochs():
+    with LocalStack() as stack:
+        source = SWEEP.format(program=stack.write("train.py", TRAIN_EPOCHS)).replace(
+            "min_iter: 3, eta: 3, strict: true", "min_iter: 2, eta: 3, step_metric: epoch").replace(
+            "[0, 1, 2, 3, 4, 5, 6, 7, 8]", "[0, 3, 6]")
+        said = stack.command("check", stack.write("epochs.yaml", source)).stdout
+        assert "at epoch: 2, 6, 18" in said and "EPOCH" in said and "its value at that epoch" in said, said
+        sweep = stack.create(source)
+        assert stack.start_agent(sweep, 0, "-j", "1").wait(120) == 0
+        runs = stack.runs(sweep)
+        assert {run["params"]["point"]: run["state"] for run in runs} == {0: "finished", 3: "stopped", 6: "stopped"}
+        for run in runs:
+            decision = stack.json("why", run["run_id"])["decisions"][0]
+            # the first row of epoch 2, the ninth of all
+            assert (decision["band"], decision["value"]) == (2, run["params"]["point"]), decision
+            assert "at epoch 2 is" in decision["reason"]
+        bands = stack.json("brackets", sweep)["bands"]
+        assert [(band["band"], band["reached"], band["stopped"]) for band in bands[:2]] == [(2, 3, 2), (6, 1, 0)]
+        assert stack.command("brackets", sweep).stdout.splitlines()[4].split()[0] == "EPOCH"

@@ -168,6 +168,17 @@ def test_why_shows_the_rivals(service):
     assert why["reason"] == "0.5 at row 1 is worse than the threshold 0.25 (rank 1 of 2 that reached it)"
 
 
+def test_bands_count_what_step_metric_names(service):
+    service.must("init", config=config(min_iter=2, step_metric="epoch"))
+    rows = [(None, 9), (0, 8), (None, 7), (1, 6), ("NaN", 5), (None, 4), (5, 3)]
+    service.must("run", id="a", state="running",
+                 history=[{METRIC: value} | ({} if epoch is None else {"epoch": epoch}) for epoch, value in rows])
+    service.must("run", id="b", state="running", history=[{METRIC: 4}, {"epoch": 2}, {METRIC: 3.5}, {METRIC: 1}])
+    answer = service.must("decide")
+    assert answer["stop"] == ["b"]
+    assert answer["why"]["b"]["reason"] == "3.5 at epoch 2 is worse than the threshold 3 (rank 1 of 2 that reached it)"
+
+
 def test_ties_go_on(service):
     service.must("init", config=config(min_iter=1))
     for key in "abc":

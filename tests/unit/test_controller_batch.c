@@ -12,6 +12,10 @@
 
 #include "services/controller/batch.h"
 #include "services/controller/series.h"
+#include "stop/resource.h"
+
+static const struct batch_metrics by_rows = {.metric = "loss"}, no_metric = {.metric = ""},
+                                  by_epoch = {.metric = "loss", .step_metric = "epoch"};
 
 struct fixture {
     Besom__V1__TrackBatch batch;
@@ -56,7 +60,7 @@ static void a_good_batch_is_taken(void **state)
     fixture.values[1] = NAN;
     fixture.values[3] = INFINITY;
     assert_null(batch_refusal(&fixture.batch));
-    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch_make(&fixture.batch, &by_rows, &arena, &batch, &err), STATUS_OK);
     assert_int_equal(batch.points, 4);
     assert_int_equal(batch.value_count, 2);
     assert_int_equal(batch.figure_count, 1);
@@ -80,11 +84,11 @@ static void any_step_is_taken(void **state)
     fixture.steps[0] = INT64_MAX;
     fixture.steps[1] = INT64_MIN;
     assert_null(batch_refusal(&fixture.batch));
-    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch_make(&fixture.batch, &by_rows, &arena, &batch, &err), STATUS_OK);
     assert_true(batch.figures[0].least_step == INT64_MIN && batch.next_step == INT64_MAX);
     for (size_t i = 0; i < 4; i++)
         fixture.steps[i] = -9 + (int64_t)i;
-    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch_make(&fixture.batch, &by_rows, &arena, &batch, &err), STATUS_OK);
     assert_int_equal(batch.next_step, 0);
     arena_free(&arena);
 }
@@ -113,7 +117,7 @@ static void the_payload_holds_points_only(void **state)
     fixture.batch.series = many;
     fixture.batch.n_series = BATCH_POINTS_MAX;
     assert_null(batch_refusal(&fixture.batch));
-    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch_make(&fixture.batch, &by_rows, &arena, &batch, &err), STATUS_OK);
     assert_int_equal(batch.figure_count, 1);
     assert_true(batch.payload_length < 100);
     Besom__V1__TrackBatch *stored = besom__v1__track_batch__unpack(NULL, batch.payload_length, batch.payload);
@@ -228,7 +232,7 @@ static void facts_are_no_points(void **state)
     fixture.batch.n_series = 0;
     fixture.batch.facts = facts;
     fixture.batch.n_facts = 1;
-    assert_int_equal(batch_make(&fixture.batch, "loss", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch_make(&fixture.batch, &by_rows, &arena, &batch, &err), STATUS_OK);
     assert_int_equal(batch.points, 0);
     assert_null(batch.payload);
     assert_int_equal(batch.fact_count, 1);
@@ -257,12 +261,17 @@ static void bands_are_reached_wherever_batches_are_cut(void **state)
 {
     (void)state;
     const int64_t bands[] = {1, 3, 6};
-    const double values[] = {5, 2, 3, 4, 1, 6, 0};
+    double values[] = {5, 2, 3, 4, 1, 6, 0};
     for (size_t cut = 0; cut <= 7; cut++) {
         struct batch_progress progress = {.rows = 0};
         struct reached reached = {.count = 0};
-        batch_advance(&progress, values, cut, false, bands, 3, note_band, &reached);
-        batch_advance(&progress, values + cut, 7 - cut, false, bands, 3, note_band, &reached);
+        struct batch first = batch_empty(1), second = batch_empty(2);
+        first.values = values;
+        first.value_count = cut;
+        second.values = values + cut;
+        second.value_count = 7 - cut;
+        batch_advance(&progress, &first, false, bands, 3, note_band, &reached);
+        batch_advance(&progress, &second, false, bands, 3, note_band, &reached);
         assert_int_equal(reached.count, 3);
         assert_true(reached.values[0] == 5 && reached.values[1] == 3 && reached.values[2] == 6);
         assert_true(reached.bests[0] == 5 && reached.bests[1] == 2 && reached.bests[2] == 1);
@@ -272,12 +281,118 @@ static void bands_are_reached_wherever_batches_are_cut(void **state)
     }
 }
 
+/* One row: at a step, with what it holds; NAN = not logged there. */
+struct row {
+    int64_t step;
+    double loss, epoch;
+};
+
+struct epochs {
+    struct fixture fixture;
+    Besom__V1__Series epoch;
+    int64_t epoch_steps[4], epoch_times[4];
+    double epoch_values[4];
+};
+
+/* Rows [from, to) as an agent sends them; rows of one step are logged at one time. */
+static void make_rows(const struct row *rows, size_t from, size_t to, struct epochs *out)
+{
+    fixture_init(&out->fixture);
+    out->epoch = out->fixture.series;
+    out->epoch.name = (char *)(uintptr_t) "epoch";
+    out->epoch.steps = out->epoch_steps;
+    out->epoch.times_us = out->epoch_times;
+    out->epoch.values = out->epoch_values;
+    size_t losses = 0, epochs = 0;
+    for (size_t i = from; i < to; i++) {
+        if (!isnan(rows[i].loss)) {
+            out->fixture.steps[losses] = rows[i].step;
+            out->fixture.times[losses] = rows[i].step * 1000;
+            out->fixture.values[losses++] = rows[i].loss;
+        }
+        if (!isnan(rows[i].epoch)) {
+            out->epoch_steps[epochs] = rows[i].step;
+            out->epoch_times[epochs] = rows[i].step * 1000;
+            out->epoch_values[epochs++] = rows[i].epoch;
+        }
+    }
+    struct Besom__V1__Series *loss = &out->fixture.series;
+    loss->n_values = loss->n_steps = loss->n_times_us = losses;
+    out->epoch.n_values = out->epoch.n_steps = out->epoch.n_times_us = epochs;
+    out->fixture.all[1] = &out->epoch;
+    out->fixture.batch.n_series = 2;
+}
+
+static void advance_by_epoch(struct batch_progress *progress, const struct row *rows, size_t from, size_t to,
+                             const int64_t *bands, size_t band_count, struct reached *reached)
+{
+    struct epochs epochs;
+    struct arena arena = arena_make(0);
+    struct batch batch;
+    struct err err = ERR_INIT;
+    make_rows(rows, from, to, &epochs);
+    assert_int_equal(batch_make(&epochs.fixture.batch, &by_epoch, &arena, &batch, &err), STATUS_OK);
+    batch_advance(progress, &batch, false, bands, band_count, note_band, reached);
+    arena_free(&arena);
+}
+
+static void bands_count_a_logged_resource_wherever_batches_are_cut(void **state)
+{
+    (void)state;
+    const int64_t bands[] = {1, 2, 4};
+    const struct row rows[] = {{0, 9, NAN}, {1, 8, 0}, {2, 7, NAN}, {3, NAN, 1},
+                               {4, 6, NAN}, {5, 5, 1}, {6, 4, 4},   {7, 3, 5}};
+    for (size_t cut = 1; cut <= 4; cut *= 2) {
+        struct batch_progress progress = {.units = STOP_RESOURCE_NONE};
+        struct reached reached = {.count = 0};
+        for (size_t from = 0; from < 8; from += cut)
+            advance_by_epoch(&progress, rows, from, from + cut, bands, 3, &reached);
+        assert_int_equal(reached.count, 3);
+        assert_true(reached.values[0] == 6 && reached.values[1] == 4 && reached.values[2] == 4);
+        assert_true(reached.bests[0] == 6 && reached.bests[2] == 4);
+        assert_true(reached.means[0] == 7.5);
+        assert_int_equal(reached.bands[1], 1);
+        assert_int_equal(reached.bands[2], 2);
+        assert_int_equal(progress.rows, 7);
+        assert_true(progress.units == 5);
+    }
+}
+
+static void a_resource_that_is_no_number_reaches_nothing(void **state)
+{
+    (void)state;
+    const int64_t bands[] = {1, 2};
+    const struct row rows[] = {{0, 4, INFINITY}, {1, 3, 1}, {2, 2, -INFINITY}, {3, 1, 1}};
+    struct batch_progress progress = {.units = STOP_RESOURCE_NONE};
+    struct reached reached = {.count = 0};
+    advance_by_epoch(&progress, rows, 0, 4, bands, 2, &reached);
+    assert_int_equal(reached.count, 1);
+    assert_true(reached.values[0] == 3 && reached.bests[0] == 3);
+}
+
+static void a_run_that_repeats_epochs_reaches_a_band_once(void **state)
+{
+    (void)state;
+    const int64_t bands[] = {2, 3};
+    const struct row before[] = {{0, 9, 1}, {1, 8, 2}}, after[] = {{2, 7, 1}, {3, 6, 2}, {4, 5, 3}};
+    struct batch_progress progress = {.units = STOP_RESOURCE_NONE};
+    struct reached reached = {.count = 0};
+    advance_by_epoch(&progress, before, 0, 2, bands, 2, &reached);
+    progress.units = STOP_RESOURCE_NONE; /* the next attempt has said nothing yet */
+    advance_by_epoch(&progress, after, 0, 3, bands, 2, &reached);
+    assert_int_equal(reached.count, 2);
+    assert_true(reached.values[0] == 8 && reached.values[1] == 5);
+}
+
 static void the_best_follows_the_goal(void **state)
 {
     (void)state;
-    const double values[] = {1, 3, 2};
+    double values[] = {1, 3, 2};
     struct batch_progress progress = {.rows = 0};
-    batch_advance(&progress, values, 3, true, NULL, 0, note_band, NULL);
+    struct batch batch = batch_empty(1);
+    batch.values = values;
+    batch.value_count = 3;
+    batch_advance(&progress, &batch, true, NULL, 0, note_band, NULL);
     assert_true(progress.best == 3);
 }
 
@@ -310,7 +425,7 @@ static void the_inbox_reads_back(void **state)
     size_t count;
     fixture_init(&fixture);
     fixture.batch.n_series = 2; /* the same metric twice in one batch */
-    assert_int_equal(batch_make(&fixture.batch, "", &arena, &batch, &err), STATUS_OK);
+    assert_int_equal(batch_make(&fixture.batch, &no_metric, &arena, &batch, &err), STATUS_OK);
     const struct store_inbox_row rows[] = {
         {"s", "r", 1, batch.points, 1, batch.payload, batch.payload_length},
         {"s", "r", 1, batch.points, 2, batch.payload, batch.payload_length},
@@ -334,6 +449,9 @@ int main(void)
         cmocka_unit_test(bounds_of_facts_are_kept),
         cmocka_unit_test(facts_are_no_points),
         cmocka_unit_test(bands_are_reached_wherever_batches_are_cut),
+        cmocka_unit_test(bands_count_a_logged_resource_wherever_batches_are_cut),
+        cmocka_unit_test(a_resource_that_is_no_number_reaches_nothing),
+        cmocka_unit_test(a_run_that_repeats_epochs_reaches_a_band_once),
         cmocka_unit_test(the_best_follows_the_goal),
         cmocka_unit_test(figures_of_one_metric_are_merged),
         cmocka_unit_test(the_inbox_reads_back),

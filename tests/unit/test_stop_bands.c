@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The rows at which runs are compared, against what Python's own arithmetic gives. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "stop/resource.h"
 #include "stop/stop.h"
 
 struct example {
@@ -70,11 +72,41 @@ static void test_without_a_band(void **state)
     }
 }
 
+static void a_resource_stands_beside_rows_logged_with_it_or_after_it(void **state)
+{
+    (void)state;
+    const int64_t steps[] = {3, 7, 9}, times[] = {30, 75, 90};
+    const double values[] = {1, 2, NAN};
+    struct stop_resource resource = {
+        .steps = steps, .times_us = times, .values = values, .count = 3, .newest = STOP_RESOURCE_NONE};
+    assert_true(stop_resource_at(&resource, 2, 20) == STOP_RESOURCE_NONE);
+    assert_true(stop_resource_at(&resource, 3, 29) == 1); /* of its own row, whatever the times say */
+    assert_true(stop_resource_at(&resource, 6, 60) == 1);
+    assert_true(stop_resource_at(&resource, 7, 70) == 2);
+    assert_true(stop_resource_at(&resource, 2, 89) == 2);                  /* steps may go back */
+    assert_true(stop_resource_at(&resource, 9, 90) == STOP_RESOURCE_NONE); /* no number reaches nothing */
+    assert_true(stop_resource_end(&resource) == STOP_RESOURCE_NONE);
+}
+
+static void a_jump_reaches_each_band_on_its_way(void **state)
+{
+    (void)state;
+    const int64_t bands[] = {1, 3, 9};
+    assert_int_equal(stop_bands_reached(bands, 3, 0, STOP_RESOURCE_NONE), 0);
+    assert_int_equal(stop_bands_reached(bands, 3, 0, 0.99), 0);
+    assert_int_equal(stop_bands_reached(bands, 3, 0, 1), 1);
+    assert_int_equal(stop_bands_reached(bands, 3, 0, 5), 2);
+    assert_int_equal(stop_bands_reached(bands, 3, 2, 1), 2);
+    assert_int_equal(stop_bands_reached(bands, 3, 1, 1e300), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bands),
         cmocka_unit_test(test_without_a_band),
+        cmocka_unit_test(a_resource_stands_beside_rows_logged_with_it_or_after_it),
+        cmocka_unit_test(a_jump_reaches_each_band_on_its_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
