@@ -76,11 +76,12 @@ enum status store_end_quarantine(struct store_tx *tx, const char *sweep_id, cons
     return STATUS_OK;
 }
 
-enum status store_list_agents(struct store_tx *tx, const char *sweep_id, struct store_agent **out,
-                              size_t *count, struct err *err)
+enum status store_list_agents(struct store_tx *tx, const char *sweep_id, const struct store_reach *reach,
+                              struct store_agent **out, size_t *count, struct err *err)
 {
     struct params params = params_begin(tx);
     params_text(&params, sweep_id);
+    params_reach(&params, reach);
     return query_rows(tx, QUERY_LIST_AGENTS, &params, SHAPE(struct store_agent, AGENT_FIELDS), out, count,
                       err);
 }

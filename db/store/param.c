@@ -220,6 +220,12 @@ void params_columns(struct params *params, struct shape shape, const void *rows,
         add_array(params, &shape.fields[i], shape.size, rows, count);
 }
 
+void params_reach(struct params *params, const struct store_reach *reach)
+{
+    params_text(params, reach != NULL ? reach->project : "");
+    params_text(params, reach != NULL ? reach->sweep_id : "");
+}
+
 void params_texts(struct params *params, const char *const *values, size_t count)
 {
     add_array(params, &SINGLE_TEXT, sizeof *values, (const char *)values, count);

@@ -60,6 +60,8 @@ void params_i64(struct params *params, int64_t value);
 void params_i32(struct params *params, int32_t value);
 void params_bool(struct params *params, bool value);
 void params_time(struct params *params, int64_t us);
+/* Two parameters: project and sweep; NULL = everything. */
+void params_reach(struct params *params, const struct store_reach *reach);
 /* text[] */
 void params_texts(struct params *params, const char *const *values, size_t count);
 /* One parameter for each field of a struct. */

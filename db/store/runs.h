@@ -35,9 +35,9 @@ enum status store_get_quarantine(struct store_tx *tx, const char *sweep_id, cons
 /* *ended false: there was none. */
 enum status store_end_quarantine(struct store_tx *tx, const char *sweep_id, const char *host, bool *ended,
                                  struct err *err) MUST_USE;
-/* sweep_id "" = all. At most 1000, most recently seen first. */
-enum status store_list_agents(struct store_tx *tx, const char *sweep_id, struct store_agent **out,
-                              size_t *count, struct err *err) MUST_USE;
+/* sweep_id "" = all, reach NULL = everything. At most 1000, most recently seen first. */
+enum status store_list_agents(struct store_tx *tx, const char *sweep_id, const struct store_reach *reach,
+                              struct store_agent **out, size_t *count, struct err *err) MUST_USE;
 
 /* ---- claim ---- */
 

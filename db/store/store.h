@@ -17,6 +17,11 @@
 struct store;
 struct store_tx;
 
+/* What a caller may see: "" = no bound; a sweep bounds more than a project. */
+struct store_reach {
+    const char *project, *sweep_id;
+};
+
 struct store_options {
     const char *url;              /* conninfo or postgresql:// URI */
     const char *application_name; /* shown in pg_stat_activity */

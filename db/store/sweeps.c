@@ -113,15 +113,16 @@ enum status store_get_spec(struct store_tx *tx, const char *sweep_id, int32_t ve
                      "no such version of the sweep's spec", err);
 }
 
-enum status store_list_sweeps(struct store_tx *tx, const char *project, int64_t after_us,
-                              const char *after_id, int limit, struct store_sweep **out, size_t *count,
-                              struct err *err)
+enum status store_list_sweeps(struct store_tx *tx, const char *project, const struct store_reach *reach,
+                              int64_t after_us, const char *after_id, int limit, struct store_sweep **out,
+                              size_t *count, struct err *err)
 {
     struct params params = params_begin(tx);
     params_text(&params, project);
     params_time(&params, after_us);
     params_text(&params, after_id);
     params_i32(&params, limit);
+    params_reach(&params, reach);
     return query_rows(tx, QUERY_LIST_SWEEPS, &params, SHAPE(struct store_sweep, SWEEP_FIELDS), out, count,
                       err);
 }

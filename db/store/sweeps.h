@@ -55,10 +55,11 @@ struct store_spec {
 /* NOT_FOUND. */
 enum status store_get_spec(struct store_tx *tx, const char *sweep_id, int32_t version, struct store_spec *out,
                            struct err *err) MUST_USE;
-/* Newest first, after (created_us, sweep_id) when after_id is not NULL; project "" = all. */
-enum status store_list_sweeps(struct store_tx *tx, const char *project, int64_t after_us,
-                              const char *after_id, int limit, struct store_sweep **out, size_t *count,
-                              struct err *err) MUST_USE;
+/* Newest first, after (created_us, sweep_id) when after_id is not NULL; project "" = all, reach NULL =
+ * everything. */
+enum status store_list_sweeps(struct store_tx *tx, const char *project, const struct store_reach *reach,
+                              int64_t after_us, const char *after_id, int limit, struct store_sweep **out,
+                              size_t *count, struct err *err) MUST_USE;
 /* Sweeps that are pending, running or paused, or ended with runs still live: what a replica looks after. */
 enum status store_list_live_sweeps(struct store_tx *tx, struct store_sweep **out, size_t *count,
                                    struct err *err) MUST_USE;
@@ -90,7 +91,7 @@ enum status store_list_used_params(struct store_tx *tx, const char *sweep_id, in
  * that is none. A grid leaves out their configurations. */
 enum status store_add_prior_runs(struct store_tx *tx, const char *sweep_id, const char *project,
                                  const char *const *run_ids, size_t count, struct err *err) MUST_USE;
-/* Everything of the sweep, inbox, summaries and events included. NOT_FOUND. */
+/* Everything of the sweep, inbox and summaries included; its events stay. NOT_FOUND. */
 enum status store_delete_sweep(struct store_tx *tx, const char *sweep_id, struct err *err) MUST_USE;
 enum status store_add_event(struct store_tx *tx, const char *sweep_id, const char *kind, const char *actor,
                             const char *subject, const char *detail, struct err *err) MUST_USE;

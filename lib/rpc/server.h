@@ -67,7 +67,6 @@ struct rpc_identity {
     unsigned access;   /* bits granted */
     char project[256]; /* that the token is bound to; "" = any */
     char sweep[16];    /* likewise */
-    char scope[64];    /* either of them, in one */
     int64_t retry_ms;  /* set with EXHAUSTED: when the caller may try again; 0 = not known */
 };
 

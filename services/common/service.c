@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "db/store/runs.h"
 #include "rpc/runtime.h"
+#include "services/common/roles.h"
 #include "services/common/signals.h"
 #include "services/common/ticker.h"
 
@@ -47,8 +48,7 @@ static enum status read_tokens(struct service *service, struct err *err)
     const struct config_list *files = &service->options->service_token_files;
     TRY(token_set_new(&service->tokens, err));
     for (size_t i = 0; i < files->count; i++)
-        if (token_set_add_file(service->tokens, files->items[i], "service", ACCESS_PUBLIC | ACCESS_SERVICE,
-                               "", err) != STATUS_OK)
+        if (token_set_add_file(service->tokens, files->items[i], ROLE_SERVICE, err) != STATUS_OK)
             return err_context(err, "service token");
     return STATUS_OK;
 }

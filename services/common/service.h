@@ -106,8 +106,7 @@ enum status service_new(const char *name, const struct service_options *options,
 
 struct store *service_store(struct service *service);
 struct rpc_server *service_server(struct service *service);
-/* Holds the service tokens, each with ACCESS_PUBLIC | ACCESS_SERVICE; more may be added before service_run.
- */
+/* Holds the service tokens, each with ROLE_SERVICE; more may be added before service_run. */
 struct token_set *service_tokens(struct service *service);
 /* Unique to this process and start, for rows that name their owner. */
 const char *service_owner(const struct service *service);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "services/common/roles.h"
 
 #define HASH_SIZE 32
 
@@ -67,8 +68,8 @@ static enum status check_form(const char *token, struct err *err)
     return STATUS_OK;
 }
 
-enum status token_set_add(struct token_set *set, const char *token, const char *subject, unsigned access,
-                          const char *scope, struct err *err)
+enum status token_set_add(struct token_set *set, const char *token, const char *subject, unsigned role,
+                          struct err *err)
 {
     TRY(check_form(token, err));
     struct token *grown = realloc(set->tokens, (set->count + 1) * sizeof *grown);
@@ -77,31 +78,30 @@ enum status token_set_add(struct token_set *set, const char *token, const char *
     set->tokens = grown;
     struct token *added = &grown[set->count++];
     hash_token(set, token, added->hash);
-    added->identity = (struct rpc_identity){.access = access};
+    added->identity = (struct rpc_identity){.access = role};
     (void)snprintf(added->identity.subject, sizeof added->identity.subject, "%s", subject);
-    (void)snprintf(added->identity.scope, sizeof added->identity.scope, "%s", scope);
+    /* no token that was made has such an id */
+    (void)snprintf(added->identity.token, sizeof added->identity.token, "file-%zu", set->count);
     return STATUS_OK;
 }
 
-enum status token_set_add_file(struct token_set *set, const char *path, const char *subject, unsigned access,
-                               const char *scope, struct err *err)
+enum status token_set_add_file(struct token_set *set, const char *path, unsigned role, struct err *err)
 {
     char token[TOKEN_LENGTH_MAX + 1] = "";
+    char subject[64];
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(subject, sizeof subject, "file:%.50s", slash != NULL ? slash + 1 : path);
     enum status status = token_read_file(path, token, err);
     if (status == STATUS_OK)
-        status = token_set_add(set, token, subject, access, scope, err);
+        status = token_set_add(set, token, subject, role, err);
     sodium_memzero(token, sizeof token);
     return status;
 }
 
-enum status token_set_check(void *context, const char *token, const char *peer_name, unsigned access,
-                            struct rpc_identity *identity, struct err *err)
+enum status token_set_find(const struct token_set *set, const char *token, struct rpc_identity *identity,
+                           struct err *err)
 {
-    (void)peer_name;
-    const struct token_set *set = context;
     const struct token *found = NULL;
-    if (token == NULL)
-        return err_set(err, STATUS_UNAUTHENTICATED, "this call needs a token");
     unsigned char hash[HASH_SIZE];
     hash_token(set, token, hash);
     /* Every entry is compared, so that the time does not tell which one it was. */
@@ -110,11 +110,26 @@ enum status token_set_check(void *context, const char *token, const char *peer_n
             found = &set->tokens[i];
     if (found == NULL)
         return err_set(err, STATUS_UNAUTHENTICATED, "the token is not known here");
-    if ((found->identity.access & access) != access)
-        return err_set(err, STATUS_DENIED, "the token of %s does not permit this call",
-                       found->identity.subject);
     *identity = found->identity;
     return STATUS_OK;
+}
+
+enum status token_check_role(const struct rpc_identity *identity, unsigned access, struct err *err)
+{
+    if ((identity->access & access) != 0)
+        return STATUS_OK;
+    return err_set(err, STATUS_DENIED, "the token %s has the role %s, which does not permit this call",
+                   identity->subject, role_name(identity->access));
+}
+
+enum status token_set_check(void *context, const char *token, const char *peer_name, unsigned access,
+                            struct rpc_identity *identity, struct err *err)
+{
+    (void)peer_name;
+    if (token == NULL)
+        return err_set(err, STATUS_UNAUTHENTICATED, "this call needs a token");
+    TRY(token_set_find(context, token, identity, err));
+    return token_check_role(identity, access, err);
 }
 
 static enum status check_mode(const char *path, struct err *err)

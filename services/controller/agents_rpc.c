@@ -149,7 +149,7 @@ static enum status check_list(struct request *request, struct err *err)
 {
     const Besom__V1__ListAgentsRequest *message = request->message;
     if (message->sweep_id[0] == '\0')
-        return request_allow_unbound(rpc_call_identity(request->call), err);
+        return STATUS_OK;
     return request_check_sweep(request, message->sweep_id, err);
 }
 
@@ -167,7 +167,9 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
         return no_memory(err);
     if (message->sweep_id[0] != '\0')
         TRY(picture_get_sweep(tx, message->sweep_id, false, &sweep, err));
-    TRY(store_list_agents(tx, message->sweep_id, &agents, &count, err));
+    const struct rpc_identity *caller = rpc_call_identity(request->call);
+    const struct store_reach reach = {caller->project, caller->sweep};
+    TRY(store_list_agents(tx, message->sweep_id, &reach, &agents, &count, err));
     TRY(store_get_uptime(tx, &uptime_ms, &now_us, err));
     response->agents = arena_calloc(arena, count + 1, sizeof(*response->agents));
     if (response->agents == NULL)

@@ -47,13 +47,6 @@ static enum status read_source(const Besom__V1__CreateSweepRequest *message, str
     return sweep_source_read(&message->source, message->file_name, &options, out, err);
 }
 
-static enum status check_scope(const struct rpc_identity *identity, const char *project, struct err *err)
-{
-    if (identity->scope[0] == '\0' || strcmp(identity->scope, project) == 0)
-        return STATUS_OK;
-    return err_set(err, STATUS_DENIED, "this token is bound to %s", identity->scope);
-}
-
 static enum status check_create(struct request *request, struct err *err)
 {
     const Besom__V1__CreateSweepRequest *message = request->message;
@@ -64,8 +57,8 @@ static enum status check_create(struct request *request, struct err *err)
     TRY(check_texts(message, err));
     TRY(read_source(message, &creation->source, err));
     const struct spec *spec = creation->source.spec;
-    TRY(check_scope(rpc_call_identity(request->call),
-                    sweep_source_first_of(spec->project, SWEEP_DEFAULT_PROJECT), err));
+    TRY(request_allow_project(rpc_call_identity(request->call),
+                              sweep_source_first_of(spec->project, SWEEP_DEFAULT_PROJECT), err));
     creation->seed = spec->has_seed ? spec->seed : random_u64(&random_system) >> 1;
     id_make(&random_system, creation->sweep_id);
     return STATUS_OK;
@@ -104,7 +97,7 @@ static enum status add_rest(struct store_tx *tx, const struct request *request,
 {
     const Besom__V1__CreateSweepRequest *message = request->message;
     if (message->n_prior_runs > 0)
-        TRY(store_add_prior_runs(tx, sweep->sweep_id, rpc_call_identity(request->call)->scope,
+        TRY(store_add_prior_runs(tx, sweep->sweep_id, rpc_call_identity(request->call)->project,
                                  (const char *const *)message->prior_runs, message->n_prior_runs, err));
     return store_add_event(tx, sweep->sweep_id, "sweep_created", rpc_call_identity(request->call)->subject,
                            "", sweep->name, err);
@@ -124,6 +117,9 @@ static enum status run_create(struct store_tx *tx, struct request *request, stru
     if (!known)
         TRY(add_rest(tx, request, &sweep, err));
     TRY(picture_sweep(tx, known ? existing : sweep.sweep_id, &response->sweep, err));
+    if (!request_reaches(rpc_call_identity(request->call), response->sweep->sweep_id,
+                         response->sweep->project))
+        return err_set(err, STATUS_ALREADY_EXISTS, "request_id is taken (choose one at random)");
     TRY(sweep_source_split_warnings(&creation->source, store_tx_arena(tx), &response->warnings,
                                     &response->n_warnings, err));
     request->response = &response->base;

@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "services/common/roles.h"
 #include "services/controller/controller.h"
 
 static enum status add_tokens(struct service *service, const struct config_list *files, struct err *err)
 {
     for (size_t i = 0; i < files->count; i++)
-        TRY(token_set_add_file(service_tokens(service), files->items[i], "user", ACCESS_PUBLIC, "", err));
+        TRY(token_set_add_file(service_tokens(service), files->items[i], ROLE_ADMIN, err));
     return STATUS_OK;
 }
 

@@ -3,7 +3,7 @@
 #include <besom/v1/run_service.pb-c.h>
 #include <besom/v1/sweep_service.pb-c.h>
 
-#include "services/common/tokens.h"
+#include "services/common/roles.h"
 #include "services/controller/claim.h"
 #include "services/controller/finish.h"
 #include "services/controller/handlers.h"
@@ -14,7 +14,7 @@
 
 #define METHOD(Service, Name, name)                                                               \
     .path = "/besom.v1." #Service "/" #Name, .request = &besom__v1__##name##_request__descriptor, \
-    .response = &besom__v1__##name##_response__descriptor, .access = ACCESS_PUBLIC
+    .response = &besom__v1__##name##_response__descriptor, .access = ROLES_OF(Service, Name)
 
 const struct rpc_method sweep_service_methods[] = {
     {METHOD(SweepService, CreateSweep, create_sweep), .kind = RPC_UNARY, .unary = serve_create_sweep},

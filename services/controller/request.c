@@ -58,24 +58,37 @@ void request_serve(void *controller, struct rpc_call *call, const ProtobufCMessa
         request_fail(call, &err);
 }
 
+bool request_reaches(const struct rpc_identity *identity, const char *sweep_id, const char *project)
+{
+    if (identity->sweep[0] != '\0')
+        return strcmp(identity->sweep, sweep_id) == 0;
+    return identity->project[0] == '\0' || strcmp(identity->project, project) == 0;
+}
+
 enum status request_allow(struct controller *controller, const struct rpc_identity *identity,
                           const char *sweep_id, struct err *err)
 {
     const struct facts *facts CLEANUP(facts_release_at) = NULL;
-    if (identity->scope[0] == '\0' || strcmp(identity->scope, sweep_id) == 0)
+    const char *project = "";
+    if (identity->sweep[0] == '\0' && identity->project[0] != '\0') {
+        TRY(facts_get(controller->facts, sweep_id, 0, &facts, err));
+        project = facts->project;
+    }
+    if (request_reaches(identity, sweep_id, project))
         return STATUS_OK;
-    TRY(facts_get(controller->facts, sweep_id, 0, &facts, err));
-    if (strcmp(identity->scope, facts->project) == 0)
-        return STATUS_OK;
-    return err_set(err, STATUS_DENIED, "this token is bound to %s (use one that may see sweep %s)",
-                   identity->scope, sweep_id);
+    return err_set(err, STATUS_NOT_FOUND, "there is no sweep %s", sweep_id);
 }
 
-enum status request_allow_unbound(const struct rpc_identity *identity, struct err *err)
+enum status request_allow_project(const struct rpc_identity *identity, const char *project, struct err *err)
 {
-    if (identity->scope[0] == '\0')
+    if (identity->sweep[0] != '\0')
+        return err_set(err, STATUS_NOT_FOUND,
+                       "there is no project %s for this token (it is bound to sweep %s)", project,
+                       identity->sweep);
+    if (identity->project[0] == '\0' || strcmp(identity->project, project) == 0)
         return STATUS_OK;
-    return err_set(err, STATUS_DENIED, "this token is bound to %s", identity->scope);
+    return err_set(err, STATUS_NOT_FOUND, "there is no project %s for this token (it is bound to project %s)",
+                   project, identity->project);
 }
 
 enum status request_check_id(const char *what, const char *id, struct err *err)

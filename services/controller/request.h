@@ -41,11 +41,16 @@ void request_serve(void *controller, struct rpc_call *call, const ProtobufCMessa
 /* Fails the call and logs what is our own fault. */
 void request_fail(struct rpc_call *call, const struct err *err);
 
-/* DENIED when the caller's token is bound to another sweep or project. */
+/* Whether a token reaches a sweep of that project. */
+bool request_reaches(const struct rpc_identity *identity, const char *sweep_id, const char *project);
+/* NOT_FOUND, as if there were no such sweep, when the caller's token is bound to another one or another
+ * project; may read the database. */
 enum status request_allow(struct controller *controller, const struct rpc_identity *identity,
                           const char *sweep_id, struct err *err) MUST_USE;
-/* DENIED for tokens that are bound to anything. */
-enum status request_allow_unbound(const struct rpc_identity *identity, struct err *err) MUST_USE;
+/* NOT_FOUND when the caller's token is bound to another project, or to a sweep: then nothing can be made.
+ * Says nothing of whether the project exists. */
+enum status request_allow_project(const struct rpc_identity *identity, const char *project,
+                                  struct err *err) MUST_USE;
 
 /* INVALID when it is no id of a sweep or run. */
 enum status request_check_id(const char *what, const char *id, struct err *err) MUST_USE;

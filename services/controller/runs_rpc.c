@@ -35,17 +35,16 @@ static enum status check_get(struct request *request, struct err *err)
 }
 
 /* A bare id's sweep is known only now. */
-static enum status allow_found(const struct request *request, const char *sweep_id, struct store_tx *tx,
+static enum status allow_found(const struct request *request, const Besom__V1__Run *run, struct store_tx *tx,
                                struct err *err)
 {
-    const char *scope = rpc_call_identity(request->call)->scope;
-    struct store_sweep sweep;
-    if (scope[0] == '\0' || strcmp(scope, sweep_id) == 0)
+    const struct rpc_identity *caller = rpc_call_identity(request->call);
+    struct store_sweep sweep = {.project = ""};
+    if (caller->sweep[0] == '\0' && caller->project[0] != '\0')
+        TRY(store_get_sweep(tx, run->sweep_id, false, &sweep, err));
+    if (request_reaches(caller, run->sweep_id, sweep.project))
         return STATUS_OK;
-    TRY(store_get_sweep(tx, sweep_id, false, &sweep, err));
-    return strcmp(scope, sweep.project) == 0
-               ? STATUS_OK
-               : err_set(err, STATUS_DENIED, "this token is bound to %s", scope);
+    return err_set(err, STATUS_NOT_FOUND, "no such run: %s", run->run_id); /* as store_get_run */
 }
 
 static enum status run_get(struct store_tx *tx, struct request *request, struct err *err)
@@ -56,7 +55,7 @@ static enum status run_get(struct store_tx *tx, struct request *request, struct 
     if (response == NULL)
         return no_memory(err);
     TRY(picture_run(tx, message->sweep_id, message->run_id, &response->run, err));
-    TRY(allow_found(request, response->run->sweep_id, tx, err));
+    TRY(allow_found(request, response->run, tx, err));
     request->response = &response->base;
     return STATUS_OK;
 }

@@ -55,14 +55,12 @@ static const char *project_of(const Besom__V1__OpenProjectRequest *message)
 static enum status check_open(struct request *request, struct err *err)
 {
     const Besom__V1__OpenProjectRequest *message = request->message;
-    const char *scope = rpc_call_identity(request->call)->scope;
     struct opening *opening = arena_calloc(request->kept, 1, sizeof *opening);
     if (opening == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     if (strlen(message->project) > SWEEP_NAME_MAX_BYTES)
         return err_set(err, STATUS_INVALID, "a name may have %d bytes", SWEEP_NAME_MAX_BYTES);
-    if (scope[0] != '\0' && strcmp(scope, project_of(message)) != 0)
-        return err_set(err, STATUS_DENIED, "this token is bound to %s", scope);
+    TRY(request_allow_project(rpc_call_identity(request->call), project_of(message), err));
     opening->seed = random_u64(&random_system) >> 1;
     id_make(&random_system, opening->sweep_id);
     request->state = opening;

@@ -71,20 +71,6 @@ static enum status read_token(const char *token, int64_t *after_us, const char *
     return STATUS_OK;
 }
 
-/* A token that is bound to a project lists that; one bound to a sweep, nothing but it. */
-static enum status project_of(const struct request *request, const char *asked, const char **out,
-                              struct err *err)
-{
-    const char *scope = rpc_call_identity(request->call)->scope;
-    *out = asked;
-    if (scope[0] == '\0')
-        return STATUS_OK;
-    if (asked[0] != '\0' && strcmp(asked, scope) != 0)
-        return err_set(err, STATUS_DENIED, "this token is bound to %s", scope);
-    *out = scope;
-    return STATUS_OK;
-}
-
 static enum status make_sweeps(struct store_tx *tx, const struct store_sweep *sweeps, size_t count,
                                Besom__V1__ListSweepsResponse *response, struct err *err)
 {
@@ -111,7 +97,8 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
 {
     const Besom__V1__ListSweepsRequest *message = request->message;
     struct store_sweep *sweeps;
-    const char *after_id, *project;
+    const struct rpc_identity *caller = rpc_call_identity(request->call);
+    const char *after_id;
     int64_t after_us;
     size_t count;
     int limit = 0;
@@ -121,8 +108,8 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
         return no_memory(err);
     TRY(page_size(message->page_size, &limit, err));
     TRY(read_token(message->page_token, &after_us, &after_id, err));
-    TRY(project_of(request, message->project, &project, err));
-    TRY(store_list_sweeps(tx, project, after_us, after_id, limit + 1, &sweeps, &count, err));
+    const struct store_reach reach = {caller->project, caller->sweep};
+    TRY(store_list_sweeps(tx, message->project, &reach, after_us, after_id, limit + 1, &sweeps, &count, err));
     bool more = count > (size_t)limit;
     count = more ? (size_t)limit : count;
     TRY(make_sweeps(tx, sweeps, count, response, err));
@@ -234,6 +221,8 @@ static enum status run_delete(struct store_tx *tx, struct request *request, stru
         return err_set(err, STATUS_PRECONDITION,
                        "sweep %s has %" PRId64 " running runs (cancel it first, or force the deletion)",
                        message->sweep_id, live);
+    TRY(store_add_event(tx, message->sweep_id, "sweep_deleted", rpc_call_identity(request->call)->subject, "",
+                        sweep.name, err));
     TRY(store_delete_sweep(tx, message->sweep_id, err));
     request->response = &response->base;
     return STATUS_OK;

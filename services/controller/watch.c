@@ -50,7 +50,7 @@ static enum status count_agents(struct store_tx *tx, const struct picture *pictu
     int64_t uptime_ms, now_us, lease_us = picture->controller->options->lease_ms * 1000;
     size_t count;
     *out = 0;
-    TRY(store_list_agents(tx, picture->sweep_id, &agents, &count, err));
+    TRY(store_list_agents(tx, picture->sweep_id, NULL, &agents, &count, err));
     TRY(store_get_uptime(tx, &uptime_ms, &now_us, err));
     for (size_t i = 0; i < count; i++)
         *out += agents[i].retired_us == 0 && now_us - agents[i].seen_us <= lease_us;

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "besom/v1/scheduler_service.pb-c.h"
-#include "services/common/tokens.h"
+#include "services/common/roles.h"
 
 static void handle_decide_stops(void *context, struct rpc_call *call, const ProtobufCMessage *message)
 {
@@ -31,7 +31,7 @@ const struct rpc_method scheduler_methods[] = {
      .kind = RPC_UNARY,
      .request = &besom__v1__decide_stops_request__descriptor,
      .response = &besom__v1__decide_stops_response__descriptor,
-     .access = ACCESS_SERVICE,
+     .access = ROLES_OF(SchedulerService, DecideStops),
      .unary = handle_decide_stops},
 };
 const size_t scheduler_method_count = ARRAY_LEN(scheduler_methods);

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "besom/v1/suggestion_service.pb-c.h"
-#include "services/common/tokens.h"
+#include "services/common/roles.h"
 #include "services/suggestion/method.h"
 
 #define ANSWER_BYTES (2u << 20) /* and one suggestion more; a message may have 4 MiB */
@@ -151,7 +151,7 @@ const struct rpc_method suggestion_methods[] = {
      .kind = RPC_UNARY,
      .request = &besom__v1__suggest_request__descriptor,
      .response = &besom__v1__suggest_response__descriptor,
-     .access = ACCESS_SERVICE,
+     .access = ROLES_OF(SuggestionService, Suggest),
      .unary = handle_suggest},
 };
 const size_t suggestion_method_count = ARRAY_LEN(suggestion_methods);

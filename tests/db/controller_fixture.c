@@ -21,14 +21,15 @@ static const char spec_text[] =
     "{\"goal\":\"minimize\",\"name\":\"loss\"},\"parameters\":{\"x\":{\"distribution\":\"uniform\",\"max\":"
     "1.0,\"min\":0.0}},\"program\":\"x\"}";
 
-_Atomic(const char *) served_scope = "";
+_Atomic(const char *) served_project = "", served_sweep = "";
 
 static enum status check_token(void *context, const char *token, const char *peer_name, unsigned access,
                                struct rpc_identity *identity, struct err *err)
 {
     (void)context, (void)token, (void)peer_name, (void)err;
     *identity = (struct rpc_identity){.subject = "test", .access = access};
-    (void)snprintf(identity->scope, sizeof identity->scope, "%s", atomic_load(&served_scope));
+    (void)snprintf(identity->project, sizeof identity->project, "%s", atomic_load(&served_project));
+    (void)snprintf(identity->sweep, sizeof identity->sweep, "%s", atomic_load(&served_sweep));
     return STATUS_OK;
 }
 

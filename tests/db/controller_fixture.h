@@ -30,8 +30,8 @@ struct served {
  * AGENT with `slots`. Times in `options` that are 0 get their defaults. */
 void served_start(struct served *served, struct database *database, int runs,
                   struct controller_options options);
-/* Project or sweep that the callers' token is bound to, "" = none. Static texts. */
-extern _Atomic(const char *) served_scope;
+/* Project and sweep that the callers' token is bound to, "" = none. Static texts. */
+extern _Atomic(const char *) served_project, served_sweep;
 /* The two halves of the end, and both. */
 void served_shutdown(struct served *served, int64_t grace_ms);
 void served_free(struct served *served);

@@ -88,46 +88,92 @@ static besom_status open_project(const char *project)
     return status;
 }
 
-static void begin(struct database *database, const char *scope)
+static size_t list_sweeps(const char *project)
+{
+    Besom__V1__ListSweepsRequest request = BESOM__V1__LIST_SWEEPS_REQUEST__INIT;
+    Besom__V1__ListSweepsResponse *response;
+    besom_error error;
+    request.project = (char *)(uintptr_t)project;
+    assert_int_equal(besom_sweep_list(served.client, &request, &response, &error), BESOM_OK);
+    size_t count = response->n_sweeps;
+    besom_message_free(response);
+    return count;
+}
+
+static size_t list_agents(void)
+{
+    Besom__V1__ListAgentsRequest request = BESOM__V1__LIST_AGENTS_REQUEST__INIT;
+    Besom__V1__ListAgentsResponse *response;
+    besom_error error;
+    assert_int_equal(besom_agent_list(served.client, &request, &response, &error), BESOM_OK);
+    size_t count = response->n_agents;
+    besom_message_free(response);
+    return count;
+}
+
+static besom_status get_bare_run(void)
+{
+    Besom__V1__GetRunRequest request = BESOM__V1__GET_RUN_REQUEST__INIT;
+    Besom__V1__GetRunResponse *response;
+    besom_error error;
+    request.run_id = (char *)(uintptr_t) "run00000";
+    besom_status status = besom_run_get(served.client, &request, &response, &error);
+    if (status == BESOM_OK)
+        besom_message_free(response);
+    return status;
+}
+
+static void begin(struct database *database, const char *project, const char *sweep)
 {
     served_start(&served, database, 1, (struct controller_options){0});
-    atomic_store(&served_scope, scope);
+    atomic_store(&served_project, project);
+    atomic_store(&served_sweep, sweep);
 }
 
 static void end(void)
 {
     served_stop(&served);
-    atomic_store(&served_scope, "");
+    atomic_store(&served_project, "");
+    atomic_store(&served_sweep, "");
 }
 
 static void others_may_do_nothing(void **state)
 {
-    begin(*state, "elsewhere");
-    assert_int_equal(read_metrics(), BESOM_DENIED);
-    assert_int_equal(edit_runs(), BESOM_DENIED);
-    assert_int_equal(submit_run(), BESOM_DENIED);
-    assert_int_equal(open_project(""), BESOM_DENIED);
-    assert_int_equal(open_project("mine"), BESOM_DENIED);
+    begin(*state, "elsewhere", "");
+    assert_int_equal(read_metrics(), BESOM_NOT_FOUND);
+    assert_int_equal(edit_runs(), BESOM_NOT_FOUND);
+    assert_int_equal(submit_run(), BESOM_NOT_FOUND);
+    assert_int_equal(open_project(""), BESOM_NOT_FOUND);
+    assert_int_equal(open_project("mine"), BESOM_NOT_FOUND);
+    assert_int_equal(list_sweeps(""), 0);
+    assert_int_equal(list_agents(), 0);
+    assert_int_equal(get_bare_run(), BESOM_NOT_FOUND);
     end();
 }
 
 /* A sweep that hands out its own runs takes none. */
 static void those_of_the_sweep_may_use_it(void **state)
 {
-    begin(*state, SWEEP);
+    begin(*state, "", SWEEP);
     assert_int_equal(read_metrics(), BESOM_OK);
     assert_int_equal(edit_runs(), BESOM_OK);
     assert_int_equal(submit_run(), BESOM_PRECONDITION);
-    assert_int_equal(open_project("mine"), BESOM_DENIED);
+    assert_int_equal(open_project("mine"), BESOM_NOT_FOUND);
+    assert_int_equal(open_project(SWEEP), BESOM_NOT_FOUND);
+    assert_int_equal(list_sweeps("mine"), 0);
+    assert_int_equal(list_sweeps(""), 1);
+    assert_int_equal(get_bare_run(), BESOM_OK);
     end();
 }
 
 static void those_of_a_project_may_open_it(void **state)
 {
-    begin(*state, "mine");
-    assert_int_equal(edit_runs(), BESOM_DENIED);
+    begin(*state, "mine", "");
+    assert_int_equal(edit_runs(), BESOM_NOT_FOUND);
     assert_int_equal(open_project("mine"), BESOM_OK);
-    assert_int_equal(open_project(""), BESOM_DENIED);
+    assert_int_equal(list_sweeps(""), 1);
+    assert_int_equal(list_sweeps("tests"), 0);
+    assert_int_equal(open_project(""), BESOM_NOT_FOUND);
     end();
 }
 

@@ -350,7 +350,7 @@ static void a_retired_agent_gets_nothing(void **state)
     assert_int_equal(fixture_claim(session, "agent0", 0, 1).verdict, STORE_CLAIM_RUN);
     struct store_agent *agents;
     size_t count;
-    assert_ok(store_list_agents(session_tx(session), "", &agents, &count, &test_err));
+    assert_ok(store_list_agents(session_tx(session), "", NULL, &agents, &count, &test_err));
     assert_int_equal(count, 1);
     assert_string_equal(agents[0].host, "other");
     assert_int_equal(agents[0].running, 1);
@@ -394,7 +394,7 @@ static void a_host_is_quarantined_once_others_finish(void **state)
     assert_null(quarantine_of(session, "host"));
     fixture_start_run(session, "agent1"); /* restarted there it would lose its run */
     assert_null(quarantine_for(session, "broken", "agent1"));
-    assert_ok(store_list_agents(session_tx(session), SWEEP, &agents, &count, &test_err));
+    assert_ok(store_list_agents(session_tx(session), SWEEP, NULL, &agents, &count, &test_err));
     for (size_t i = 0; i < count; i++)
         assert_int_equal(agents[i].quarantined, strcmp(agents[i].agent_id, "other") == 0);
     assert_ok(session_commit(session));

@@ -114,14 +114,14 @@ static void sweeps_are_listed_in_pages(void **state)
     struct session *session = session_open(database);
     struct store_sweep *page;
     size_t count;
-    assert_ok(store_list_sweeps(session_tx(session), "tests", 0, NULL, 2, &page, &count, &test_err));
+    assert_ok(store_list_sweeps(session_tx(session), "tests", NULL, 0, NULL, 2, &page, &count, &test_err));
     assert_int_equal(count, 2);
     assert_string_equal(page[0].sweep_id, "sweep00c");
-    assert_ok(store_list_sweeps(session_tx(session), "", page[1].created_us, page[1].sweep_id, 2, &page,
+    assert_ok(store_list_sweeps(session_tx(session), "", NULL, page[1].created_us, page[1].sweep_id, 2, &page,
                                 &count, &test_err));
     assert_int_equal(count, 1);
     assert_string_equal(page[0].sweep_id, "sweep00a");
-    assert_ok(store_list_sweeps(session_tx(session), "other", 0, NULL, 2, &page, &count, &test_err));
+    assert_ok(store_list_sweeps(session_tx(session), "other", NULL, 0, NULL, 2, &page, &count, &test_err));
     assert_int_equal(count, 0);
     assert_ok(store_set_sweep_state(session_tx(session), "sweep00a", "canceled", "", &test_err));
     assert_ok(store_list_live_sweeps(session_tx(session), &page, &count, &test_err));

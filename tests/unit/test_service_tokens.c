@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "services/common/roles.h"
 #include "services/common/tokens.h"
 
 #define TOKEN "correct-horse-battery"
@@ -25,24 +26,24 @@ static enum status check(struct token_set *set, const char *token, unsigned acce
     return status;
 }
 
-static void test_a_token_opens_what_its_bits_say(void **state)
+static void test_a_token_opens_what_its_role_says(void **state)
 {
     (void)state;
     struct token_set *set = NULL;
     struct err err = ERR_INIT;
     struct rpc_identity who = {0};
     assert_int_equal(token_set_new(&set, &err), STATUS_OK);
-    assert_int_equal(token_set_add(set, TOKEN, "alice", ACCESS_PUBLIC, "sweep1", &err), STATUS_OK);
-    assert_int_equal(token_set_add(set, TOKEN "-2", "service", ACCESS_PUBLIC | ACCESS_SERVICE, "", &err),
-                     STATUS_OK);
+    assert_int_equal(token_set_add(set, TOKEN, "alice", ROLE_WRITER, &err), STATUS_OK);
+    assert_int_equal(token_set_add(set, TOKEN "-2", "service", ROLE_SERVICE, &err), STATUS_OK);
     assert_int_equal(token_set_count(set), 2);
-    assert_int_equal(check(set, NULL, ACCESS_PUBLIC, &who), STATUS_UNAUTHENTICATED);
-    assert_int_equal(check(set, "correct-horse-batterz", ACCESS_PUBLIC, &who), STATUS_UNAUTHENTICATED);
-    assert_int_equal(check(set, TOKEN, ACCESS_SERVICE, &who), STATUS_DENIED);
-    assert_int_equal(check(set, TOKEN, ACCESS_PUBLIC, &who), STATUS_OK);
+    assert_int_equal(check(set, NULL, ROLE_WRITER, &who), STATUS_UNAUTHENTICATED);
+    assert_int_equal(check(set, "correct-horse-batterz", ROLE_WRITER, &who), STATUS_UNAUTHENTICATED);
+    assert_int_equal(check(set, TOKEN, ROLE_ADMIN | ROLE_SERVICE, &who), STATUS_DENIED);
+    assert_int_equal(check(set, TOKEN, ROLE_ADMIN | ROLE_WRITER, &who), STATUS_OK);
     assert_string_equal(who.subject, "alice");
-    assert_string_equal(who.scope, "sweep1");
-    assert_int_equal(check(set, TOKEN "-2", ACCESS_SERVICE, &who), STATUS_OK);
+    assert_string_equal(who.token, "file-1");
+    assert_int_equal(check(set, TOKEN "-2", ROLE_ADMIN, &who), STATUS_DENIED);
+    assert_int_equal(check(set, TOKEN "-2", ROLE_SERVICE, &who), STATUS_OK);
     assert_string_equal(who.subject, "service");
     token_set_free(set);
 }
@@ -56,10 +57,10 @@ static void test_a_token_is_one_long_word(void **state)
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     assert_int_equal(token_set_new(&set, &err), STATUS_OK);
-    assert_int_equal(token_set_add(set, "short", "a", 1, "", &err), STATUS_INVALID);
-    assert_int_equal(token_set_add(set, "two words that are long", "a", 1, "", &err), STATUS_INVALID);
-    assert_int_equal(token_set_add(set, longest, "a", 1, "", &err), STATUS_INVALID);
-    assert_int_equal(token_set_add(set, longest + 1, "a", 1, "", &err), STATUS_OK);
+    assert_int_equal(token_set_add(set, "short", "a", ROLE_ADMIN, &err), STATUS_INVALID);
+    assert_int_equal(token_set_add(set, "two words that are long", "a", ROLE_ADMIN, &err), STATUS_INVALID);
+    assert_int_equal(token_set_add(set, longest, "a", ROLE_ADMIN, &err), STATUS_INVALID);
+    assert_int_equal(token_set_add(set, longest + 1, "a", ROLE_ADMIN, &err), STATUS_OK);
     token_set_free(set);
 }
 
@@ -98,7 +99,7 @@ static void test_files_that_others_may_read_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_token_opens_what_its_bits_say),
+        cmocka_unit_test(test_a_token_opens_what_its_role_says),
         cmocka_unit_test(test_a_token_is_one_long_word),
         cmocka_unit_test(test_files_that_others_may_read_are_refused),
     };
