@@ -8,11 +8,15 @@
 
 #include "cli.h"
 #include "format.h"
+#include "stop/halving.h"
 
 #define BANDS_SHOWN 8
 
-static const char *const names[] = {
-    [STOP_HYPERBAND] = "hyperband", [STOP_ASHA] = "asha", [STOP_MEDIAN] = "median"};
+static const char *const names[] = {[STOP_HYPERBAND] = "hyperband",
+                                    [STOP_ASHA] = "asha",
+                                    [STOP_MEDIAN] = "median",
+                                    [STOP_HYPERBAND_FULL] = "hyperband_full",
+                                    [STOP_BOHB] = "bohb"};
 
 const char *stop_type_name(enum stop_type type)
 {
@@ -30,7 +34,9 @@ void stop_rule_name(const struct stop_config *config, struct buffer *out)
         buffer_printf(out, ", s %" PRId64, config->s);
     if (config->type != STOP_MEDIAN)
         buffer_printf(out, ", eta %g", config->eta);
-    if (config->type != STOP_MEDIAN && !config->strict)
+    if (config->brackets > 0)
+        buffer_printf(out, ", brackets %" PRId64, config->brackets);
+    if ((config->type == STOP_HYPERBAND || config->type == STOP_ASHA) && !config->strict)
         buffer_puts(out, ", not strict");
     if (config->type == STOP_MEDIAN)
         buffer_printf(out, ", min_runs %" PRId64, config->min_runs);
@@ -67,6 +73,15 @@ static void write_question(const struct stop_config *config, struct buffer *out)
             "A run goes on unless its best so far is worse than the median of the running averages of\n"
             "the others that got to the band, at least %" PRId64 " of them. Ties go on.",
             config->min_runs);
+        break;
+    case STOP_HYPERBAND_FULL:
+    case STOP_BOHB:
+        buffer_printf(out,
+                      "The runs that a bracket starts together are a cohort. A run pauses at each rung of it "
+                      "until all of\nthe cohort have come; then the best max(1, int(n / %g)) of n go on and "
+                      "the others end there.\nBrackets follow one another, and after the last the first "
+                      "begins anew.",
+                      config->eta);
         break;
     }
 }
@@ -121,9 +136,73 @@ const char *stop_band_head(const struct stop_config *config, char head[STOP_UNIT
     return head;
 }
 
+/* Rows that the runs of a bracket log, when none of them fails. */
+static double bracket_rows(const struct stop_config *config, const struct halving_bracket *bracket)
+{
+    int64_t bands[STOP_BANDS_MAX], runs = bracket->runs, before = 0;
+    size_t count = 0;
+    struct err err = ERR_INIT;
+    double rows = 0;
+    if (stop_bands(config, bands, &count, &err) != STATUS_OK)
+        return 0;
+    for (size_t i = bracket->first_band; i <= count; i++) {
+        int64_t band = i < count ? bands[i] : config->max_iter;
+        rows += (double)runs * (double)(band - before);
+        before = band;
+        runs = halving_keeps(runs, config->eta);
+    }
+    return rows;
+}
+
+/* "81 at 1, 27 at 3, 9 at 9", and how many run to the end. */
+static void write_rungs(const struct stop_config *config, const struct halving_bracket *bracket,
+                        const int64_t *bands, size_t band_count, struct buffer *out)
+{
+    int64_t runs = bracket->runs;
+    for (size_t i = bracket->first_band; i < band_count; i++) {
+        buffer_printf(out, "%" PRId64 " at %" PRId64 ", ", runs, bands[i]);
+        runs = halving_keeps(runs, config->eta);
+    }
+    buffer_printf(out, "%" PRId64 " to %" PRId64, runs, config->max_iter);
+}
+
+static void format_brackets(struct arena *arena, const struct stop_config *config,
+                            const struct screen *screen, struct buffer *out)
+{
+    static const struct table_column columns[] = {
+        {"BRACKET", true}, {"RUNS", true}, {"OF ALL", true}, {"RUNS AT THEIR RUNGS", false}};
+    struct halving_bracket brackets[HALVING_BRACKETS_MAX];
+    int64_t bands[STOP_BANDS_MAX];
+    size_t count = 0, band_count = 0;
+    struct err err = ERR_INIT;
+    if (halving_brackets(config, brackets, &count, &err) != STATUS_OK ||
+        stop_bands(config, bands, &band_count, &err) != STATUS_OK)
+        return;
+    struct table table = table_make(arena, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < count; i++) {
+        struct buffer rungs CLEANUP(buffer_free) = BUFFER_INIT;
+        char text[FORMAT_SIZE];
+        (void)snprintf(text, sizeof text, "%" PRId64, brackets[i].s);
+        table_add(&table, text);
+        (void)snprintf(text, sizeof text, "%" PRId64, brackets[i].runs);
+        table_add(&table, text);
+        (void)snprintf(text, sizeof text, "%.0f", bracket_rows(config, &brackets[i]));
+        table_add(&table, text);
+        write_rungs(config, &brackets[i], bands, band_count, &rungs);
+        table_add(&table, buffer_text(&rungs));
+    }
+    stop_rule_words(config, out);
+    buffer_putc(out, '\n');
+    table_format(&table, screen, out);
+}
+
 void stop_table_format(struct arena *arena, const struct stop_config *config, const struct screen *screen,
                        struct buffer *out)
 {
+    if (stop_type_pauses(config->type)) {
+        format_brackets(arena, config, screen, out);
+        return;
+    }
     char head[STOP_UNIT_SIZE];
     const struct table_column columns[] = {
         {"BAND", true}, {stop_band_head(config, head), true}, {"GO ON", false}, {"OF ALL, ABOUT", true}};

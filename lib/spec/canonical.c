@@ -77,10 +77,11 @@ static void set_early_terminate(json_t *object, const struct spec *spec, bool *o
     set_positive(value, "grace", config->grace, ok);
     if (config->max_stops > 0)
         set(value, "max_stops", json_real(config->max_stops), ok);
-    if (config->type != STOP_MEDIAN) {
+    set_positive(value, "brackets", config->brackets, ok);
+    if (config->type != STOP_MEDIAN)
         set(value, "eta", json_real(config->eta), ok);
+    if (config->type == STOP_HYPERBAND || config->type == STOP_ASHA)
         set(value, "strict", json_boolean(config->strict), ok);
-    }
     set_text(value, "step_metric", spec->step_metric, ok);
     set(object, "early_terminate", value, ok);
 }
@@ -145,6 +146,8 @@ json_t *spec_to_json(const struct spec *spec)
     set_metrics_from(object, &spec->metrics_from, &ok);
     if (spec->on_disconnect != SPEC_ON_DISCONNECT_CONTINUE)
         set_text(object, "on_disconnect", schema_disconnect_names[spec->on_disconnect], &ok);
+    if (spec->resume)
+        set(object, "resume", json_true(), &ok);
     set_duration(object, "stop_grace", spec->stop_grace_ms, &ok);
     set_duration(object, "lost_after", spec->lost_after_ms, &ok);
     if (ok)

@@ -9,14 +9,14 @@
 
 #define MEDIAN_GROWTH 1.15
 
-const char *const schema_stop_names[] = {"hyperband", "asha", "median"};
+const char *const schema_stop_names[] = {"hyperband", "asha", "median", "hyperband_full", "bohb"};
 const size_t schema_stop_count = ARRAY_LEN(schema_stop_names);
 
 struct fields {
     bool typed;
     enum stop_type type;
-    int64_t min_iter, max_iter, s, min_runs, grace; /* 0 = not given */
-    double eta, max_stops;                          /* 0 = not given */
+    int64_t min_iter, max_iter, s, min_runs, grace, brackets; /* 0 = not given */
+    double eta, max_stops;                                    /* 0 = not given */
     bool strict;
     const char *step_metric;
 };
@@ -58,7 +58,9 @@ static void read_step_metric(struct schema *schema, const struct node *value, vo
 }
 
 #define OF(type) (1u << (type))
-#define ANY (OF(STOP_HYPERBAND) | OF(STOP_ASHA) | OF(STOP_MEDIAN))
+#define PAUSING (OF(STOP_HYPERBAND_FULL) | OF(STOP_BOHB))
+#define AT_ONCE (OF(STOP_HYPERBAND) | OF(STOP_ASHA) | OF(STOP_MEDIAN))
+#define ANY (AT_ONCE | PAUSING)
 
 static const struct schema_key keys[] = {
     {"type", read_type, 0, true},
@@ -71,20 +73,22 @@ static const struct schema_key keys[] = {
     {"grace", schema_read_count, offsetof(struct fields, grace), true},
     {"max_stops", read_max_stops, offsetof(struct fields, max_stops), true},
     {"step_metric", read_step_metric, offsetof(struct fields, step_metric), true},
+    {"brackets", schema_read_count, offsetof(struct fields, brackets), true},
 };
 
 /* The types that take keys[i]. */
 static const unsigned types_of_keys[ARRAY_LEN(keys)] = {
     ANY,
     ANY,
-    OF(STOP_HYPERBAND) | OF(STOP_ASHA),
+    OF(STOP_HYPERBAND) | OF(STOP_ASHA) | PAUSING,
     OF(STOP_HYPERBAND),
-    OF(STOP_HYPERBAND) | OF(STOP_ASHA),
+    OF(STOP_HYPERBAND) | OF(STOP_ASHA) | PAUSING,
     OF(STOP_HYPERBAND) | OF(STOP_ASHA),
     OF(STOP_MEDIAN),
+    AT_ONCE,
+    AT_ONCE,
     ANY,
-    ANY,
-    ANY,
+    PAUSING,
 };
 
 static const struct schema_section section = {"early_terminate", keys, ARRAY_LEN(keys), false};
@@ -149,12 +153,26 @@ static void choose_median(struct schema *schema, const struct node *map, const s
     out->min_runs = given->min_runs > 0 ? given->min_runs : 5;
 }
 
+static void choose_pausing(struct schema *schema, const struct node *map, const struct fields *given,
+                           struct stop_config *out)
+{
+    out->min_iter = given->min_iter > 0 ? given->min_iter : 1;
+    out->max_iter = given->max_iter;
+    out->brackets = given->brackets;
+    if (given->max_iter == 0)
+        schema_error(schema, map, "type %s needs max_iter, the rows that a whole run logs",
+                     schema_stop_names[given->type]);
+}
+
 static void choose(struct schema *schema, const struct node *map, const struct fields *given,
                    struct stop_config *out)
 {
     static void (*const choices[])(struct schema *, const struct node *, const struct fields *,
-                                   struct stop_config *) = {
-        [STOP_HYPERBAND] = choose_form, [STOP_ASHA] = choose_asha, [STOP_MEDIAN] = choose_median};
+                                   struct stop_config *) = {[STOP_HYPERBAND] = choose_form,
+                                                            [STOP_ASHA] = choose_asha,
+                                                            [STOP_MEDIAN] = choose_median,
+                                                            [STOP_HYPERBAND_FULL] = choose_pausing,
+                                                            [STOP_BOHB] = choose_pausing};
     *out = (struct stop_config){.type = given->type,
                                 .min_iter = given->min_iter,
                                 .eta = given->eta > 0 ? given->eta : 3,

@@ -155,6 +155,7 @@ static const struct schema_key file_keys[] = {
     {"stop_grace", schema_read_duration, FIELD(stop_grace_ms), true},
     {"lost_after", schema_read_duration, FIELD(lost_after_ms), true},
     {"concurrency", schema_read_count, FIELD(concurrency), true},
+    {"resume", schema_read_bool, FIELD(resume), true},
 };
 
 bool schema_is_file_key(const char *name)
@@ -267,6 +268,24 @@ static void check_impute(struct schema *schema)
                        schema_impute_names[spec->metric.impute_while_running]);
 }
 
+/* What hyperband_full and bohb need of the rest of the file. */
+static void check_pausing(struct schema *schema)
+{
+    const struct spec *spec = schema->spec;
+    const char *type = schema_stop_names[spec->early_terminate.type];
+    if (!spec->has_early_terminate || !stop_type_pauses(spec->early_terminate.type))
+        return;
+    const struct node *place = node_find(schema->root, "early_terminate")->key;
+    if (!spec->resume)
+        schema_error(
+            schema, place,
+            "type %s stops runs and starts them again: add resume: true to the file when the program "
+            "goes on from a checkpoint of its own",
+            type);
+    if (spec->early_terminate.type == STOP_BOHB && spec->method != SPEC_METHOD_BAYES)
+        schema_error(schema, place, "type bohb needs method: bayes (hyperband_full takes any method)");
+}
+
 static void build_space(struct schema *schema)
 {
     size_t before = schema->reader.problems->error_count;
@@ -309,6 +328,7 @@ void schema_read_file(struct schema *schema)
     apply_options(schema);
     check_presence(schema);
     check_metric(schema);
+    check_pausing(schema);
     check_program(schema);
     check_impute(schema);
     build_space(schema);

@@ -67,12 +67,39 @@ const char *stop_unit(const struct stop_config *config)
     return config->unit[0] != '\0' ? config->unit : "row";
 }
 
+bool stop_type_pauses(enum stop_type type)
+{
+    return type == STOP_HYPERBAND_FULL || type == STOP_BOHB;
+}
+
+/* max_iter / eta^k for every k that leaves at least min_iter, but for 0. */
+static enum status rungs(const struct stop_config *config, int64_t bands[STOP_BANDS_MAX], size_t *count,
+                         struct err *err)
+{
+    if (config->eta < 2)
+        return err_set(err, STATUS_INVALID, "eta must be at least 2");
+    if (config->min_iter < 1 || config->max_iter > ROW_MAX)
+        return err_set(err, STATUS_INVALID, "min_iter and max_iter must be between 1 and 2^53");
+    int64_t most = 0;
+    while (multiplied(config->min_iter, config->eta, most + 1) <= config->max_iter)
+        most++;
+    if (most == 0)
+        return err_set(err, STATUS_INVALID, "no band: max_iter must be at least eta times min_iter");
+    if (config->brackets > most + 1)
+        return err_set(err, STATUS_INVALID, "brackets: there are %lld", (long long)most + 1);
+    for (int64_t k = most; k >= 1; k--)
+        bands[(*count)++] = divided(config->max_iter, config->eta, k);
+    return STATUS_OK;
+}
+
 enum status stop_bands(const struct stop_config *config, int64_t bands[STOP_BANDS_MAX], size_t *count,
                        struct err *err)
 {
     *count = 0;
     if (!(config->eta > 1) || !isfinite(config->eta))
         return err_set(err, STATUS_INVALID, "eta must be a number greater than 1");
+    if (stop_type_pauses(config->type))
+        return rungs(config, bands, count, err);
     bool from_max = config->type == STOP_HYPERBAND && config->form == STOP_FORM_MAX_ITER;
     int64_t rows = from_max ? config->max_iter : config->min_iter;
     if (rows < 1 || rows > ROW_MAX)

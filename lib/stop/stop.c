@@ -52,6 +52,8 @@ enum status stop_rule_new(const struct stop_config *config, bool maximize, struc
     size_t count = 0;
     *out = NULL;
     TRY(stop_bands(config, rows, &count, err));
+    if (stop_type_pauses(config->type))
+        return err_set(err, STATUS_INVALID, "runs pause at these bands: no value decides by itself");
     struct stop_rule *rule = calloc(1, sizeof *rule);
     if (rule == NULL)
         return out_of_memory(err);

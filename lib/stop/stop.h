@@ -25,7 +25,8 @@
 #define STOP_RUN_KEY_MAX 63
 #define STOP_UNIT_SIZE 64
 
-enum stop_type { STOP_HYPERBAND, STOP_ASHA, STOP_MEDIAN };
+/* The last two pause runs at their bands: halving.h decides by them, and stop_rule_new takes neither. */
+enum stop_type { STOP_HYPERBAND, STOP_ASHA, STOP_MEDIAN, STOP_HYPERBAND_FULL, STOP_BOHB };
 /* Of hyperband; the others count up from min_iter. */
 enum stop_form { STOP_FORM_MIN_ITER, STOP_FORM_MAX_ITER };
 
@@ -33,7 +34,7 @@ struct stop_config {
     enum stop_type type;
     enum stop_form form;
     int64_t min_iter; /* first band; not with STOP_FORM_MAX_ITER */
-    int64_t max_iter; /* no band itself; STOP_FORM_MAX_ITER, asha */
+    int64_t max_iter; /* no band itself; STOP_FORM_MAX_ITER, asha; of types that pause a whole run */
     int64_t s;        /* number of bands below max_iter; STOP_FORM_MAX_ITER */
     double eta;       /* > 1: a band is eta times the one before; default 3, for median 1.15 */
     bool strict;      /* judge the value at the band, else the best so far; default true; not for median */
@@ -41,6 +42,7 @@ struct stop_config {
     double
         max_stops; /* greatest share of the runs that got to a band, 0 to 1, that is stopped; 0 = no bound */
     int64_t min_runs;          /* median: others that must have got there; default 5 */
+    int64_t brackets;          /* of types that pause: how many are used, the longest first; 0 = all */
     char unit[STOP_UNIT_SIZE]; /* what bands count, for words alone; "" = rows that hold the metric */
 };
 
@@ -58,6 +60,9 @@ enum status stop_bands(const struct stop_config *config, int64_t bands[STOP_BAND
 
 /* "row", or the unit as it is called. */
 const char *stop_unit(const struct stop_config *config);
+
+/* Whether runs of that type pause at their bands until a verdict. */
+bool stop_type_pauses(enum stop_type type);
 
 struct stop_rule;
 
@@ -86,6 +91,7 @@ struct stop_decision {
     size_t rival_count;
 };
 
+/* INVALID for a type that pauses. */
 enum status stop_rule_new(const struct stop_config *config, bool maximize, struct stop_rule **out,
                           struct err *err) MUST_USE;
 void stop_rule_free(struct stop_rule *rule);

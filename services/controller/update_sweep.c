@@ -71,13 +71,20 @@ static bool same_bands(const struct stop_config *a, const struct stop_config *b)
            memcmp(bands[0], bands[1], counts[0] * sizeof bands[0][0]) == 0;
 }
 
+/* Where runs pause, the length of a whole one says what they are compared by, too. */
+static bool same_length(const struct stop_config *a, const struct stop_config *b)
+{
+    return !stop_type_pauses(a->type) || a->max_iter == b->max_iter;
+}
+
 static bool same_stopping(const struct spec *before, const struct spec *after)
 {
     const struct stop_config *a = &before->early_terminate, *b = &after->early_terminate;
     if (before->has_early_terminate != after->has_early_terminate || !before->has_early_terminate)
         return before->has_early_terminate == after->has_early_terminate;
-    return a->type == b->type && same_bands(a, b) && a->strict == b->strict && a->eta == b->eta &&
-           a->grace == b->grace && a->max_stops == b->max_stops && a->min_runs == b->min_runs &&
+    return a->type == b->type && same_bands(a, b) && same_length(a, b) && a->strict == b->strict &&
+           a->eta == b->eta && a->grace == b->grace && a->max_stops == b->max_stops &&
+           a->min_runs == b->min_runs && a->brackets == b->brackets &&
            same_text(before->step_metric, after->step_metric);
 }
 
