@@ -39,6 +39,7 @@ struct replaying {
     struct replay *replay; /* owned */
     struct version versions[3];
     size_t version_count;
+    size_t reading;      /* rule whose resource is being read */
     int64_t run_time_ms; /* of the runs that were read */
     int64_t cut_short;   /* runs that were stopped early when they ran */
     struct err err;      /* of the callback on libbesom's thread, read after the stream's end */
@@ -47,32 +48,71 @@ struct replaying {
 
 /* ---- reading ---- */
 
+static struct replay_point point_of(int attempt, const Besom__V1__Series *piece, size_t i)
+{
+    return (struct replay_point){.attempt = attempt,
+                                 .step = i < piece->n_steps ? piece->steps[i] : 0,
+                                 .time_us = i < piece->n_times_us ? piece->times_us[i] : 0,
+                                 .value = piece->values[i]};
+}
+
 static bool add_points(void *context, int attempt, const Besom__V1__Series *piece)
 {
     struct replaying *replaying = context;
-    (void)attempt;
-    for (size_t i = 0; i < piece->n_values && replaying->status == STATUS_OK; i++)
-        replaying->status = replay_add_row(replaying->replay, i < piece->n_times_us ? piece->times_us[i] : 0,
-                                           piece->values[i], &replaying->err);
+    for (size_t i = 0; i < piece->n_values && replaying->status == STATUS_OK; i++) {
+        const struct replay_point point = point_of(attempt, piece, i);
+        replaying->status = replay_add_row(replaying->replay, &point, &replaying->err);
+    }
     return replaying->status == STATUS_OK;
+}
+
+static bool add_resource(void *context, int attempt, const Besom__V1__Series *piece)
+{
+    struct replaying *replaying = context;
+    for (size_t i = 0; i < piece->n_values && replaying->status == STATUS_OK; i++) {
+        const struct replay_point point = point_of(attempt, piece, i);
+        replaying->status =
+            replay_add_resource(replaying->replay, replaying->reading, &point, &replaying->err);
+    }
+    return replaying->status == STATUS_OK;
+}
+
+/* One metric of a run, from its first value to its last. */
+static int read_metric(struct replaying *replaying, const Besom__V1__Run *run, const char *name,
+                       bool (*points)(void *context, int attempt, const Besom__V1__Series *piece))
+{
+    char *names[] = {message_text(name)};
+    const struct metric_sink sink = {.points = points, .context = replaying};
+    Besom__V1__ReadMetricsRequest request = BESOM__V1__READ_METRICS_REQUEST__INIT;
+    request.sweep_id = run->sweep_id;
+    request.run_id = run->run_id;
+    request.names = names;
+    request.n_names = 1;
+    return metric_stream_read(replaying->client, &request, &sink);
+}
+
+/* What the bands of the rules count, then the values that they judge. */
+static int read_history(struct replaying *replaying, const Besom__V1__Run *run)
+{
+    int code = CLI_OK;
+    for (size_t i = 0; i < replaying->version_count && code == CLI_OK; i++) {
+        const struct spec *spec = replaying->versions[i].spec;
+        replaying->reading = i;
+        if (spec != NULL && spec->step_metric != NULL)
+            code = read_metric(replaying, run, spec->step_metric, add_resource);
+    }
+    return code == CLI_OK ? read_metric(replaying, run, replaying->sweep->metric, add_points) : code;
 }
 
 static int read_run(void *context, struct run_view *view)
 {
     struct replaying *replaying = context;
     const Besom__V1__Run *run = view->run;
-    char *names[] = {replaying->sweep->metric};
-    const struct metric_sink sink = {.points = add_points, .context = replaying};
-    Besom__V1__ReadMetricsRequest request = BESOM__V1__READ_METRICS_REQUEST__INIT;
-    request.sweep_id = run->sweep_id;
-    request.run_id = run->run_id;
-    request.names = names;
-    request.n_names = 1;
     replaying->run_time_ms += run->run_time_ms;
     replaying->cut_short += run->state == BESOM__V1__RUN_STATE__RUN_STATE_STOPPED;
     replaying->status = replay_add_run(replaying->replay, run->run_id, &replaying->err);
     if (replaying->status == STATUS_OK && entity_run_has_objective(run)) {
-        int code = metric_stream_read(replaying->client, &request, &sink);
+        int code = read_history(replaying, run);
         if (code != CLI_OK)
             return code;
     }
@@ -206,7 +246,7 @@ static void print_names(const struct replaying *replaying)
 /* What the last rule would have stopped. */
 static void print_runs(const struct replaying *replaying)
 {
-    static const struct table_column columns[] = {{"RUN", false},       {"ROW", true},
+    static const struct table_column columns[] = {{"RUN", false},       {"BAND", true},
                                                   {"VALUE", true},      {"THRESHOLD", true},
                                                   {"ROWS SAVED", true}, {"TIME SAVED", true}};
     const struct version *version = &replaying->versions[replaying->version_count - 1];
@@ -259,15 +299,18 @@ static void print_text(const struct replaying *replaying)
 /* none, the sweep's own rule when it has one, and the given one. */
 static int choose_versions(struct replaying *replaying, const struct spec *own, const struct spec *given)
 {
-    const struct stop_config *rules[ARRAY_LEN(replaying->versions)];
+    struct replay_rule rules[ARRAY_LEN(replaying->versions)];
     struct err err = ERR_INIT;
     replaying->versions[replaying->version_count++] = (struct version){.name = "none"};
     if (own->has_early_terminate)
         replaying->versions[replaying->version_count++] = (struct version){.name = "sweep", .spec = own};
     if (given != NULL)
         replaying->versions[replaying->version_count++] = (struct version){.name = "given", .spec = given};
-    for (size_t i = 0; i < replaying->version_count; i++)
-        rules[i] = replaying->versions[i].spec != NULL ? &replaying->versions[i].spec->early_terminate : NULL;
+    for (size_t i = 0; i < replaying->version_count; i++) {
+        const struct spec *spec = replaying->versions[i].spec;
+        rules[i] = (struct replay_rule){.config = spec != NULL ? &spec->early_terminate : NULL,
+                                        .by_resource = spec != NULL && spec->step_metric != NULL};
+    }
     if (replay_new(rules, replaying->version_count, replaying->sweep->maximize, &replaying->replay, &err) !=
         STATUS_OK)
         return cli_fail_err(&err, "cannot replay sweep %s", replaying->sweep->sweep_id);

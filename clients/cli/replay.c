@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stop/resource.h"
+
 /* A run reached a band. */
 struct reached {
     size_t run, band_index;
@@ -15,9 +17,16 @@ struct reached {
 
 struct rule {
     const struct stop_config *config; /* NULL: stops nothing */
+    bool by_resource;
     int64_t bands[STOP_BANDS_MAX];
     size_t band_count;
-    size_t next_band;       /* of the run that is being added */
+    size_t next_band;              /* of the run that is being added, as what follows */
+    struct stop_resource resource; /* of one attempt, over the arrays below */
+    int attempt;                   /* which */
+    int64_t *steps, *times_us;     /* owned */
+    double *values;                /* owned */
+    int *attempts;                 /* owned */
+    size_t value_count, value_room;
     struct reached *events; /* owned */
     size_t count, capacity;
 };
@@ -50,7 +59,7 @@ static bool make_room(void **entries, size_t count, size_t *capacity, size_t siz
     return true;
 }
 
-enum status replay_new(const struct stop_config *const rules[], size_t rule_count, bool maximize,
+enum status replay_new(const struct replay_rule rules[], size_t rule_count, bool maximize,
                        struct replay **out, struct err *err)
 {
     *out = NULL;
@@ -61,9 +70,10 @@ enum status replay_new(const struct stop_config *const rules[], size_t rule_coun
     enum status status = STATUS_OK;
     for (size_t i = 0; i < rule_count && i < REPLAY_RULES_MAX && status == STATUS_OK; i++) {
         struct rule *rule = &replay->rules[replay->rule_count++];
-        rule->config = rules[i];
-        if (rules[i] != NULL)
-            status = stop_bands(rules[i], rule->bands, &rule->band_count, err);
+        rule->config = rules[i].config;
+        rule->by_resource = rules[i].by_resource;
+        if (rule->config != NULL)
+            status = stop_bands(rule->config, rule->bands, &rule->band_count, err);
     }
     if (status != STATUS_OK) {
         replay_free(replay);
@@ -77,8 +87,13 @@ void replay_free(struct replay *replay)
 {
     if (replay == NULL)
         return;
-    for (size_t i = 0; i < replay->rule_count; i++)
+    for (size_t i = 0; i < replay->rule_count; i++) {
         free(replay->rules[i].events);
+        free(replay->rules[i].steps);
+        free(replay->rules[i].times_us);
+        free(replay->rules[i].values);
+        free(replay->rules[i].attempts);
+    }
     free(replay->runs);
     free(replay);
 }
@@ -101,9 +116,70 @@ enum status replay_add_run(struct replay *replay, const char *run_id, struct err
     *run = (struct replay_history){.best = NAN};
     memcpy(run->run_id, run_id, strlen(run_id));
     replay->total = 0;
-    for (size_t i = 0; i < replay->rule_count; i++)
-        replay->rules[i].next_band = 0;
+    for (size_t i = 0; i < replay->rule_count; i++) {
+        struct rule *rule = &replay->rules[i];
+        rule->next_band = rule->value_count = 0;
+        rule->attempt = 0;
+    }
     return STATUS_OK;
+}
+
+static bool grow_resource(struct rule *rule)
+{
+    size_t wanted = rule->value_room == 0 ? 64 : 2 * rule->value_room;
+    int64_t *steps = realloc(rule->steps, wanted * sizeof *steps);
+    rule->steps = steps != NULL ? steps : rule->steps;
+    int64_t *times_us = realloc(rule->times_us, wanted * sizeof *times_us);
+    rule->times_us = times_us != NULL ? times_us : rule->times_us;
+    double *values = realloc(rule->values, wanted * sizeof *values);
+    rule->values = values != NULL ? values : rule->values;
+    int *attempts = realloc(rule->attempts, wanted * sizeof *attempts);
+    rule->attempts = attempts != NULL ? attempts : rule->attempts;
+    if (steps == NULL || times_us == NULL || values == NULL || attempts == NULL)
+        return false;
+    rule->value_room = wanted;
+    return true;
+}
+
+enum status replay_add_resource(struct replay *replay, size_t index, const struct replay_point *point,
+                                struct err *err)
+{
+    struct rule *rule = &replay->rules[index];
+    if (rule->value_count == rule->value_room && !grow_resource(rule))
+        return no_memory(err);
+    rule->steps[rule->value_count] = point->step;
+    rule->times_us[rule->value_count] = point->time_us;
+    rule->values[rule->value_count] = point->value;
+    rule->attempts[rule->value_count++] = point->attempt;
+    return STATUS_OK;
+}
+
+/* Each attempt logs its own. */
+static void turn_to_attempt(struct rule *rule, int attempt)
+{
+    size_t first = 0;
+    while (first < rule->value_count && rule->attempts[first] != attempt)
+        first++;
+    size_t end = first;
+    while (end < rule->value_count && rule->attempts[end] == attempt)
+        end++;
+    rule->attempt = attempt;
+    rule->resource = (struct stop_resource){.count = end - first, .newest = STOP_RESOURCE_NONE};
+    if (end == first)
+        return;
+    rule->resource.steps = rule->steps + first;
+    rule->resource.times_us = rule->times_us + first;
+    rule->resource.values = rule->values + first;
+}
+
+/* How far the run is at its newest row, in the rule's unit. */
+static double units_at(struct rule *rule, const struct replay_history *run, const struct replay_point *point)
+{
+    if (!rule->by_resource)
+        return (double)run->rows;
+    if (rule->attempt != point->attempt)
+        turn_to_attempt(rule, point->attempt);
+    return stop_resource_at(&rule->resource, point->step, point->time_us);
 }
 
 static bool is_better(const struct replay *replay, double value, double than)
@@ -123,9 +199,28 @@ static enum status add_event(struct rule *rule, const struct reached *event, str
     return STATUS_OK;
 }
 
-enum status replay_add_row(struct replay *replay, int64_t time_us, double value, struct err *err)
+static enum status add_events(struct replay *replay, struct rule *rule, const struct replay_point *point,
+                              struct err *err)
+{
+    const struct replay_history *run = &replay->runs[replay->run_count - 1];
+    size_t reached =
+        stop_bands_reached(rule->bands, rule->band_count, rule->next_band, units_at(rule, run, point));
+    while (rule->next_band < reached) {
+        const struct reached event = {.run = replay->run_count - 1,
+                                      .band_index = rule->next_band++,
+                                      .time_us = run->last_us,
+                                      .row = run->rows,
+                                      .value = {point->value, run->best, replay->total / (double)run->rows}};
+        TRY(add_event(rule, &event, err));
+    }
+    return STATUS_OK;
+}
+
+enum status replay_add_row(struct replay *replay, const struct replay_point *point, struct err *err)
 {
     struct replay_history *run = &replay->runs[replay->run_count - 1];
+    const double value = point->value;
+    const int64_t time_us = point->time_us;
     if (!isfinite(value))
         return STATUS_OK;
     /* a later attempt may have another clock: a run's rows never go back in time */
@@ -136,17 +231,8 @@ enum status replay_add_row(struct replay *replay, int64_t time_us, double value,
     replay->total += value;
     if (is_better(replay, value, run->best))
         run->best = value;
-    for (size_t i = 0; i < replay->rule_count; i++) {
-        struct rule *rule = &replay->rules[i];
-        if (rule->next_band >= rule->band_count || rule->bands[rule->next_band] != run->rows)
-            continue;
-        const struct reached event = {.run = replay->run_count - 1,
-                                      .band_index = rule->next_band++,
-                                      .time_us = run->last_us,
-                                      .row = run->rows,
-                                      .value = {value, run->best, replay->total / (double)run->rows}};
-        TRY(add_event(rule, &event, err));
-    }
+    for (size_t i = 0; i < replay->rule_count; i++)
+        TRY(add_events(replay, &replay->rules[i], point, err));
     return STATUS_OK;
 }
 
@@ -188,7 +274,7 @@ static enum status judge_events(const struct replay *replay, const struct rule *
         if (!decision.stop)
             continue;
         *outcome = (struct replay_outcome){.stop = true,
-                                           .band = event->row,
+                                           .band = rule->bands[event->band_index],
                                            .rows_saved = run->rows - event->row,
                                            .saved_us = run->last_us - event->time_us,
                                            .best = event->value.best,

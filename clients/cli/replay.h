@@ -25,7 +25,7 @@ struct replay_history {
 /* What a rule would have done to a run. */
 struct replay_outcome {
     bool stop;
-    int64_t band;            /* row at which it stops */
+    int64_t band;            /* at which it stops */
     int64_t rows_saved;      /* logged after it */
     int64_t saved_us;        /* from that value to the last one */
     double best;             /* up to there, or of the whole history; NAN without rows */
@@ -42,8 +42,13 @@ struct replay_sums {
     double best_value; /* best that is left under the rule; NAN without any */
 };
 
-/* Rules are the caller's; one that is NULL stops nothing. NO_MEMORY, INVALID. */
-enum status replay_new(const struct stop_config *const rules[], size_t rule_count, bool maximize,
+struct replay_rule {
+    const struct stop_config *config; /* the caller's; NULL: stops nothing */
+    bool by_resource;                 /* its bands count a resource, not rows */
+};
+
+/* NO_MEMORY, INVALID. */
+enum status replay_new(const struct replay_rule rules[], size_t rule_count, bool maximize,
                        struct replay **out, struct err *err) MUST_USE;
 void replay_free(struct replay *replay);
 /* Usable as CLEANUP(replay_free_at). */
@@ -51,8 +56,17 @@ void replay_free_at(struct replay **replay);
 
 /* The next run; rows that follow are its. */
 enum status replay_add_run(struct replay *replay, const char *run_id, struct err *err) MUST_USE;
+struct replay_point {
+    int attempt;
+    int64_t step, time_us;
+    double value;
+};
+
+/* A value of the resource that the rule's bands count, in order and before that run's rows. */
+enum status replay_add_resource(struct replay *replay, size_t rule, const struct replay_point *point,
+                                struct err *err) MUST_USE;
 /* The next value of that run; one that is not finite counts for nothing, as when runs are tracked. */
-enum status replay_add_row(struct replay *replay, int64_t time_us, double value, struct err *err) MUST_USE;
+enum status replay_add_row(struct replay *replay, const struct replay_point *point, struct err *err) MUST_USE;
 
 size_t replay_run_count(const struct replay *replay);
 const struct replay_history *replay_history(const struct replay *replay, size_t run);

@@ -179,3 +179,9 @@ def test_bands_count_epochs():
         bands = stack.json("brackets", sweep)["bands"]
         assert [(band["band"], band["reached"], band["stopped"]) for band in bands[:2]] == [(2, 3, 2), (6, 1, 0)]
         assert stack.command("brackets", sweep).stdout.splitlines()[4].split()[0] == "EPOCH"
+        # as it was, one run after the other; what is stopped logs nothing more
+        told = stack.json("replay", sweep)
+        assert [rule["stopped"] for rule in told["rules"]] == [0, 2]
+        told = stack.json("replay", sweep, "--early-terminate", "type: asha, max_iter: 4, step_metric: epoch")
+        stops = {run["rules"]["given"].get("band") for run in told["runs"]}
+        assert stops == {None, 1}, told

@@ -25,11 +25,19 @@ static const struct stop_config asha = {
 
 static struct replay *new_replay(const struct stop_config *rule, bool maximize)
 {
-    const struct stop_config *rules[] = {NULL, rule};
+    const struct replay_rule rules[] = {{.config = NULL}, {.config = rule}};
     struct replay *replay = NULL;
     struct err err = ERR_INIT;
     assert_int_equal(replay_new(rules, 2, maximize, &replay, &err), STATUS_OK);
     return replay;
+}
+
+/* Steps count as times do. */
+static void add_value(struct replay *replay, int attempt, int64_t time_us, double value)
+{
+    struct err err = ERR_INIT;
+    const struct replay_point point = {attempt, time_us, time_us, value};
+    assert_int_equal(replay_add_row(replay, &point, &err), STATUS_OK);
 }
 
 static void add_run(struct replay *replay, const char *id, const double *values, size_t count,
@@ -38,7 +46,7 @@ static void add_run(struct replay *replay, const char *id, const double *values,
     struct err err = ERR_INIT;
     assert_int_equal(replay_add_run(replay, id, &err), STATUS_OK);
     for (size_t i = 0; i < count; i++)
-        assert_int_equal(replay_add_row(replay, start_us + (int64_t)i * row_us, values[i], &err), STATUS_OK);
+        add_value(replay, 1, start_us + (int64_t)i * row_us, values[i]);
 }
 
 static struct replay_outcome *judge(const struct replay *replay, size_t rule, struct arena *arena,
@@ -180,10 +188,49 @@ static void asha_as_plainly_read(void **state)
     }
 }
 
+static void add_epoch(struct replay *replay, int attempt, int64_t time_us, double value)
+{
+    struct err err = ERR_INIT;
+    const struct replay_point point = {attempt, time_us, time_us, value};
+    assert_int_equal(replay_add_resource(replay, 1, &point, &err), STATUS_OK);
+}
+
+/* Epochs from 0, two rows each; the second run's attempt begins again and must log epochs anew. */
+static void bands_count_a_resource(void **state)
+{
+    (void)state;
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    const struct replay_rule rules[] = {{.config = NULL}, {.config = &hyperband, .by_resource = true}};
+    struct replay *replay CLEANUP(replay_free_at) = NULL;
+    struct replay_sums sums;
+    struct err err = ERR_INIT;
+    assert_int_equal(replay_new(rules, 2, false, &replay, &err), STATUS_OK);
+    assert_int_equal(replay_add_run(replay, "a", &err), STATUS_OK);
+    for (int epoch = 0; epoch < 5; epoch++)
+        add_epoch(replay, 1, epoch * 20, epoch);
+    for (int row = 0; row < 10; row++)
+        add_value(replay, 1, row * 10, 1);
+    assert_int_equal(replay_add_run(replay, "b", &err), STATUS_OK);
+    add_epoch(replay, 1, 100, 1);
+    add_epoch(replay, 2, 130, 1);
+    add_epoch(replay, 2, 140, 2);
+    add_value(replay, 1, 100, 9);
+    add_value(replay, 2, 120, 8);
+    add_value(replay, 2, 130, 7);
+    add_value(replay, 2, 140, 6);
+    add_value(replay, 2, 150, 0);
+    const struct replay_outcome *outcomes = judge(replay, 1, &arena, &sums);
+    assert_false(outcomes[0].stop);
+    assert_true(outcomes[1].stop && outcomes[1].band == 2 && outcomes[1].value == 6);
+    assert_int_equal(outcomes[1].rows_saved, 1);
+    assert_true(sums.best_stopped);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_decide),
+        cmocka_unit_test(bands_count_a_resource),
         cmocka_unit_test(the_best_may_be_stopped),
         cmocka_unit_test(nothing_is_fine),
         cmocka_unit_test(asha_as_plainly_read),
