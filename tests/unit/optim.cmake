@@ -3,6 +3,7 @@ besom_unit_test(test_optim_gp optim m ${CMAKE_DL_LIBS})
 besom_unit_test(test_optim_importance optim m)
 besom_unit_test(test_optim_model optim m)
 besom_unit_test(test_optim_numbers optim m)
+besom_unit_test(test_optim_search optim m)
 besom_unit_test(test_optim_spaces optim m)
 set_tests_properties(test_optim_spaces PROPERTIES TIMEOUT 300) # a thousand spaces
 besom_unit_test(test_suggestion_bayes suggestion_core m)

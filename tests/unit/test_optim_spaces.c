@@ -13,7 +13,7 @@
 
 #include "base/macros.h"
 #include "base/random.h"
-#include "optim/optim.h"
+#include "optim/search.h"
 
 #define SPACES 1000
 #define DIMS_MAX 100
@@ -22,6 +22,8 @@
 #define LEVELS_MAX 40
 #define REPLAY_EACH 5
 #define EXHAUST_MAX 60
+
+static const struct search_method *method = &search_gp;
 
 struct world {
     uint64_t seed;
@@ -141,26 +143,30 @@ static void assert_new(const struct world *world, const double *point, const dou
 }
 
 /* An optimiser that was told the world's history. */
-static struct optim *tell_all(struct world *world, size_t told, const double *known)
+static struct search tell_all(struct world *world, size_t told, const double *known)
 {
     struct err err = ERR_INIT;
-    struct optim *optim = NULL;
-    assert_int_equal(optim_new(&world->space, world->seed, &optim, &err), STATUS_OK);
+    struct search search;
+    assert_int_equal(search_init(&search, method, &world->space, world->seed, &err), STATUS_OK);
     for (size_t j = 0; j < told; j++)
-        assert_int_equal(optim_tell(optim, known + j * world->space.count, value_of(world, j), &err),
+        assert_int_equal(method->tell(search.state, known + j * world->space.count, value_of(world, j), &err),
                          STATUS_OK);
-    return optim;
+    return search;
 }
 
-static bool suggest(struct optim *optim, uint64_t ordinal, const double *pending, size_t count, double *out)
+static bool suggest(struct search *search, uint64_t ordinal, const double *pending, size_t count, double *out)
 {
     struct err err = ERR_INIT;
-    struct optim_report report;
+    struct search_report report;
     const struct optim_question question = {.ordinal = ordinal, .pending = pending, .pending_count = count};
-    assert_int_equal(optim_suggest(optim, &question, out, &report, &err), STATUS_OK);
-    if (report.phase == OPTIM_MODEL)
-        assert_true(isfinite(report.mean) && isfinite(report.deviation) && isfinite(report.success));
-    return report.phase != OPTIM_EXHAUSTED;
+    assert_int_equal(method->suggest(search->state, &question, out, &report, &err), STATUS_OK);
+    if (report.has_model)
+        assert_true(isfinite(report.model.mean) && isfinite(report.model.deviation) &&
+                    isfinite(report.model.success));
+    for (size_t i = 0; i < report.fact_count; i++)
+        assert_true(isfinite(report.facts[i].value));
+    assert_non_null(report.phase);
+    return !report.exhausted;
 }
 
 static void check_space(struct world *world)
@@ -174,21 +180,21 @@ static void check_space(struct world *world)
     assert_non_null(known);
     for (size_t j = 0; j < told + pending; j++)
         settled_point(world, "known", j, known + j * dims);
-    struct optim *optim = tell_all(world, told, known);
+    struct search optim = tell_all(world, told, known);
     for (uint64_t k = 0; k < 2; k++) {
-        if (!suggest(optim, told + pending + k, known + told * dims, pending, point))
+        if (!suggest(&optim, told + pending + k, known + told * dims, pending, point))
             break;
         assert_valid(world, point);
         assert_new(world, point, known, told + pending);
         if (world->seed % REPLAY_EACH == 0) {
-            struct optim *other = tell_all(world, told, known);
-            assert_true(suggest(other, told + pending + k, known + told * dims, pending, again));
+            struct search other = tell_all(world, told, known);
+            assert_true(suggest(&other, told + pending + k, known + told * dims, pending, again));
             assert_memory_equal(point, again, dims * sizeof *point);
-            optim_free(other);
+            search_release(&other);
         }
         memcpy(known + (told + pending++) * dims, point, dims * sizeof *point);
     }
-    optim_free(optim);
+    search_release(&optim);
     free(known);
 }
 
@@ -236,16 +242,16 @@ static void test_exhaustion(void **state)
         double known[(EXHAUST_MAX + 1) * 7];
         size_t count = count_points(&world, combinations, all);
         struct err err = ERR_INIT;
-        struct optim *optim = tell_all(&world, 0, NULL);
+        struct search optim = tell_all(&world, 0, NULL);
         for (size_t j = 0; j < count; j++) {
             double *point = known + j * dims;
-            assert_true(suggest(optim, j, NULL, 0, point));
+            assert_true(suggest(&optim, j, NULL, 0, point));
             assert_valid(&world, point);
             assert_new(&world, point, known, j);
-            assert_int_equal(optim_tell(optim, point, value_of(&world, j), &err), STATUS_OK);
+            assert_int_equal(method->tell(optim.state, point, value_of(&world, j), &err), STATUS_OK);
         }
-        assert_false(suggest(optim, count, NULL, 0, known + count * dims));
-        optim_free(optim);
+        assert_false(suggest(&optim, count, NULL, 0, known + count * dims));
+        search_release(&optim);
     }
     assert_true(spaces > 20);
 }
@@ -259,23 +265,24 @@ static void test_questions_change_nothing(void **state)
     for (size_t s = 0; s < ARRAY_LEN(seeds); s++) {
         struct err err = ERR_INIT;
         make_world(&world, seeds[s]);
-        struct optim *often = tell_all(&world, 0, NULL);
+        struct search often = tell_all(&world, 0, NULL);
         double known[120 * DIMS_MAX];
         for (size_t j = 0; j < 120; j++) {
             double point[DIMS_MAX];
             settled_point(&world, "known", j, known + j * world.space.count);
-            assert_int_equal(optim_tell(often, known + j * world.space.count, value_of(&world, j), &err),
-                             STATUS_OK);
+            assert_int_equal(
+                method->tell(often.state, known + j * world.space.count, value_of(&world, j), &err),
+                STATUS_OK);
             if (j % 3 == 0)
-                (void)suggest(often, j, NULL, 0, point);
+                (void)suggest(&often, j, NULL, 0, point);
         }
-        struct optim *once = tell_all(&world, 120, known);
+        struct search once = tell_all(&world, 120, known);
         double a[DIMS_MAX];
         double b[DIMS_MAX];
-        assert_int_equal(suggest(often, 500, NULL, 0, a), suggest(once, 500, NULL, 0, b));
+        assert_int_equal(suggest(&often, 500, NULL, 0, a), suggest(&once, 500, NULL, 0, b));
         assert_memory_equal(a, b, world.space.count * sizeof *a);
-        optim_free(often);
-        optim_free(once);
+        search_release(&often);
+        search_release(&once);
     }
 }
 
@@ -305,12 +312,23 @@ static void test_finds_an_optimum(void **state)
     optim_free(optim);
 }
 
+static void test_other_methods(void **state)
+{
+    static const struct search_method *const others[] = {&search_tpe, &search_cmaes, &search_sobol};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        method = others[i];
+        test_random_spaces(state);
+        test_exhaustion(state);
+        test_questions_change_nothing(state);
+    }
+    method = &search_gp;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_spaces),
-        cmocka_unit_test(test_exhaustion),
-        cmocka_unit_test(test_questions_change_nothing),
+        cmocka_unit_test(test_other_methods),    cmocka_unit_test(test_random_spaces),
+        cmocka_unit_test(test_exhaustion),       cmocka_unit_test(test_questions_change_nothing),
         cmocka_unit_test(test_finds_an_optimum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "optim/unseen.h"
+
+#include "base/random.h"
+#include "optim/sobol.h"
+
+#define TRIES 1024                   /* Sobol points tried for one that is not taken */
+#define SCAN_MAX (UINT64_C(1) << 20) /* combinations looked at for one */
+
+static enum status note_taken(struct unseen *unseen, const struct told *told, struct arena *arena,
+                              struct err *err)
+{
+    const struct optim_question *question = unseen->question;
+    size_t dims = unseen->space->count;
+    TRY(seen_init(&unseen->seen, dims, told->count + question->pending_count, arena, err));
+    for (size_t i = 0; i < told->count; i++)
+        seen_add(&unseen->seen, told->points + i * dims);
+    for (size_t i = 0; i < question->pending_count; i++)
+        seen_add(&unseen->seen, question->pending + i * dims);
+    return STATUS_OK;
+}
+
+static bool is_discrete(const struct optim_space *space)
+{
+    for (size_t i = 0; i < space->count; i++)
+        if (space->dims[i].kind == OPTIM_FLOAT && space->active == NULL)
+            return false;
+    return true; /* conditions may leave nothing continuous of a point */
+}
+
+enum status unseen_init(struct unseen *unseen, const struct optim_space *space, uint64_t seed,
+                        const struct told *told, const struct optim_question *question, struct arena *arena,
+                        struct err *err)
+{
+    *unseen = (struct unseen){.space = space,
+                              .seed = seed,
+                              .question = question,
+                              .discrete = is_discrete(space),
+                              .full = arena_alloc(arena, space->count * sizeof(double)),
+                              .unit = arena_alloc(arena, space->count * sizeof(double)),
+                              .active = arena_calloc(arena, space->count, sizeof(bool))};
+    if (unseen->full == NULL || unseen->unit == NULL || unseen->active == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
+    return unseen->discrete ? note_taken(unseen, told, arena, err) : STATUS_OK;
+}
+
+bool unseen_has(const struct unseen *unseen, const double *point)
+{
+    return unseen->discrete && seen_has(&unseen->seen, point);
+}
+
+void unseen_settle(struct unseen *unseen, const double *full, double *out_point)
+{
+    dims_settle(unseen->space, full, unseen->active, out_point);
+}
+
+static bool scan(struct unseen *unseen, double *out_point)
+{
+    uint64_t count = dims_combinations(unseen->space);
+    if (count == UINT64_MAX)
+        return false;
+    uint64_t first = random_draw_u64(unseen->seed, unseen->question->ordinal, "optim.scan", 0) % count;
+    for (uint64_t i = 0; i < count && i < SCAN_MAX; i++) {
+        dims_combination(unseen->space, (first + i) % count, unseen->full);
+        unseen_settle(unseen, unseen->full, out_point);
+        if (!unseen_has(unseen, out_point))
+            return true;
+    }
+    return false;
+}
+
+enum status unseen_spread(struct unseen *unseen, double *out_point, bool *found, struct arena *arena,
+                          struct err *err)
+{
+    uint32_t ordinal = (uint32_t)unseen->question->ordinal;
+    struct sobol *sobol = arena_alloc(arena, sizeof *sobol);
+    *found = true;
+    if (sobol == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
+    sobol_init(sobol, random_draw_u64(unseen->seed, 0, "optim.even", 0));
+    for (uint32_t k = 0; k < TRIES; k++) {
+        /* Other tries come from far away, so that they are no other ordinal's first one. */
+        sobol_point(sobol, k == 0 ? ordinal : ~(ordinal * TRIES + k), unseen->space->count, unseen->unit);
+        dims_from_unit(unseen->space, unseen->unit, unseen->full);
+        unseen_settle(unseen, unseen->full, out_point);
+        if (!unseen_has(unseen, out_point))
+            return STATUS_OK;
+    }
+    *found = scan(unseen, out_point);
+    return STATUS_OK;
+}
