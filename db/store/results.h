@@ -14,7 +14,8 @@
 struct store_result {
     int64_t number; /* 0 of a prior run */
     const char *params_json, *state;
-    double objective; /* NaN = none */
+    double objective;   /* NaN = none */
+    const char *run_id; /* NULL of a prior run */
 };
 
 /* Numbers above `after` up to `until`. Left out: runs that go on again, or were deleted. */

@@ -9,6 +9,7 @@
 #include "services/controller/gate.h"
 #include "services/controller/ingest.h"
 #include "services/controller/log_follow.h"
+#include "services/controller/looks.h"
 #include "services/controller/meter.h"
 #include "services/controller/reaper.h"
 #include "services/controller/refill.h"
@@ -60,6 +61,7 @@ static enum status start_parts(struct controller *controller, struct err *err)
     TRY(tracks_start(controller, &controller->tracks, err));
     TRY(watch_start(controller, &controller->watch, err));
     TRY(log_follow_start(controller, &controller->log_follow, err));
+    TRY(looks_new(&controller->looks, err));
     TRY(claims_start(controller, &controller->claims, err));
     TRY(wake_start(controller, &controller->wake, err));
     TRY(stops_start(controller, &controller->stops, err));
@@ -85,6 +87,7 @@ void controller_drain(void *context)
     tracks_drain(controller->tracks);
     watch_drain(controller->watch);
     log_follow_drain(controller->log_follow);
+    looks_drain(controller->looks);
 }
 
 /* A part ends after all that tell it something; claims and refill tell each other. */
@@ -107,4 +110,5 @@ void controller_stop(struct controller *controller)
     gate_free(controller->gate);
     besom_client_free(controller->scheduler);
     besom_client_free(controller->suggestion);
+    looks_free(controller->looks);
 }

@@ -35,6 +35,7 @@ struct controller {
     struct compact *compact;       /* owned */
     struct watch *watch;           /* owned; WatchSweep streams */
     struct log_follow *log_follow; /* owned; ReadLogs streams that follow */
+    struct looks *looks;           /* owned; questions to the suggestion service */
     struct wake *wake;             /* owned */
 };
 

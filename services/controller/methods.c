@@ -8,6 +8,7 @@
 #include "services/controller/finish.h"
 #include "services/controller/handlers.h"
 #include "services/controller/log_follow.h"
+#include "services/controller/looks.h"
 #include "services/controller/metrics_rpc.h"
 #include "services/controller/track.h"
 #include "services/controller/watch.h"
@@ -27,6 +28,10 @@ const struct rpc_method sweep_service_methods[] = {
     {METHOD(SweepService, WatchSweep, watch_sweep), .kind = RPC_SERVER_STREAM, .stream = &watch_handler},
     {METHOD(SweepService, ListRuns, list_runs), .kind = RPC_UNARY, .unary = serve_list_runs},
     {METHOD(SweepService, ListBands, list_bands), .kind = RPC_UNARY, .unary = serve_list_bands},
+    {METHOD(SweepService, GetImportance, get_importance), .kind = RPC_UNARY, .unary = serve_get_importance},
+    {METHOD(SweepService, Predict, predict), .kind = RPC_UNARY, .unary = serve_predict},
+    {METHOD(SweepService, GetRecommendation, get_recommendation), .kind = RPC_UNARY,
+     .unary = serve_get_recommendation},
     {METHOD(SweepService, ListAgents, list_agents), .kind = RPC_UNARY, .unary = serve_list_agents},
 };
 const size_t sweep_service_method_count = ARRAY_LEN(sweep_service_methods);

@@ -166,6 +166,11 @@ const char *bayes_space_path(const struct bayes_space *space, size_t dim)
     return space_parameter_path(space->space, space->parameters[dim]);
 }
 
+size_t bayes_space_parameter(const struct bayes_space *space, size_t dim)
+{
+    return space->parameters[dim];
+}
+
 /* ---- configurations ---- */
 
 enum status bayes_space_to_point(struct bayes_space *space, const json_t *params, double *out_point,

@@ -27,6 +27,8 @@ void bayes_space_free(struct bayes_space *space);
 const struct optim_space *bayes_space_dims(const struct bayes_space *space);
 /* The path of a dimension's parameter. */
 const char *bayes_space_path(const struct bayes_space *space, size_t dim);
+/* Its index in the space. */
+size_t bayes_space_parameter(const struct bayes_space *space, size_t dim);
 
 /* A settled point from a configuration; INVALID when it is none of this space. */
 enum status bayes_space_to_point(struct bayes_space *space, const json_t *params, double *out_point,

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "besom/v1/suggestion_service.pb-c.h"
 #include "services/common/roles.h"
+#include "services/suggestion/looks.h"
 #include "services/suggestion/method.h"
 
 #define ANSWER_BYTES (2u << 20) /* and one suggestion more; a message may have 4 MiB */
@@ -146,12 +147,18 @@ static void handle_suggest(void *context, struct rpc_call *call, const ProtobufC
         fail(call, request, &err);
 }
 
+#define METHOD(Name, name)                                                                                  \
+    {                                                                                                       \
+        .path = "/" SUGGESTION_SERVICE_NAME "/" #Name, .kind = RPC_UNARY,                                   \
+        .request = &besom__v1__##name##_request__descriptor,                                                \
+        .response = &besom__v1__##name##_response__descriptor, .access = ROLES_OF(SuggestionService, Name), \
+        .unary = handle_##name                                                                              \
+    }
+
 const struct rpc_method suggestion_methods[] = {
-    {.path = "/" SUGGESTION_SERVICE_NAME "/Suggest",
-     .kind = RPC_UNARY,
-     .request = &besom__v1__suggest_request__descriptor,
-     .response = &besom__v1__suggest_response__descriptor,
-     .access = ROLES_OF(SuggestionService, Suggest),
-     .unary = handle_suggest},
+    METHOD(Suggest, suggest),
+    METHOD(ComputeImportance, compute_importance),
+    METHOD(PredictSlice, predict_slice),
+    METHOD(RecommendRun, recommend_run),
 };
 const size_t suggestion_method_count = ARRAY_LEN(suggestion_methods);

@@ -9,9 +9,21 @@
 void model_clear(struct model *model, struct spec_cache *specs)
 {
     bayes_free(model->bayes);
+    survey_free(model->survey, specs);
     if (model->held != NULL)
         spec_cache_release(specs, model->held);
     *model = (struct model){.bayes = NULL};
+}
+
+bool model_is_empty(const struct model *model)
+{
+    return model->bayes == NULL && model->survey == NULL;
+}
+
+size_t model_bytes(const struct model *model)
+{
+    return (model->bayes != NULL ? bayes_bytes(model->bayes) : 0) +
+           (model->survey != NULL ? survey_bytes(model->survey) : 0);
 }
 
 /* What one snapshot says. */

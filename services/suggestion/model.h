@@ -12,14 +12,16 @@
 #include "db/store/store.h"
 #include "services/suggestion/bayes.h"
 #include "services/suggestion/spec_cache.h"
+#include "services/suggestion/survey.h"
 
-/* Zeroed: empty. */
+/* Zeroed: empty. Of a job that is aside, a survey and nothing else. */
 struct model {
     struct bayes *bayes;            /* owned; NULL = empty */
     const struct cached_spec *held; /* of the cache; what bayes was made from */
     int32_t version;                /* of the spec */
     int64_t cursor;                 /* number of the last result that it was told */
     int64_t digest;                 /* of results up to it */
+    struct survey *survey;          /* owned; NULL = none */
 };
 
 struct model_source {
@@ -41,5 +43,8 @@ enum status model_suggest(struct model *model, const struct model_source *source
 
 /* Makes it empty: the next question builds it anew. */
 void model_clear(struct model *model, struct spec_cache *specs);
+bool model_is_empty(const struct model *model);
+/* About what it takes. */
+size_t model_bytes(const struct model *model);
 
 #endif

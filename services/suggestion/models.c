@@ -27,6 +27,7 @@ struct models {
     struct entry *by_key;   /* lock; owns the entries */
     struct entry *by_use;   /* lock */
     size_t bytes;           /* lock */
+    int aside;              /* lock; such jobs at work */
     bool stopping;          /* lock */
     pthread_t *threads;     /* owned */
     int started;
@@ -61,6 +62,13 @@ static struct entry *obtain(struct models *models, const char *sweep_id)
     return entry;
 }
 
+/* Lock held. One thread stays for suggestions, which agents wait for. */
+static bool has_room_aside(const struct models *models)
+{
+    int most = models->options.threads > 1 ? models->options.threads - 1 : 1;
+    return models->aside < most;
+}
+
 /* Lock held. The first job whose sweep has none at work; NULL: there is none. */
 static struct model_job *take_job(struct models *models, struct entry **entry)
 {
@@ -69,11 +77,12 @@ static struct model_job *take_job(struct models *models, struct entry **entry)
     {
         HASH_FIND_STR(models->by_key, job->sweep_id, *entry);
         assert(*entry != NULL); /* it waits for this job */
-        if ((*entry)->busy)
+        if ((*entry)->busy || (job->aside && !has_room_aside(models)))
             continue;
         DL_DELETE(models->jobs, job);
         (*entry)->busy = true;
         (*entry)->waiting--;
+        models->aside += job->aside;
         return job;
     }
     return NULL;
@@ -85,11 +94,11 @@ static void put_back(struct models *models, struct entry *entry)
     struct entry *next;
     entry->busy = false;
     models->bytes -= entry->bytes;
-    entry->bytes = sizeof *entry + (entry->model.bayes != NULL ? bayes_bytes(entry->model.bayes) : 0);
+    entry->bytes = sizeof *entry + model_bytes(&entry->model);
     models->bytes += entry->bytes;
     DL_DELETE(models->by_use, entry);
     DL_APPEND(models->by_use, entry);
-    if (entry->model.bayes == NULL && entry->waiting == 0)
+    if (model_is_empty(&entry->model) && entry->waiting == 0)
         drop(models, entry);
     DL_FOREACH_SAFE(models->by_use, entry, next)
     {
@@ -109,9 +118,11 @@ static void *work(void *argument)
     for (;;) {
         struct model_job *job = take_job(models, &entry);
         if (job != NULL) {
+            bool aside = job->aside;
             pthread_mutex_unlock(&models->lock);
             job->run(job, &entry->model, &models->options.source);
             pthread_mutex_lock(&models->lock);
+            models->aside -= aside;
             put_back(models, entry);
         } else if (models->stopping && models->jobs == NULL) {
             break;

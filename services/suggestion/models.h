@@ -2,7 +2,8 @@
  * Threads that work with the models of sweeps, and the models between two
  * jobs. A sweep has one job at a time, so a sweep with many or slow jobs takes
  * one thread and leaves the others to other sweeps; jobs begin in the order in
- * which they came. Models are bounded by bytes, least recently used out first;
+ * which they came. Jobs that are aside leave a thread to the others, if there are
+ * two. Models are bounded by bytes, least recently used out first;
  * those at work stay.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
@@ -21,7 +22,8 @@ struct models_options {
 
 /* Lives until `run` is called, which may end it. */
 struct model_job {
-    const char *sweep_id;
+    const char *sweep_id; /* or another key */
+    bool aside;           /* it may take long, and no agent waits for it */
     void (*run)(struct model_job *job, struct model *model, const struct model_source *source);
     struct model_job *next, *prev; /* of the models */
 };

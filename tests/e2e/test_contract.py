@@ -116,6 +116,13 @@ def test_generated_python_client_calls_everything(stack, contract):
     assert recorder.called == all_methods(contract)
 
 
+def not_yet(ask, method, sweep):
+    with pytest.raises(grpc.RpcError) as refused:
+        ask(method, sweep_id=sweep)
+    assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    return refused.value.details()
+
+
 def walk(recorder, public, service_token):
     def sweeps(method, **fields):
         return recorder.call("sweep_service", method, public, **fields)
@@ -176,6 +183,11 @@ def walk(recorder, public, service_token):
                               first_ordinal=1, count=10)
     assert [json.loads(one.params_json)["x"] for one in suggested.suggestions] == [2, 3] and suggested.exhausted
     assert recorder.call("scheduler_service", "DecideStops", service_token, sweep_id=sweep).decided == 1
+    for call in ("GetImportance", "Predict", "GetRecommendation"):
+        assert not_yet(sweeps, call, sweep) == "needs at least 8 finished runs with a value, has 0"
+    for call in ("ComputeImportance", "PredictSlice", "RecommendRun"):
+        assert "has 0" in not_yet(lambda name, **fields: recorder.call("suggestion_service", name, service_token,
+                                                                       **fields), call, sweep)
     with pytest.raises(grpc.RpcError) as refused:
         recorder.call("suggestion_service", "Suggest", public, sweep_id=sweep, spec_version=1, count=1)
     assert refused.value.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)

@@ -92,28 +92,34 @@ BESOM_API void besom_message_free(void *message);
 
 /** One row per unary call: X(function, type of Request and Response, the same in lower case, service, 1 when
  * it may be sent twice). besom_sweep_create may be sent twice as well when its request_id is set. */
-#define BESOM_UNARY_CALLS(X)                                              \
-    X(besom_sweep_create, CreateSweep, create_sweep, SweepService, 0)     \
-    X(besom_project_open, OpenProject, open_project, SweepService, 1)     \
-    X(besom_sweep_get, GetSweep, get_sweep, SweepService, 1)              \
-    X(besom_sweep_list, ListSweeps, list_sweeps, SweepService, 1)         \
-    X(besom_sweep_change, ChangeSweep, change_sweep, SweepService, 1)     \
-    X(besom_sweep_update, UpdateSweep, update_sweep, SweepService, 1)     \
-    X(besom_sweep_delete, DeleteSweep, delete_sweep, SweepService, 0)     \
-    X(besom_run_list, ListRuns, list_runs, SweepService, 1)               \
-    X(besom_band_list, ListBands, list_bands, SweepService, 1)            \
-    X(besom_agent_list, ListAgents, list_agents, SweepService, 1)         \
-    X(besom_agent_register, RegisterAgent, register_agent, RunService, 1) \
-    X(besom_agent_retire, RetireAgent, retire_agent, RunService, 1)       \
-    X(besom_run_acquire, AcquireRun, acquire_run, RunService, 1)          \
-    X(besom_run_submit, SubmitRun, submit_run, RunService, 1)             \
-    X(besom_run_finish, FinishRun, finish_run, RunService, 1)             \
-    X(besom_run_get, GetRun, get_run, RunService, 1)                      \
-    X(besom_run_stop, StopRun, stop_run, RunService, 1)                   \
-    X(besom_run_delete, DeleteRun, delete_run, RunService, 0)             \
-    X(besom_runs_edit, EditRuns, edit_runs, RunService, 1)                \
-    X(besom_run_explain, ExplainRun, explain_run, RunService, 1)          \
-    X(besom_suggest, Suggest, suggest, SuggestionService, 1)              \
+#define BESOM_UNARY_CALLS(X)                                                                 \
+    X(besom_sweep_create, CreateSweep, create_sweep, SweepService, 0)                        \
+    X(besom_project_open, OpenProject, open_project, SweepService, 1)                        \
+    X(besom_sweep_get, GetSweep, get_sweep, SweepService, 1)                                 \
+    X(besom_sweep_list, ListSweeps, list_sweeps, SweepService, 1)                            \
+    X(besom_sweep_change, ChangeSweep, change_sweep, SweepService, 1)                        \
+    X(besom_sweep_update, UpdateSweep, update_sweep, SweepService, 1)                        \
+    X(besom_sweep_delete, DeleteSweep, delete_sweep, SweepService, 0)                        \
+    X(besom_run_list, ListRuns, list_runs, SweepService, 1)                                  \
+    X(besom_band_list, ListBands, list_bands, SweepService, 1)                               \
+    X(besom_importance_get, GetImportance, get_importance, SweepService, 1)                  \
+    X(besom_predict, Predict, predict, SweepService, 1)                                      \
+    X(besom_recommendation_get, GetRecommendation, get_recommendation, SweepService, 1)      \
+    X(besom_agent_list, ListAgents, list_agents, SweepService, 1)                            \
+    X(besom_agent_register, RegisterAgent, register_agent, RunService, 1)                    \
+    X(besom_agent_retire, RetireAgent, retire_agent, RunService, 1)                          \
+    X(besom_run_acquire, AcquireRun, acquire_run, RunService, 1)                             \
+    X(besom_run_submit, SubmitRun, submit_run, RunService, 1)                                \
+    X(besom_run_finish, FinishRun, finish_run, RunService, 1)                                \
+    X(besom_run_get, GetRun, get_run, RunService, 1)                                         \
+    X(besom_run_stop, StopRun, stop_run, RunService, 1)                                      \
+    X(besom_run_delete, DeleteRun, delete_run, RunService, 0)                                \
+    X(besom_runs_edit, EditRuns, edit_runs, RunService, 1)                                   \
+    X(besom_run_explain, ExplainRun, explain_run, RunService, 1)                             \
+    X(besom_suggest, Suggest, suggest, SuggestionService, 1)                                 \
+    X(besom_importance_compute, ComputeImportance, compute_importance, SuggestionService, 1) \
+    X(besom_slice_predict, PredictSlice, predict_slice, SuggestionService, 1)                \
+    X(besom_run_recommend, RecommendRun, recommend_run, SuggestionService, 1)                \
     X(besom_stops_decide, DecideStops, decide_stops, SchedulerService, 1)
 
 /* besom_status besom_sweep_get(besom_client *, const Besom__V1__GetSweepRequest *,
