@@ -72,7 +72,8 @@ struct store {
     bool unprepared;
     int64_t retry_ms;
     struct pool pool;
-    atomic_uint_fast64_t transactions, retries, failures;
+    struct store_observer observer;
+    atomic_uint_fast64_t transactions, retries, failures, connected;
 };
 
 struct store_tx {

@@ -17,6 +17,7 @@ enum status store_open(const struct store_options *options, struct store **out, 
     store->url = strdup(options->url);
     store->application_name = strdup(options->application_name == NULL ? "besom" : options->application_name);
     store->unprepared = options->unprepared;
+    store->observer = options->observer;
     store->retry_ms = options->retry_ms > 0 ? options->retry_ms : DEFAULT_RETRY_MS;
     enum status status =
         pool_init(&store->pool, options->pool_size > 0 ? options->pool_size : DEFAULT_POOL_SIZE,
@@ -49,6 +50,8 @@ struct store_stats store_stats(struct store *store)
         .transactions = atomic_load(&store->transactions),
         .retries = atomic_load(&store->retries),
         .failures = atomic_load(&store->failures),
+        .connected = atomic_load(&store->connected),
+        .size = store->pool.size,
     };
     pool_count(&store->pool, &stats.open, &stats.busy);
     return stats;

@@ -22,6 +22,15 @@ struct store_reach {
     const char *project, *sweep_id;
 };
 
+/* Told of each transaction. Any thread; must not block. */
+struct store_observer {
+    /* How long it waited for a connection of the pool; each try. */
+    void (*waited)(void *context, int64_t wait_us);
+    /* With all its tries and waits. */
+    void (*done)(void *context, bool read_only, enum status status, int64_t duration_us);
+    void *context;
+};
+
 struct store_options {
     const char *url;              /* conninfo or postgresql:// URI */
     const char *application_name; /* shown in pg_stat_activity */
@@ -30,6 +39,7 @@ struct store_options {
     int64_t wait_ms;              /* longest wait for a free connection; 0 = 10 s */
     int64_t
         retry_ms; /* how long a transaction is tried again after conflicts and lost connections; 0 = 5 s */
+    struct store_observer observer; /* all NULL = none */
 };
 
 /* Opens connections lazily. UNAVAILABLE never: the first transaction tells. INVALID for a malformed url. */
@@ -65,8 +75,9 @@ enum status store_get_constraint(struct store_tx *tx, const char *name, const ch
 enum status store_migrate(const char *url, int *applied, struct err *err) MUST_USE;
 
 struct store_stats {
-    int open, busy;
+    int open, busy, size;
     uint64_t transactions, retries, failures;
+    uint64_t connected; /* connections opened since the start */
 };
 struct store_stats store_stats(struct store *store);
 

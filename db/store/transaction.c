@@ -40,6 +40,8 @@ static enum status connect_once(struct store_tx *tx, struct err *err)
     if (connection->pg == NULL) {
         tx->failed = tx->lost = true;
         tx->again = status == STATUS_UNAVAILABLE;
+    } else {
+        atomic_fetch_add(&tx->store->connected, 1);
     }
     return status;
 }
@@ -89,7 +91,11 @@ static enum status try_once(struct store_tx *tx, store_work *work, void *context
 
 static enum status attempt(struct store_tx *tx, store_work *work, void *context, struct err *err)
 {
+    const struct store_observer *observer = &tx->store->observer;
+    int64_t begun_us = clock_monotonic_us(&clock_system);
     enum status status = pool_acquire(&tx->store->pool, &tx->connection, err);
+    if (observer->waited != NULL)
+        observer->waited(observer->context, clock_monotonic_us(&clock_system) - begun_us);
     if (status != STATUS_OK)
         return status;
     arena_reset(tx->arena);
@@ -101,12 +107,9 @@ static enum status attempt(struct store_tx *tx, store_work *work, void *context,
     return status;
 }
 
-static enum status run(struct store *store, struct arena *arena, bool read_only, store_work *work,
-                       void *context, struct err *err)
+static enum status run_tries(struct store *store, struct arena *arena, bool read_only, store_work *work,
+                             void *context, struct err *err)
 {
-    struct err unwanted;
-    if (err == NULL)
-        err = &unwanted;
     int64_t deadline_ms = clock_monotonic_ms(&clock_system) + store->retry_ms;
     atomic_fetch_add(&store->transactions, 1);
     for (int tries = 1;; tries++) {
@@ -123,6 +126,18 @@ static enum status run(struct store *store, struct arena *arena, bool read_only,
         log_debug("store", "transaction_retried", LOG_INT("tries", tries), LOG_ERR(err));
         back_off(tries, tx.lost);
     }
+}
+
+static enum status run(struct store *store, struct arena *arena, bool read_only, store_work *work,
+                       void *context, struct err *err)
+{
+    struct err unwanted;
+    int64_t begun_us = clock_monotonic_us(&clock_system);
+    enum status status = run_tries(store, arena, read_only, work, context, err != NULL ? err : &unwanted);
+    if (store->observer.done != NULL)
+        store->observer.done(store->observer.context, read_only, status,
+                             clock_monotonic_us(&clock_system) - begun_us);
+    return status;
 }
 
 enum status store_transaction(struct store *store, struct arena *arena, store_work *work, void *context,

@@ -43,7 +43,7 @@ static enum status parse(const struct config_command *command, int argc, char *c
         return STATUS_OK;
     TRY(log_parse_level(options->log_level, &level, err));
     log_set_level(level);
-    return STATUS_OK;
+    return log_set_format(options->log_format, err);
 }
 
 bool service_configure(const struct config_command *command, int argc, char *const argv[],

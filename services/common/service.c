@@ -13,7 +13,9 @@
 #include "base/log.h"
 #include "db/store/runs.h"
 #include "rpc/runtime.h"
+#include "services/common/monitor.h"
 #include "services/common/roles.h"
+#include "services/common/service_metrics.h"
 #include "services/common/signals.h"
 #include "services/common/ticker.h"
 
@@ -37,8 +39,9 @@ struct service {
     struct buffer certificate, key, client_ca;
     const char *health_names[HEALTH_NAMES_MAX];
     size_t health_count;
-    struct ticker *health; /* owned */
-    bool serving;          /* health thread only */
+    struct monitor *monitor; /* owned */
+    struct ticker *health;   /* owned */
+    bool serving;            /* health thread only */
 };
 
 /* ---- secrets ---- */
@@ -83,6 +86,7 @@ static enum status open_store(struct service *service, struct err *err)
         .application_name = service->application,
         .pool_size = (int)options->pool_size,
         .unprepared = options->unprepared,
+        .observer = service_store_observer,
     };
     return store_open(&store_options, &service->store, err);
 }
@@ -100,6 +104,7 @@ static enum status await_schema(struct service *service, struct err *err)
         if (status != told)
             log_warn(service->name, "waiting_for_database", LOG_ERR(err));
         told = status;
+        monitor_set(service->monitor, MONITOR_DATABASE, err->text);
         if (signals_wait(STARTUP_POLL_MS) != 0)
             return err_set(err, STATUS_CANCELLED, "told to end while waiting for the database");
     }
@@ -141,6 +146,7 @@ static enum status make_server(struct service *service, struct err *err)
         .max_concurrent_calls = (size_t)options->max_calls,
         .check = token_set_check,
         .check_context = service->tokens,
+        .observer = service_rpc_observer,
         .descriptor_set = besom_proto_descriptor_set,
         .descriptor_set_size = besom_proto_descriptor_set_size,
     };
@@ -163,6 +169,10 @@ static enum status prepare(struct service *service, struct err *err)
     TRY(read_tls(service, err));
     TRY(open_store(service, err));
     TRY(make_server(service, err));
+    TRY(service_metrics_open(err));
+    TRY(monitor_start(service->options->metrics_address, service->options->metrics_port, &service->monitor,
+                      err));
+    service_metrics_watch(service->server, service->store);
     return await_schema(service, err);
 }
 
@@ -239,6 +249,8 @@ static void check_database(void *context)
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct err err = ERR_INIT;
     bool serving = store_read(service->store, &arena, ask_database, NULL, &err) != STATUS_UNAVAILABLE;
+    metric_set(&service_metrics[SERVICE_DATABASE_UP], 0, serving);
+    monitor_set(service->monitor, MONITOR_DATABASE, serving ? NULL : err.text);
     if (serving == service->serving)
         return;
     service->serving = serving;
@@ -275,8 +287,16 @@ static enum status serve(struct service *service, struct err *err)
     log_info(service->name, "ready", LOG_TEXT("owner", service->owner));
     int number = signals_wait(-1);
     log_info(service->name, "draining", LOG_INT("signal", number));
+    monitor_set(service->monitor, MONITOR_DRAIN, "the service was told to end");
     signals_release();
     return STATUS_OK;
+}
+
+static void stop_monitor(struct service *service)
+{
+    monitor_stop(service->monitor);
+    service->monitor = NULL;
+    service_metrics_watch(NULL, NULL);
 }
 
 enum status service_run(struct service *service, struct err *err)
@@ -286,6 +306,7 @@ enum status service_run(struct service *service, struct err *err)
     rpc_server_shutdown(service->server, service->options->drain_ms);
     /* A check may still wait for a database that is away: no reason to go on serving meanwhile. */
     ticker_stop(service->health);
+    stop_monitor(service); /* it asks parts that the caller frees next */
     log_info(service->name, "stopped");
     return status;
 }
@@ -294,6 +315,7 @@ void service_free(struct service *service)
 {
     if (service == NULL)
         return;
+    stop_monitor(service);
     rpc_server_free(service->server);
     if (service->store != NULL)
         store_close(service->store);

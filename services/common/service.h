@@ -33,7 +33,9 @@ struct service_options {
     struct config_list service_token_files;
     const char *tls_certificate_file, *tls_key_file, *tls_client_ca_file;
     bool insecure;
-    const char *log_level;
+    const char *log_level, *log_format;
+    const char *metrics_address;
+    int64_t metrics_port;
     int64_t max_message_bytes, max_calls, drain_ms;
     const char *config_file;
     bool healthcheck;
@@ -73,6 +75,15 @@ struct service_options {
         SERVICE_KEY(holder, part, log_level, .name = "log-level", .type = CONFIG_TEXT, .initial = "info",    \
                     .environment = "BESOM_LOG_LEVEL", .value_name = "LEVEL",                                 \
                     .help = "Least level to log: debug, info, warn, error, off"),                            \
+        SERVICE_KEY(holder, part, log_format, .name = "log-format", .type = CONFIG_TEXT, .initial = "text",  \
+                    .environment = "BESOM_LOG_FORMAT", .value_name = "FORMAT",                               \
+                    .help = "How to log: text, or json for one object a line"),                              \
+        SERVICE_KEY(holder, part, metrics_port, .name = "metrics-port", .type = CONFIG_INT, .initial = "0",  \
+                    .min = 0, .max = 65535, .value_name = "PORT",                                            \
+                    .help = "Serve /metrics, /healthz and /readyz over HTTP there; 0 = nowhere"),            \
+        SERVICE_KEY(holder, part, metrics_address, .name = "metrics-address", .type = CONFIG_TEXT,           \
+                    .initial = "127.0.0.1", .value_name = "ADDRESS",                                         \
+                    .help = "IP address of that port; it needs no token, so mind who can reach it"),         \
         SERVICE_KEY(holder, part, max_message_bytes, .name = "max-message-size", .type = CONFIG_SIZE,        \
                     .initial = "4M", .min = 65536, .max = 1 << 30, .value_name = "SIZE",                     \
                     .help = "Largest message either way"),                                                   \

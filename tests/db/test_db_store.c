@@ -75,6 +75,44 @@ static void an_absent_database_is_unavailable(void **state)
     store_close(store);
 }
 
+struct observed {
+    int waits, reads, writes, failures;
+};
+
+static void note_wait(void *context, int64_t wait_us)
+{
+    assert_true(wait_us >= 0);
+    ((struct observed *)context)->waits++;
+}
+
+static void note_done(void *context, bool read_only, enum status status, int64_t duration_us)
+{
+    struct observed *observed = context;
+    assert_true(duration_us > 0);
+    *(read_only ? &observed->reads : &observed->writes) += 1;
+    observed->failures += status != STATUS_OK;
+}
+
+static void an_observer_is_told_of_each_transaction(void **state)
+{
+    struct observed observed = {0};
+    struct step step = {0};
+    struct arena arena = arena_make(0);
+    struct store *store = open_store(
+        *state, (struct store_options){.pool_size = 3, .observer = {note_wait, note_done, &observed}});
+    assert_ok(store_transaction(store, &arena, look, &step, &test_err));
+    assert_ok(store_read(store, &arena, look, &step, &test_err));
+    assert_ok(store_read(store, &arena, look, &step, &test_err));
+    assert_int_equal(observed.waits, 3);
+    assert_int_equal(observed.reads, 2);
+    assert_int_equal(observed.writes, 1);
+    assert_int_equal(observed.failures, 0);
+    assert_int_equal(store_stats(store).connected, 1);
+    assert_int_equal(store_stats(store).size, 3);
+    store_close(store);
+    arena_free(&arena);
+}
+
 static void a_full_pool_refuses_after_the_wait(void **state)
 {
     struct database *database = *state;
@@ -428,6 +466,7 @@ int main(void)
         cmocka_unit_test(malformed_urls_are_refused),
         cmocka_unit_test(an_absent_database_is_unavailable),
         cmocka_unit_test(codes_mean_what_they_say),
+        CASE(an_observer_is_told_of_each_transaction),
         CASE(a_full_pool_refuses_after_the_wait),
         CASE(waiters_are_served_within_the_pool),
         CASE(a_refused_session_leaves_the_others),

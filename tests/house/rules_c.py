@@ -19,7 +19,7 @@ HOMES = [
     (r"yaml\.h", ["lib/spec/"]),
     (r"gsl/", ["lib/space/", "lib/optim/", "tests/unit/test_space", "tests/unit/test_optim"]),
     (r"cblas|lapacke|nlopt", ["lib/optim/"]),
-    (r"microhttpd", ["services/gateway/"]),
+    (r"microhttpd", ["services/gateway/", "services/common/monitor"]),
     (r"sqlite", []),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
