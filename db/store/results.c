@@ -9,7 +9,7 @@ enum status store_list_results(struct store_tx *tx, const char *sweep_id, int64_
     static const struct field FIELDS[] = {
         FIELD(I64, struct store_result, number),  FIELD(TEXT, struct store_result, params_json),
         FIELD(TEXT, struct store_result, state),  FIELD(F64, struct store_result, objective),
-        FIELD(TEXT, struct store_result, run_id),
+        FIELD(TEXT, struct store_result, run_id), FIELD(F64, struct store_result, latest),
     };
     struct params params = params_begin(tx);
     params_text(&params, sweep_id);

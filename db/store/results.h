@@ -16,6 +16,7 @@ struct store_result {
     const char *params_json, *state;
     double objective;   /* NaN = none */
     const char *run_id; /* NULL of a prior run */
+    double latest;      /* last value of the metric of a run that failed; NaN = none, or another run */
 };
 
 /* Numbers above `after` up to `until`. Left out: runs that go on again, or were deleted. */

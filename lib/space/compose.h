@@ -7,8 +7,8 @@
 
 #include "space/leaf.h"
 
-/* Those of active leaves; `values` has one for each leaf, borrowed; NULL stands for want of memory. New
- * reference. */
+/* Those of active leaves; `values` has one for each leaf, borrowed; NULL of an active one stands for want
+ * of memory. New reference. */
 enum status compose_config(const struct space *space, json_t *const *values, json_t **out,
                            struct err *err) MUST_USE;
 

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "space/compose.h"
+#include "space/condition.h"
 #include "space/law.h"
 #include "space/leaf.h"
 
@@ -165,5 +166,59 @@ enum status given_complete(const struct space *space, const json_t *given, uint6
     for (size_t i = 0; values != NULL && i < space->count; i++)
         json_decref(values[i]);
     free(values);
+    return status;
+}
+
+/* ---- a configuration from elsewhere ---- */
+
+static enum status adopt_value(const struct space *space, size_t i, json_t **value, struct err *err)
+{
+    char fault[GIVEN_FAULT_MAX];
+    json_t *taken = NULL;
+    bool is_constant = strcmp(space->leaves[i].parameter.kind->name, "constant") == 0;
+    if (*value == NULL)
+        return err_set(err, STATUS_INVALID, "parameter %.100s: missing from the configuration",
+                       space->leaves[i].path);
+    if (is_constant) /* says nothing about the search, whatever it was there */
+        return STATUS_OK;
+    if (!given_take(space, i, *value, false, &taken, fault))
+        return err_set(err, STATUS_NO_MEMORY, "reading a configuration: out of memory");
+    if (taken == NULL)
+        return err_set(err, STATUS_INVALID, "parameter %.100s %s", space->leaves[i].path, fault);
+    json_decref(*value);
+    *value = taken;
+    return STATUS_OK;
+}
+
+static enum status adopt_values(const struct space *space, json_t **values, bool *active, json_t **out,
+                                struct err *err)
+{
+    conditions_apply(space, values, active);
+    for (size_t i = 0; i < space->count; i++)
+        if (active[i])
+            TRY(adopt_value(space, i, &values[i], err));
+    return compose_config(space, values, out, err);
+}
+
+enum status given_adopt(const struct space *space, const json_t *config, json_t **out, struct err *err)
+{
+    json_t **values = calloc(space->count + 1, sizeof(json_t *));
+    bool *active = calloc(space_node_count(space) + 1, sizeof *active);
+    enum status status = STATUS_OK;
+    *out = NULL;
+    if (values == NULL || active == NULL)
+        status = err_set(err, STATUS_NO_MEMORY, "reading a configuration: out of memory");
+    for (size_t i = 0; i < space->count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &space->leaves[i].parameter;
+        values[i] = json_incref(space_config_get(space, i, config));
+        if (values[i] == NULL && strcmp(parameter->kind->name, "constant") == 0)
+            values[i] = parameter->kind->value_at(parameter, 0);
+    }
+    if (status == STATUS_OK)
+        status = adopt_values(space, values, active, out, err);
+    for (size_t i = 0; values != NULL && i < space->count; i++)
+        json_decref(values[i]);
+    free(values);
+    free(active);
     return status;
 }

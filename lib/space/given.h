@@ -28,4 +28,12 @@ bool given_take(const struct space *space, size_t index, const json_t *value, bo
 enum status given_complete(const struct space *space, const json_t *given, uint64_t seed, uint64_t ordinal,
                            bool on_grid, json_t **out, struct err *err) MUST_USE;
 
+/*
+ * A configuration from elsewhere as one of this space: constants that it lacks are filled in, values stand as
+ * given_take writes them, what the space does not know is left out. INVALID names the first parameter that it
+ * lacks, or whose value the space never has. New reference.
+ */
+enum status given_adopt(const struct space *space, const json_t *config, json_t **out,
+                        struct err *err) MUST_USE;
+
 #endif

@@ -165,9 +165,6 @@ enum status compose_config(const struct space *space, json_t *const *values, jso
     json_t *config = json_object();
     enum status status = active != NULL ? STATUS_OK : out_of_memory(err);
     *out = NULL;
-    for (size_t i = 0; i < space->count && status == STATUS_OK; i++)
-        if (values[i] == NULL)
-            status = out_of_memory(err);
     if (status == STATUS_OK)
         conditions_apply(space, values, active);
     for (size_t i = 0; i < space->count && status == STATUS_OK; i++)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "services/suggestion/enqueue.h"
+
 static enum status suggest_grid(const struct suggest_input *input, struct suggest_batch *batch,
                                 struct err *err);
 static enum status suggest_random(const struct suggest_input *input, struct suggest_batch *batch,
@@ -46,6 +48,31 @@ static int64_t end_ordinal(const struct suggest_input *input)
     return input->first_ordinal > INT64_MAX - input->count ? INT64_MAX : input->first_ordinal + input->count;
 }
 
+/* The first ordinal after the points of the file. */
+static int64_t own_begin(const struct suggest_input *input)
+{
+    return input->begin_ordinal + (int64_t)enqueue_count(input->spec);
+}
+
+/* The points of the file among the ordinals that the input asks for. */
+static enum status add_enqueued(const struct suggest_input *input, struct suggest_batch *batch,
+                                struct err *err)
+{
+    int64_t end = end_ordinal(input) < own_begin(input) ? end_ordinal(input) : own_begin(input);
+    for (int64_t at = input->first_ordinal; at < end; at++) {
+        struct suggestion *item = &batch->items[batch->count++];
+        *item = (struct suggestion){.ordinal = at};
+        TRY(enqueue_fill(input->spec, input->seed, (size_t)(at - input->begin_ordinal), item, err));
+    }
+    return STATUS_OK;
+}
+
+/* The first ordinal of those asked for that is the method's own. */
+static int64_t own_first(const struct suggest_input *input)
+{
+    return input->first_ordinal > own_begin(input) ? input->first_ordinal : own_begin(input);
+}
+
 /* Numbers beyond 2^63 - 1 do not fit JSON integers of jansson; their count is only told. */
 static json_int_t to_json_int(uint64_t value)
 {
@@ -57,15 +84,15 @@ static enum status suggest_grid(const struct suggest_input *input, struct sugges
 {
     uint64_t points = 0;
     TRY(space_grid_count(input->spec->space, &points, err));
-    int64_t begin = input->begin_ordinal, end = end_ordinal(input);
-    for (int64_t at = input->first_ordinal; at < end && (uint64_t)(at - begin) < points; at++) {
+    int64_t begin = own_begin(input), end = end_ordinal(input);
+    for (int64_t at = own_first(input); at < end && (uint64_t)(at - begin) < points; at++) {
         json_t *params = NULL;
         TRY(space_grid_point(input->spec->space, (uint64_t)(at - begin), &params, err));
         json_t *why = json_pack("{s:s, s:I, s:I}", "method", "grid", "index", (json_int_t)(at - begin), "of",
                                 to_json_int(points));
         TRY(add(batch, at, params, why, err));
     }
-    batch->exhausted = (uint64_t)(end - begin) >= points;
+    batch->exhausted = end >= begin && (uint64_t)(end - begin) >= points;
     return STATUS_OK;
 }
 
@@ -75,7 +102,7 @@ static enum status suggest_random(const struct suggest_input *input, struct sugg
     int64_t end = end_ordinal(input);
     char seed[24];
     (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)input->seed);
-    for (int64_t at = input->first_ordinal; at < end; at++) {
+    for (int64_t at = own_first(input); at < end; at++) {
         json_t *params = NULL;
         TRY(space_random_point(input->spec->space, input->seed, (uint64_t)at, &params, err));
         /* Seeds of 64 bits are told as text: a JSON number would lose digits in many readers. */
@@ -109,7 +136,9 @@ enum status suggest(const struct suggest_input *input, struct suggest_batch *out
     out->items = calloc((size_t)input->count, sizeof *out->items);
     if (out->items == NULL)
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
-    enum status status = method->suggest(input, out, err);
+    enum status status = add_enqueued(input, out, err);
+    if (status == STATUS_OK)
+        status = method->suggest(input, out, err);
     if (status != STATUS_OK)
         suggest_batch_free(out);
     return status;

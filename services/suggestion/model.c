@@ -81,8 +81,11 @@ static enum status tell(struct bayes *bayes, const struct store_result *results,
 {
     struct bayes_outcome outcome;
     for (size_t i = 0; i < count; i++)
-        if (bayes_outcome_of(results[i].state, results[i].objective, &outcome) && outcome.ended)
+        if (bayes_outcome_of(results[i].state, results[i].objective, &outcome) && outcome.ended) {
+            if (results[i].run_id != NULL) /* of a prior run nobody kept the last value */
+                outcome.latest = results[i].latest;
             TRY(observe(bayes, results[i].params_json, &outcome, err));
+        }
     return STATUS_OK;
 }
 
@@ -141,7 +144,7 @@ static enum status prepare(struct model *model, const struct model_source *sourc
             : err_set(err, STATUS_INVALID, "first_ordinal is before the first of the spec's version");
     if (status == STATUS_OK && reading.rebuild) {
         model_clear(model, source->specs);
-        status = bayes_new(held->spec, held->seed, &model->bayes, err);
+        status = bayes_new(held->spec, held->seed, held->begin_ordinal, &model->bayes, err);
     }
     if (status == STATUS_OK && model->held == NULL) {
         model->held = held;

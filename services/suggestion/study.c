@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "services/suggestion/enqueue.h"
+
 struct point {
     unsigned char hash[SPACE_HASH_SIZE];
     UT_hash_handle hh;
@@ -37,7 +39,7 @@ enum status study_new(struct spec *spec, uint64_t seed, struct study **out, stru
     study->seed = seed;
     if (spec->method != SPEC_METHOD_BAYES)
         return STATUS_OK;
-    enum status status = bayes_new(spec, seed, &study->bayes, err);
+    enum status status = bayes_new(spec, seed, 0, &study->bayes, err);
     if (status != STATUS_OK) {
         study_free(study);
         *out = NULL;
@@ -121,9 +123,29 @@ static enum status make_room(struct study *study, struct err *err)
     return STATUS_OK;
 }
 
-/* The next point that was not observed; an empty batch at the end. */
+/* Notes that a point of a grid was run, or is. */
+static enum status remember(struct study *study, const json_t *params, struct err *err)
+{
+    struct point *known = NULL;
+    bool complete = false;
+    struct point *point = calloc(1, sizeof *point);
+    if (point == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "study: out of memory");
+    enum status status = hash_point(study->spec->space, params, point->hash, &complete, err);
+    if (complete && status == STATUS_OK)
+        HASH_FIND(hh, study->observed, point->hash, SPACE_HASH_SIZE, known);
+    if (status != STATUS_OK || !complete || known != NULL)
+        free(point);
+    else
+        HASH_ADD(hh, study->observed, hash, SPACE_HASH_SIZE, point);
+    return status;
+}
+
+/* The next point that was not observed; an empty batch at the end. Points of the file that a grid gave are
+ * not given by it again. */
 static enum status next_point(struct study *study, struct suggest_batch *batch, struct err *err)
 {
+    bool grid = study->spec->method == SPEC_METHOD_GRID;
     for (;;) {
         bool used = false;
         const struct suggest_input input = {
@@ -133,6 +155,9 @@ static enum status next_point(struct study *study, struct suggest_batch *batch, 
             return STATUS_OK;
         study->next_ordinal++;
         enum status status = is_observed(study, batch->items[0].params, &used, err);
+        if (status == STATUS_OK && !used && grid &&
+            (uint64_t)input.first_ordinal < enqueue_count(study->spec))
+            status = remember(study, batch->items[0].params, err);
         if (status == STATUS_OK && !used)
             return STATUS_OK;
         suggest_batch_free(batch);
@@ -186,21 +211,7 @@ enum status study_tell(struct study *study, int64_t id, const struct bayes_outco
 enum status study_observe(struct study *study, const json_t *params, const struct bayes_outcome *outcome,
                           struct err *err)
 {
-    struct point *known = NULL;
-    bool complete = false;
     if (study->bayes != NULL)
         return bayes_observe(study->bayes, params, outcome, err);
-    if (study->spec->method != SPEC_METHOD_GRID)
-        return STATUS_OK;
-    struct point *point = calloc(1, sizeof *point);
-    if (point == NULL)
-        return err_set(err, STATUS_NO_MEMORY, "study: out of memory");
-    enum status status = hash_point(study->spec->space, params, point->hash, &complete, err);
-    if (complete && status == STATUS_OK)
-        HASH_FIND(hh, study->observed, point->hash, SPACE_HASH_SIZE, known);
-    if (status != STATUS_OK || !complete || known != NULL)
-        free(point);
-    else
-        HASH_ADD(hh, study->observed, hash, SPACE_HASH_SIZE, point);
-    return status;
+    return study->spec->method == SPEC_METHOD_GRID ? remember(study, params, err) : STATUS_OK;
 }

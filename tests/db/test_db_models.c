@@ -142,6 +142,52 @@ static void prior_runs_are_learnt_first(void **state)
     spec_cache_free(source.specs);
 }
 
+/* Those that are no points of the space are passed over, and told. */
+static void prior_runs_of_another_space(void **state)
+{
+    struct database *database = *state;
+    struct model_source source = make_source(database);
+    struct model model = {.bayes = NULL};
+    make_sweep(database, SWEEP);
+    database_execute(database->url,
+                     "INSERT INTO besom.prior_runs (sweep_id, position, run_id, source_sweep_id, params, "
+                     "config_hash, state, objective) VALUES "
+                     "('" SWEEP "', 0, 'p0', 'other', '{\"x\":0.5,\"y\":0.5,\"z\":1}', '', 'finished', 1),"
+                     "('" SWEEP "', 1, 'p1', 'other', '{\"x\":0.5}', '', 'finished', 1),"
+                     "('" SWEEP "', 2, 'p2', 'other', '{\"x\":0.5,\"y\":2}', '', 'finished', 1)");
+    struct suggest_batch batch CLEANUP(suggest_batch_free) = suggest_with(&model, &source, at_cursor(0));
+    const json_t *why = batch.items[0].why;
+    assert_int_equal(json_integer_value(json_object_get(why, "results")), 1);
+    assert_int_equal(json_integer_value(json_object_get(why, "passed_over")), 2);
+    assert_string_equal(json_string_value(json_object_get(why, "passed_over_first")),
+                        "parameter y: missing from the configuration");
+    model_clear(&model, source.specs);
+    spec_cache_free(source.specs);
+}
+
+/* With impute: latest a failed run counts by what it logged last. */
+static void last_values_of_failed_runs_count(void **state)
+{
+    struct database *database = *state;
+    struct model_source source = make_source(database);
+    struct model model = {.bayes = NULL};
+    make_sweep(database, SWEEP);
+    database_execute(
+        database->url,
+        "UPDATE besom.sweep_specs SET spec = replace(spec, '\"goal\"', "
+        "'\"impute\":\"latest\",\"goal\"') WHERE sweep_id = '" SWEEP "';"
+        "UPDATE besom.sweeps SET metric = 'loss' WHERE sweep_id = '" SWEEP "';"
+        "INSERT INTO besom.run_summaries (sweep_id, run_id, attempt, name, points, last, last_step, "
+        "min, max) SELECT sweep_id, run_id, 1, 'loss', 3, -4, 2, -6, 1 FROM besom.runs "
+        "WHERE sweep_id = '" SWEEP "' AND state = 'failed'");
+    struct suggest_batch batch CLEANUP(suggest_batch_free) = suggest_with(&model, &source, at_cursor(8));
+    const json_t *why = batch.items[0].why;
+    assert_true(json_real_value(json_object_get(why, "best")) == -4);
+    assert_int_equal(json_integer_value(json_object_get(why, "imputed")), 1);
+    model_clear(&model, source.specs);
+    spec_cache_free(source.specs);
+}
+
 static void what_cannot_be_answered_is_told(void **state)
 {
     struct database *database = *state;
@@ -230,6 +276,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_older_cursor_is_answered_as_it_was, database_make, database_drop),
         cmocka_unit_test_setup_teardown(a_result_that_changed_is_learnt_anew, database_make, database_drop),
         cmocka_unit_test_setup_teardown(prior_runs_are_learnt_first, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(prior_runs_of_another_space, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(last_values_of_failed_runs_count, database_make, database_drop),
         cmocka_unit_test_setup_teardown(what_cannot_be_answered_is_told, database_make, database_drop),
         cmocka_unit_test_setup_teardown(models_of_many_sweeps_share_threads_and_memory, database_make,
                                         database_drop),

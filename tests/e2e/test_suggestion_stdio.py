@@ -246,14 +246,15 @@ def test_bayes_avoids_where_runs_fail(service):
     assert sum(failed[25:]) <= 6  # at random it would be ten
 
 
-@pytest.mark.parametrize("impute, expected", [("worst", None), ("best", 0.25), ("latest", 0.125)])
+@pytest.mark.parametrize("impute, expected", [(None, 0.25), ("worst", 0.25), ("best", 0.125), ("latest", 0.125)])
 def test_bayes_imputes_as_told(service, impute, expected):
-    config = dict(BAYES, metric={"name": "loss", "goal": "minimize", "impute": impute})
+    config = dict(BAYES, metric={"name": "loss", "goal": "minimize", **({"impute": impute} if impute else {})})
     service.must("init", sweep_config=config, seed=1)
     ids = [service.must("ask")["id"] for _ in range(3)]
     service.must("tell", id=ids[0], state="finished", value=0.25)
     service.must("tell", id=ids[1], state="failed", value=0.125)
-    assert service.must("ask")["why"]["best"] == (0.125 if expected == 0.125 else 0.25)
+    why = service.must("ask")["why"]
+    assert why["best"] == expected and why.get("imputed") == (1 if impute else None)
 
 
 def test_bayes_learns_from_runs_elsewhere(service):

@@ -7,3 +7,4 @@ besom_unit_test(test_optim_search optim m)
 besom_unit_test(test_optim_spaces optim m)
 set_tests_properties(test_optim_spaces PROPERTIES TIMEOUT 300) # a thousand spaces
 besom_unit_test(test_suggestion_bayes suggestion_core m)
+besom_unit_test(test_suggestion_optimizers suggestion_core m)

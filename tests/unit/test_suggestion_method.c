@@ -165,6 +165,61 @@ static void test_what_cannot_be_suggested_is_refused(void **state)
     spec_free(bayes);
 }
 
+static const char enqueued_grid[] =
+    "{\"method\":\"grid\",\"enqueue\":[{\"a\":\"y\",\"b\":2.0},{\"b\":2}],"
+    "\"parameters\":{\"b\":{\"values\":[1,2]},\"a\":{\"values\":[\"x\",\"y\"]},\"c\":{\"value\":0.5}}}";
+
+static void test_points_of_the_file_come_first(void **state)
+{
+    (void)state;
+    struct spec *spec = parse(enqueued_grid);
+    struct suggest_batch batch = ask(spec, 1, 0, 10);
+    assert_int_equal(batch.count, 6);
+    assert_true(batch.exhausted);
+    assert_text(batch.items[0].params, "{\"a\":\"y\",\"b\":2,\"c\":0.5}");
+    assert_text(
+        batch.items[0].why,
+        "{\"drawn\":[],\"method\":\"grid\",\"of\":2,\"ordinal\":0,\"phase\":\"enqueued\",\"point\":1}");
+    assert_text(batch.items[1].why, "{\"drawn\":[\"a\"],\"method\":\"grid\",\"of\":2,\"ordinal\":1,\"phase\":"
+                                    "\"enqueued\",\"point\":2}");
+    assert_text(batch.items[2].params, "{\"a\":\"x\",\"b\":1,\"c\":0.5}");
+    assert_text(batch.items[2].why, "{\"index\":0,\"method\":\"grid\",\"of\":4}");
+    /* The store tells equal points by their hashes. */
+    assert_memory_equal(batch.items[0].config_hash, batch.items[5].config_hash, SPACE_HASH_SIZE);
+    suggest_batch_free(&batch);
+    batch = ask(spec, 1, 1, 2);
+    assert_int_equal(batch.count, 2);
+    assert_false(batch.exhausted);
+    assert_text(batch.items[1].params, "{\"a\":\"x\",\"b\":1,\"c\":0.5}");
+    suggest_batch_free(&batch);
+    spec_free(spec);
+}
+
+/* What the file leaves open is drawn as the run's own draw would be. */
+static void test_open_parameters_are_drawn(void **state)
+{
+    (void)state;
+    struct spec *with =
+        parse("{\"method\":\"random\",\"enqueue\":[{\"y\":0.25},{\"n\":{\"z\":3}}],\"parameters\":{"
+              "\"x\":{\"min\":0.0,\"max\":1.0},\"y\":{\"min\":0.0,\"max\":1.0},"
+              "\"n\":{\"parameters\":{\"z\":{\"min\":1,\"max\":9}}}}}");
+    struct spec *without = parse("{\"method\":\"random\",\"parameters\":{"
+                                 "\"x\":{\"min\":0.0,\"max\":1.0},\"y\":{\"min\":0.0,\"max\":1.0},"
+                                 "\"n\":{\"parameters\":{\"z\":{\"min\":1,\"max\":9}}}}}");
+    struct suggest_batch a = ask(with, 5, 0, 4);
+    struct suggest_batch b = ask(without, 5, 0, 4);
+    assert_true(json_equal(json_object_get(a.items[0].params, "x"), json_object_get(b.items[0].params, "x")));
+    assert_true(json_real_value(json_object_get(a.items[0].params, "y")) == 0.25);
+    assert_text(json_object_get(a.items[0].why, "drawn"), "[\"n.z\",\"x\"]");
+    assert_text(json_object_get(a.items[1].params, "n"), "{\"z\":3}");
+    assert_true(json_equal(a.items[2].params, b.items[2].params));
+    assert_true(json_equal(a.items[3].why, b.items[3].why));
+    suggest_batch_free(&a);
+    suggest_batch_free(&b);
+    spec_free(with);
+    spec_free(without);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +229,8 @@ int main(void)
         cmocka_unit_test(test_a_new_parameter_changes_no_other_draw),
         cmocka_unit_test(test_batches_do_not_depend_on_how_they_are_cut),
         cmocka_unit_test(test_what_cannot_be_suggested_is_refused),
+        cmocka_unit_test(test_points_of_the_file_come_first),
+        cmocka_unit_test(test_open_parameters_are_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
