@@ -20,6 +20,8 @@ struct controller {
     const struct controller_options *options;
     struct store *store;
     const char *owner;             /* unique to this process and start */
+    struct token_keys *token_keys; /* of tokens that are made here; set before controller_start */
+    struct access *access;         /* who calls; set after controller_start */
     besom_client *suggestion;      /* owned */
     besom_client *scheduler;       /* owned */
     struct gate *gate;             /* owned; the store for who must not wait long for it */
@@ -39,7 +41,8 @@ struct controller {
     struct wake *wake;             /* owned */
 };
 
-/* Builds the parts and starts their threads. `controller` is zeroed but for options, store and owner. */
+/* Builds the parts and starts their threads. `controller` is zeroed but for options, store, owner and keys.
+ */
 enum status controller_start(struct controller *controller, struct err *err) MUST_USE;
 /* At the start of the server's shutdown: answers parked calls, ends long streams. Callback of
  * rpc_server_on_drain. */
@@ -52,5 +55,7 @@ extern const struct rpc_method sweep_service_methods[];
 extern const size_t sweep_service_method_count;
 extern const struct rpc_method run_service_methods[];
 extern const size_t run_service_method_count;
+extern const struct rpc_method token_service_methods[];
+extern const size_t token_service_method_count;
 
 #endif

@@ -4,27 +4,66 @@
 
 #include "base/log.h"
 #include "services/common/roles.h"
+#include "services/controller/access.h"
 #include "services/controller/controller.h"
 
-static enum status add_tokens(struct service *service, const struct config_list *files, struct err *err)
+static enum status add_tokens(struct service *service, const struct controller_options *options,
+                              struct token_keys *keys, struct err *err)
 {
-    for (size_t i = 0; i < files->count; i++)
-        TRY(token_set_add_file(service_tokens(service), files->items[i], ROLE_ADMIN, err));
+    for (size_t i = 0; i < options->token_key_files.count; i++)
+        TRY(token_keys_add_file(keys, options->token_key_files.items[i], err));
+    for (size_t i = 0; i < options->token_files.count; i++) {
+        TRY(token_set_add_file(service_tokens(service), options->token_files.items[i], ROLE_ADMIN, err));
+        TRY(token_keys_derive(keys, options->token_files.items[i], err));
+    }
     return STATUS_OK;
+}
+
+static enum status start_access(struct service *service, struct controller *controller, struct err *err)
+{
+    const struct controller_options *options = controller->options;
+    const struct access_options access = {
+        .store = controller->store,
+        .gate = controller->gate,
+        .server = service_server(service),
+        .files = service_tokens(service),
+        .keys = controller->token_keys,
+        .rate = options->rate_limit,
+        .burst = options->rate_burst > 0 ? options->rate_burst : options->rate_limit * 2,
+    };
+    TRY(access_start(&access, &controller->access, err));
+    rpc_server_set_check(service_server(service), access_check, controller->access);
+    return STATUS_OK;
+}
+
+static enum status serve_calls(struct service *service, struct controller *controller, struct err *err)
+{
+    TRY(start_access(service, controller, err));
+    service_add(service, "besom.v1.SweepService", sweep_service_methods, sweep_service_method_count,
+                controller);
+    service_add(service, "besom.v1.RunService", run_service_methods, run_service_method_count, controller);
+    service_add(service, "besom.v1.TokenService", token_service_methods, token_service_method_count,
+                controller);
+    rpc_server_on_drain(service_server(service), controller_drain, controller);
+    enum status status = service_run(service, err);
+    access_stop(controller->access);
+    return status;
 }
 
 static enum status run(struct service *service, const struct controller_options *options, struct err *err)
 {
     struct controller controller = {
         .options = options, .store = service_store(service), .owner = service_owner(service)};
-    TRY(add_tokens(service, &options->token_files, err));
-    TRY(controller_start(&controller, err));
-    service_add(service, "besom.v1.SweepService", sweep_service_methods, sweep_service_method_count,
-                &controller);
-    service_add(service, "besom.v1.RunService", run_service_methods, run_service_method_count, &controller);
-    rpc_server_on_drain(service_server(service), controller_drain, &controller);
-    enum status status = service_run(service, err);
-    controller_stop(&controller);
+    enum status status = token_keys_new(&controller.token_keys, err);
+    if (status == STATUS_OK)
+        status = add_tokens(service, options, controller.token_keys, err);
+    if (status == STATUS_OK)
+        status = controller_start(&controller, err);
+    if (status == STATUS_OK) {
+        status = serve_calls(service, &controller, err);
+        controller_stop(&controller);
+    }
+    token_keys_free(controller.token_keys);
     return status;
 }
 

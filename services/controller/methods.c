@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* The rpcs of both public services: one row each. */
+/* The rpcs of the public services: one row each. */
 #include <besom/v1/run_service.pb-c.h>
 #include <besom/v1/sweep_service.pb-c.h>
+#include <besom/v1/token_service.pb-c.h>
 
 #include "services/common/roles.h"
 #include "services/controller/claim.h"
@@ -53,3 +54,11 @@ const struct rpc_method run_service_methods[] = {
     {METHOD(RunService, ExplainRun, explain_run), .kind = RPC_UNARY, .unary = serve_explain_run},
 };
 const size_t run_service_method_count = ARRAY_LEN(run_service_methods);
+
+const struct rpc_method token_service_methods[] = {
+    {METHOD(TokenService, CreateToken, create_token), .kind = RPC_UNARY, .unary = serve_create_token},
+    {METHOD(TokenService, ListTokens, list_tokens), .kind = RPC_UNARY, .unary = serve_list_tokens},
+    {METHOD(TokenService, RevokeToken, revoke_token), .kind = RPC_UNARY, .unary = serve_revoke_token},
+    {METHOD(TokenService, ListEvents, list_events), .kind = RPC_UNARY, .unary = serve_list_events},
+};
+const size_t token_service_method_count = ARRAY_LEN(token_service_methods);

@@ -13,7 +13,7 @@ import pytest
 from localstack import LocalStack
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-SERVICES = ("sweep_service", "run_service", "suggestion_service", "scheduler_service")
+SERVICES = ("sweep_service", "run_service", "token_service", "suggestion_service", "scheduler_service")
 SWEEP = b"""
 method: grid
 metric: {name: loss, goal: minimize}
@@ -110,6 +110,7 @@ def test_generated_python_client_calls_everything(stack, contract):
             grpc.insecure_channel(f"unix:{directory}/scheduler.sock") as scheduler:
         recorder.connect("sweep_service", channel)
         recorder.connect("run_service", channel)
+        recorder.connect("token_service", channel)
         recorder.connect("suggestion_service", suggestion)
         recorder.connect("scheduler_service", scheduler)
         walk(recorder, public, service_token)
@@ -129,6 +130,9 @@ def walk(recorder, public, service_token):
 
     def runs(method, **fields):
         return recorder.call("run_service", method, public, **fields)
+
+    def tokens(method, **fields):
+        return recorder.call("token_service", method, public, **fields)
 
     created = sweeps("CreateSweep", source=SWEEP, file_name="s.yaml", request_id="walk")
     sweep = created.sweep.sweep_id
@@ -205,7 +209,15 @@ def walk(recorder, public, service_token):
     assert runs("AcquireRun", **dict(key, counter=2)).exit.reason
     runs("RetireAgent", agent_id=agent, sweep_id=sweep, reason="done")
     runs("DeleteRun", sweep_id=sweep, run_id=run.run_id)
+    made = tokens("CreateToken", role=4, project="uncategorized", name="look", expires_in_ms=60000)
+    assert made.text.startswith(f"besom_{made.token.token_id}_") and made.token.expires_us == made.token.created_us + 60_000_000
+    assert tokens("ListTokens", page_size=1).tokens[0].name == "look"
+    assert tokens("RevokeToken", token_id=made.token.token_id).token.state == "revoked"
     sweeps("DeleteSweep", sweep_id=sweep)
+    newest = tokens("ListEvents", page_size=2)
+    assert [one.kind for one in newest.events] == ["sweep_deleted", "token_revoked"]
+    assert tokens("ListEvents", page_size=1, page_token=newest.next_page_token).events[0].kind == "token_created"
+    assert "sweep_created" in [one.kind for one in tokens("ListEvents", about=sweep).events], "a deleted sweep keeps its trail"
     with pytest.raises(grpc.RpcError) as gone:
         sweeps("GetSweep", sweep_id=sweep)
     assert gone.value.code() == grpc.StatusCode.NOT_FOUND

@@ -13,6 +13,7 @@
 #include <besom/v1/scheduler_service.pb-c.h>
 #include <besom/v1/suggestion_service.pb-c.h>
 #include <besom/v1/sweep_service.pb-c.h>
+#include <besom/v1/token_service.pb-c.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -116,6 +117,10 @@ BESOM_API void besom_message_free(void *message);
     X(besom_run_delete, DeleteRun, delete_run, RunService, 0)                                \
     X(besom_runs_edit, EditRuns, edit_runs, RunService, 1)                                   \
     X(besom_run_explain, ExplainRun, explain_run, RunService, 1)                             \
+    X(besom_token_create, CreateToken, create_token, TokenService, 0)                        \
+    X(besom_token_list, ListTokens, list_tokens, TokenService, 1)                            \
+    X(besom_token_revoke, RevokeToken, revoke_token, TokenService, 1)                        \
+    X(besom_event_list, ListEvents, list_events, TokenService, 1)                            \
     X(besom_suggest, Suggest, suggest, SuggestionService, 1)                                 \
     X(besom_importance_compute, ComputeImportance, compute_importance, SuggestionService, 1) \
     X(besom_slice_predict, PredictSlice, predict_slice, SuggestionService, 1)                \
