@@ -4,123 +4,18 @@
 #include <cblas.h>
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "optim/draws.h"
 #include "optim/sobol.h"
-#include "optim/surface.h"
+#include "optim/surface_data.h"
 
-#define FENCE 3.0   /* times the distance of the quartiles */
 #define FUNCTIONS 8 /* of each theta */
 #define DRAWS (SURFACE_THETAS * FUNCTIONS)
 #define BASE_MAX 1024 /* rows of the sampling matrices */
 #define BASE_MIN 128
 #define WORK_MAX 4e9 /* about as many elementary operations for all evaluations: seconds */
 #define VARIANCE_MIN 1e-12
-
-size_t importance_least(size_t dims)
-{
-    return dims + 2 > IMPORTANCE_POINTS_MIN ? dims + 2 : IMPORTANCE_POINTS_MIN;
-}
-
-/* ---- the values ---- */
-
-static int compare_numbers(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Between sorted numbers. */
-static double quantile(const double *sorted, size_t count, double share)
-{
-    double at = share * (double)(count - 1);
-    size_t low = (size_t)at;
-    size_t high = low + 1 < count ? low + 1 : low;
-    return sorted[low] + (at - (double)low) * (sorted[high] - sorted[low]);
-}
-
-/* A random subset where there are too many, in their order. */
-static enum status choose(const struct importance_input *input, struct importance *out, struct arena *arena,
-                          struct err *err)
-{
-    struct draws draws = {.seed = input->seed, .ordinal = input->count, .name = "importance.subset"};
-    size_t left = input->count < IMPORTANCE_POINTS_MAX ? input->count : IMPORTANCE_POINTS_MAX;
-    out->used = arena_alloc(arena, (left + 1) * sizeof *out->used);
-    out->used_count = 0;
-    if (out->used == NULL)
-        return err_set(err, STATUS_NO_MEMORY, "importance: out of memory");
-    for (size_t i = 0; i < input->count && left > 0; i++)
-        if (draws_below(&draws, input->count - i) < left) {
-            out->used[out->used_count++] = i;
-            left--;
-        }
-    return STATUS_OK;
-}
-
-/* Moves values far out to the fences, then scales all to at most 1. */
-static void bound(const struct importance_input *input, struct importance *out, double *z, double *sorted)
-{
-    size_t n = out->used_count;
-    double most = 0;
-    for (size_t j = 0; j < n; j++)
-        sorted[j] = z[j] = input->values[out->used[j]] / 16; /* so that no distance overflows */
-    qsort(sorted, n, sizeof *sorted, compare_numbers);
-    double low = quantile(sorted, n, 0.25), high = quantile(sorted, n, 0.75);
-    double width = high - low > 0 ? FENCE * (high - low) : HUGE_VAL;
-    for (size_t j = 0; j < n; j++) {
-        double bounded = fmin(fmax(z[j], low - width), high + width);
-        out->bounded += bounded != z[j];
-        z[j] = bounded;
-        most = fmax(most, fabs(bounded));
-    }
-    for (size_t j = 0; j < n; j++)
-        z[j] = most > 0 ? z[j] / most : 0;
-}
-
-/* To mean 0 and deviation 1. */
-static enum status standardise(double *z, size_t n, struct err *err)
-{
-    double mean = 0, squares = 0;
-    for (size_t j = 0; j < n; j++)
-        mean += z[j] / (double)n;
-    for (size_t j = 0; j < n; j++) {
-        z[j] -= mean;
-        squares += z[j] * z[j];
-    }
-    double deviation = sqrt(squares / (double)n);
-    if (!(deviation > 64 * DBL_EPSILON))
-        return err_set(err, STATUS_PRECONDITION, "all values are the same, so nothing can be told to matter");
-    for (size_t j = 0; j < n; j++)
-        z[j] /= deviation;
-    return STATUS_OK;
-}
-
-static enum status begin(const struct importance_input *input, struct importance *out,
-                         struct surface *surface, struct arena *arena, struct err *err)
-{
-    size_t dims = input->space->count;
-    size_t least = importance_least(dims);
-    if (input->count < least)
-        return err_set(err, STATUS_PRECONDITION, "needs at least %zu results with a value, has %zu", least,
-                       input->count);
-    TRY(choose(input, out, arena, err));
-    size_t n = out->used_count;
-    double *rows = arena_alloc(arena, n * dims * sizeof *rows);
-    double *z = arena_alloc(arena, n * sizeof *z);
-    double *sorted = arena_alloc(arena, n * sizeof *sorted);
-    if (rows == NULL || z == NULL || sorted == NULL)
-        return err_set(err, STATUS_NO_MEMORY, "importance: out of memory");
-    bound(input, out, z, sorted);
-    TRY(standardise(z, n, err));
-    for (size_t j = 0; j < n; j++)
-        dims_embed(input->space, input->points + out->used[j] * dims, rows + j * dims);
-    *surface = (struct surface){.space = input->space, .count = n, .rows = rows, .values = z};
-    TRY(surface_fit(surface, input->seed, arena, err));
-    out->explained = surface->explained;
-    return STATUS_OK;
-}
 
 /* ---- the indices ---- */
 
@@ -237,15 +132,15 @@ static struct importance_effect summarise(double *draws)
     double sum = 0;
     for (size_t k = 0; k < DRAWS; k++)
         sum += draws[k];
-    qsort(draws, DRAWS, sizeof *draws, compare_numbers);
+    sort_numbers(draws, DRAWS);
     double outside = (1 - IMPORTANCE_COVERAGE) / 2;
     return (struct importance_effect){.value = share(sum / DRAWS),
-                                      .low = share(quantile(draws, DRAWS, outside)),
-                                      .high = share(quantile(draws, DRAWS, 1 - outside))};
+                                      .low = share(sorted_quantile(draws, DRAWS, outside)),
+                                      .high = share(sorted_quantile(draws, DRAWS, 1 - outside))};
 }
 
-static enum status sample(const struct importance_input *input, const struct surface *surface,
-                          struct sampling *sampling, struct arena *arena, struct err *err)
+static enum status sample(const struct surface *surface, struct sampling *sampling, struct arena *arena,
+                          struct err *err)
 {
     struct sobol *sobol = arena_alloc(arena, sizeof *sobol);
     if (sobol == NULL)
@@ -253,41 +148,32 @@ static enum status sample(const struct importance_input *input, const struct sur
     for (size_t theta = 0; theta < SURFACE_THETAS; theta++) {
         struct arena scratch CLEANUP(arena_free) = arena_make(0);
         struct functions functions;
-        draw_matrices(sampling, sobol, random_draw_u64(input->seed, theta, "importance.matrix", 0));
-        TRY(functions_draw(surface, theta, FUNCTIONS, input->seed, &functions, &scratch, err));
+        draw_matrices(sampling, sobol, random_draw_u64(surface->seed, theta, "importance.matrix", 0));
+        TRY(functions_draw(surface, theta, FUNCTIONS, surface->seed, &functions, &scratch, err));
         take_indices(sampling, &functions, theta);
     }
     return STATUS_OK;
 }
 
-enum status importance_compute(const struct importance_input *input, struct importance *out,
-                               struct arena *arena, struct err *err)
+enum status importance_compute(const struct surface *surface, struct importance *out, struct arena *arena,
+                               struct err *err)
 {
     struct arena scratch CLEANUP(arena_free) = arena_make(0);
-    struct surface surface;
-    size_t dims = input->space->count;
+    size_t dims = surface->space->count;
+    struct sampling sampling = {
+        .space = surface->space, .dims = dims, .rows = base_rows(dims, surface->count)};
     openblas_set_num_threads(1);
     *out = (struct importance){.total = arena_calloc(arena, dims, sizeof *out->total),
                                .first = arena_calloc(arena, dims, sizeof *out->first)};
     if (out->total == NULL || out->first == NULL)
         return err_set(err, STATUS_NO_MEMORY, "importance: out of memory");
-    struct importance made = *out;
-    TRY(begin(input, &made, &surface, &scratch, err));
-    struct sampling sampling = {.space = input->space, .dims = dims, .rows = base_rows(dims, surface.count)};
     TRY(allocate(&sampling, &scratch, err));
-    TRY(sample(input, &surface, &sampling, &scratch, err));
+    TRY(sample(surface, &sampling, &scratch, err));
     for (size_t i = 0; i < dims; i++) {
-        made.total[i] = summarise(sampling.total + i * DRAWS);
-        made.first[i] = summarise(sampling.first + i * DRAWS);
-        made.first[i].value = fmin(made.first[i].value, made.total[i].value);
+        out->total[i] = summarise(sampling.total + i * DRAWS);
+        out->first[i] = summarise(sampling.first + i * DRAWS);
+        out->first[i].value = fmin(out->first[i].value, out->total[i].value);
     }
-    out->used_count = made.used_count;
-    out->bounded = made.bounded;
-    out->explained = made.explained;
-    out->used = arena_alloc(arena, (made.used_count + 1) * sizeof *out->used);
-    if (out->used == NULL)
-        return err_set(err, STATUS_NO_MEMORY, "importance: out of memory");
-    memcpy(out->used, made.used, made.used_count * sizeof *out->used);
     return STATUS_OK;
 }
 

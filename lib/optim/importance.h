@@ -20,42 +20,23 @@
 #ifndef BESOM_OPTIM_IMPORTANCE_H
 #define BESOM_OPTIM_IMPORTANCE_H
 
-#include "base/arena.h"
-#include "base/err.h"
-#include "optim/dims.h"
+#include "optim/surface.h"
 
-#define IMPORTANCE_POINTS_MAX 2000 /* beyond, a random subset */
-#define IMPORTANCE_POINTS_MIN 8    /* and two more than dimensions */
 #define IMPORTANCE_COVERAGE 0.9
-
-struct importance_input {
-    const struct optim_space *space;
-    const double *points; /* settled, as rows */
-    const double *values; /* finite */
-    size_t count;
-    uint64_t seed;
-};
 
 struct importance_effect {
     double value;     /* mean of its draws, 0 to 1 */
     double low, high; /* quantiles that hold IMPORTANCE_COVERAGE of them */
 };
 
-/* Owned by the arena. */
+/* By dimension; owned by the arena. */
 struct importance {
-    struct importance_effect *total, *first; /* by dimension */
-    size_t *used;                            /* ascending indexes of points in the model */
-    size_t used_count;
-    size_t bounded;   /* of these, values beyond three times the quartiles' distance, moved there */
-    double explained; /* of their variance, of points left out one at a time; at most 1 */
+    struct importance_effect *total, *first;
 };
 
-/* Points that it takes at least. */
-size_t importance_least(size_t dims);
-
-/* A function of the input alone. PRECONDITION: too few points, or they all have the same value. */
-enum status importance_compute(const struct importance_input *input, struct importance *out,
-                               struct arena *arena, struct err *err) MUST_USE;
+/* A function of the surface alone. NO_MEMORY. */
+enum status importance_compute(const struct surface *surface, struct importance *out, struct arena *arena,
+                               struct err *err) MUST_USE;
 
 /* Pearson's; NaN when one of them is constant. */
 double importance_correlation(const double *x, const double *y, size_t count);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "optim/surface.h"
+#include "optim/surface_data.h"
 
+#include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define CURVATURE_MIN .2 /* a little more than what the widest prior has */
 #define FARTHEST 3.0     /* a logarithm's greatest distance from the best */
 #define CANDIDATES 48
+#define BLOCK 256    /* points predicted at a time */
 #define WORK_EACH 34 /* numbers that dsyev wants, a row */
 
 struct fitting {
@@ -218,19 +220,71 @@ static enum status measure(struct surface *surface, const double *theta, struct 
     return STATUS_OK;
 }
 
-enum status surface_fit(struct surface *surface, uint64_t seed, struct arena *arena, struct err *err)
+enum status surface_fit(const struct surface_input *input, struct surface *out, struct arena *arena,
+                        struct err *err)
 {
     struct arena scratch CLEANUP(arena_free) = arena_make(0);
-    struct fitting fitting = {.surface = surface};
-    size_t dims = surface->space->count;
-    surface->category = arena_calloc(arena, dims, sizeof *surface->category);
-    surface->thetas = arena_alloc(arena, SURFACE_THETAS * THETA_COUNT(dims) * sizeof *surface->thetas);
-    if (surface->category == NULL || surface->thetas == NULL)
+    struct fitting fitting = {.surface = out};
+    size_t dims = input->space->count;
+    openblas_set_num_threads(1);
+    TRY(surface_take(input, out, arena, err));
+    out->category = arena_calloc(arena, dims, sizeof *out->category);
+    out->thetas = arena_alloc(arena, SURFACE_THETAS * THETA_COUNT(dims) * sizeof *out->thetas);
+    if (out->category == NULL || out->thetas == NULL)
         return err_set(err, STATUS_NO_MEMORY, "surface: out of memory");
     for (size_t i = 0; i < dims; i++)
-        surface->category[i] = surface->space->dims[i].kind == OPTIM_CATEGORY;
-    TRY(gather(&fitting, seed, &scratch, err));
+        out->category[i] = input->space->dims[i].kind == OPTIM_CATEGORY;
+    TRY(gather(&fitting, input->seed, &scratch, err));
     TRY(find_best(&fitting, &scratch, err));
-    TRY(draw_thetas(&fitting, seed, surface->thetas, &scratch, err));
-    return measure(surface, fitting.best, err);
+    TRY(draw_thetas(&fitting, input->seed, out->thetas, &scratch, err));
+    return measure(out, fitting.best, err);
+}
+
+/* ---- predictions ---- */
+
+/* Adds means, their squares and variances by one theta; `columns` is room for a block. */
+static void add_beliefs(const struct gp *gp, const double *rows, size_t count, double *columns, double *means,
+                        double *squares)
+{
+    size_t n = gp->points.count, dims = gp->kernel.dims;
+    for (size_t from = 0; from < count; from += BLOCK) {
+        size_t block = count - from < BLOCK ? count - from : BLOCK;
+        for (size_t c = 0; c < block; c++)
+            kernel_column(&gp->kernel, &gp->points, rows + (from + c) * dims, columns + c * n, NULL);
+        gp_solve_columns(gp, columns, block);
+        for (size_t c = 0; c < block; c++) {
+            const double *v = columns + c * n;
+            double mean = cblas_ddot((int)n, v, 1, gp->half, 1);
+            double variance = fmax(gp->kernel.amplitude - cblas_ddot((int)n, v, 1, v, 1), GP_VARIANCE_MIN);
+            means[from + c] += mean / SURFACE_THETAS;
+            squares[from + c] += (mean * mean + variance) / SURFACE_THETAS;
+        }
+    }
+}
+
+enum status surface_predict(const struct surface *surface, const double *points, size_t count, double *means,
+                            double *deviations, struct err *err)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    size_t dims = surface->space->count;
+    double *rows = arena_alloc(&arena, (count + 1) * dims * sizeof *rows);
+    double *columns = arena_alloc(&arena, surface->count * BLOCK * sizeof *columns);
+    if (rows == NULL || columns == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "surface: out of memory");
+    for (size_t c = 0; c < count; c++) {
+        dims_embed(surface->space, points + c * dims, rows + c * dims);
+        means[c] = deviations[c] = 0;
+    }
+    for (size_t theta = 0; theta < SURFACE_THETAS; theta++) {
+        struct arena scratch CLEANUP(arena_free) = arena_make(0);
+        struct gp gp;
+        TRY(start_process(surface, surface->thetas + theta * THETA_COUNT(dims), &gp, &scratch, err));
+        gp_fit_values(&gp, surface->values);
+        add_beliefs(&gp, rows, count, columns, means, deviations);
+    }
+    for (size_t c = 0; c < count; c++) {
+        deviations[c] = surface->scale * sqrt(fmax(deviations[c] - means[c] * means[c], 0));
+        means[c] = surface->middle + surface->scale * means[c];
+    }
+    return STATUS_OK;
 }

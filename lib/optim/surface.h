@@ -1,7 +1,10 @@
 /*
  * A Gaussian process of plain values over a whole space, where one wants to know
- * the function rather than its best point: covariance parameters that the data
- * allow, and functions drawn from what the process then holds possible.
+ * the function rather than its next point: covariance parameters that the data
+ * allow, predictions, and functions drawn from what the process holds possible.
+ *
+ * Values beyond three times the quartiles' distance are moved there, so that what
+ * diverged does not hide the rest.
  *
  * Parameters: Laplace's approximation around the maximum a posteriori of fit.h
  * (C. Rasmussen, C. Williams: "Gaussian Processes for Machine Learning", 2006,
@@ -29,19 +32,42 @@
 #define SURFACE_FEATURES 256 /* frequencies; each gives a sine and a cosine */
 #define SURFACE_LEVELS 1024
 
-struct surface {
-    const struct optim_space *space; /* borrowed */
+#define SURFACE_POINTS_MAX 2000 /* beyond, a random subset */
+#define SURFACE_POINTS_MIN 8    /* and two more than dimensions */
+
+struct surface_input {
+    const struct optim_space *space;
+    const double *points; /* settled, as rows */
+    const double *values; /* finite */
     size_t count;
-    const double *rows;   /* borrowed; coordinates */
-    const double *values; /* borrowed; mean 0, deviation 1 */
-    bool *category;
-    double *thetas;   /* SURFACE_THETAS of THETA_COUNT, equally likely */
-    double explained; /* 1 - leave-one-out squared error over the values' variance */
+    uint64_t seed;
 };
 
-/* Fits; `surface` has space, count, rows and values. Everything from the arena. NO_MEMORY. */
-enum status surface_fit(struct surface *surface, uint64_t seed, struct arena *arena,
+/* Arrays are the arena's. */
+struct surface {
+    const struct optim_space *space; /* borrowed */
+    uint64_t seed;
+    size_t *used; /* ascending indexes of the points in the model */
+    size_t count; /* of them */
+    size_t bounded;
+    double *rows;         /* coordinates */
+    double *values;       /* of mean 0 and deviation 1 */
+    double middle, scale; /* value = middle + scale * that */
+    bool *category;
+    double *thetas;   /* SURFACE_THETAS of THETA_COUNT, equally likely */
+    double explained; /* 1 - leave-one-out squared error over the values' variance; at most 1 */
+};
+
+/* Points that it takes at least. */
+size_t surface_least(size_t dims);
+
+/* A function of the input alone. PRECONDITION: too few points, or they all have the same value. */
+enum status surface_fit(const struct surface_input *input, struct surface *out, struct arena *arena,
                         struct err *err) MUST_USE;
+
+/* Means and deviations of the function, without noise, at settled points. NO_MEMORY. */
+enum status surface_predict(const struct surface *surface, const double *points, size_t count, double *means,
+                            double *deviations, struct err *err) MUST_USE;
 
 /* Functions of one of the thetas. */
 struct functions {

@@ -100,10 +100,10 @@ static enum status answer_importance(const struct look *look, struct survey *sur
         return no_memory(err);
     qsort(message->parameters, dims, sizeof(*message->parameters), compare_parameters);
     message->runs = (int64_t)found.count;
-    message->runs_used = (int64_t)found.importance->used_count;
+    message->runs_used = (int64_t)found.surface->count;
     message->runs_left_out = (int64_t)found.left_out;
-    message->runs_bounded = (int64_t)found.importance->bounded;
-    message->explained = found.importance->explained;
+    message->runs_bounded = (int64_t)found.surface->bounded;
+    message->explained = found.surface->explained;
     message->coverage = IMPORTANCE_COVERAGE;
     response->importance = message;
     *out = &response->base;

@@ -60,8 +60,9 @@ static enum status make_axes(const struct survey *survey, const struct slice_que
         return err_set(err, STATUS_INVALID, "one or two parameters are varied");
     if (points == 0)
         points = question->path_count == 1 ? SLICE_POINTS_ONE : SLICE_POINTS_TWO;
-    if (points < SLICE_POINTS_MIN || points > SLICE_POINTS_MAX)
-        return err_set(err, STATUS_INVALID, "points must be %d to %d", SLICE_POINTS_MIN, SLICE_POINTS_MAX);
+    int most = question->path_count == 1 ? SLICE_POINTS_MAX : SLICE_POINTS_MAX_TWO;
+    if (points < SLICE_POINTS_MIN || points > most)
+        return err_set(err, STATUS_INVALID, "points must be %d to %d", SLICE_POINTS_MIN, most);
     if (question->path_count == 2 && strcmp(question->paths[0], question->paths[1]) == 0)
         return err_set(err, STATUS_INVALID, "the two parameters are the same");
     out->axis_count = question->path_count;

@@ -13,7 +13,8 @@
 #define SLICE_AXES_MAX 2
 #define SLICE_POINTS_MIN 2
 #define SLICE_POINTS_MAX 101
-#define SLICE_POINTS_ONE 21 /* unless asked for others */
+#define SLICE_POINTS_MAX_TWO 31 /* of two parameters */
+#define SLICE_POINTS_ONE 21     /* unless asked for others */
 #define SLICE_POINTS_TWO 11
 
 struct slice_question {

@@ -8,7 +8,6 @@
 
 #include "db/store/results.h"
 #include "db/store/sweeps.h"
-#include "optim/optim.h"
 #include "services/suggestion/bayes.h"
 #include "services/suggestion/bayes_space.h"
 
@@ -19,15 +18,15 @@ struct survey {
     int32_t version;                /* of the spec */
     int64_t cursor, digest;         /* of the results that it was told */
     struct bayes_space *space;      /* owned */
-    struct optim *optim;            /* owned */
     size_t dims;
     double *points;           /* owned; settled, as rows */
     double *values;           /* owned; in the metric's unit */
     char (*run_ids)[ID_SIZE]; /* owned */
     size_t count, capacity, left_out;
-    /* What was computed of these results. */
-    bool computed;
-    struct arena arena; /* owns the three */
+    /* What was made of these results. */
+    bool fitted, computed;
+    struct arena arena; /* owns the arrays of the rest */
+    struct surface surface;
     struct importance importance;
     double *correlations;
     size_t *runs;
@@ -37,7 +36,6 @@ void survey_free(struct survey *survey, struct spec_cache *specs)
 {
     if (survey == NULL)
         return;
-    optim_free(survey->optim);
     bayes_space_free(survey->space);
     arena_free(&survey->arena);
     free(survey->points);
@@ -48,11 +46,10 @@ void survey_free(struct survey *survey, struct spec_cache *specs)
     free(survey);
 }
 
-/* Its own rows, and those of the optimiser. */
 size_t survey_bytes(const struct survey *survey)
 {
     size_t row = survey->dims * sizeof(double);
-    return sizeof *survey + survey->capacity * (3 * row + 2 * sizeof(double) + ID_SIZE) + survey->arena.used;
+    return sizeof *survey + survey->capacity * (row + sizeof(double) + ID_SIZE) + survey->arena.used;
 }
 
 struct bayes_space *survey_space(const struct survey *survey)
@@ -120,20 +117,15 @@ static enum status to_point(struct survey *survey, const struct store_result *re
     return status == STATUS_INVALID ? STATUS_OK : status;
 }
 
-static enum status tell(struct survey *survey, const struct store_result *results, size_t count, bool own,
+static enum status tell(struct survey *survey, const struct store_result *results, size_t count,
                         struct err *err)
 {
-    double sign = maximises(survey) ? 1 : -1;
     for (size_t i = 0; i < count; i++) {
         bool counts = false;
         TRY(make_room(survey, err));
-        double *point = survey->points + survey->count * survey->dims;
-        TRY(to_point(survey, &results[i], point, &counts, err));
-        survey->left_out += own && !counts;
+        TRY(to_point(survey, &results[i], survey->points + survey->count * survey->dims, &counts, err));
+        survey->left_out += !counts;
         if (!counts)
-            continue;
-        TRY(optim_tell(survey->optim, point, sign * results[i].objective, err));
-        if (!own)
             continue;
         survey->values[survey->count] = results[i].objective;
         (void)snprintf(survey->run_ids[survey->count++], ID_SIZE, "%s", results[i].run_id);
@@ -148,8 +140,8 @@ struct reading {
     const char *sweep_id;
     struct store_sweep sweep;
     bool anew;
-    struct store_result *prior, *results;
-    size_t prior_count, result_count;
+    struct store_result *results;
+    size_t result_count;
     int64_t cursor, digest;
 };
 
@@ -165,14 +157,11 @@ static enum status read_results(struct store_tx *tx, void *context, struct err *
     const struct survey *survey = reading->survey;
     int64_t digest = 0;
     reading->anew = survey == NULL;
-    reading->prior_count = 0;
     if (survey != NULL) {
         TRY(store_digest_results(tx, reading->sweep_id, survey->cursor, &digest, err));
         reading->anew = digest != survey->digest;
     }
     reading->cursor = reading->anew ? 0 : survey->cursor;
-    if (reading->anew)
-        TRY(store_list_prior_runs(tx, reading->sweep_id, &reading->prior, &reading->prior_count, err));
     TRY(store_list_results(tx, reading->sweep_id, reading->cursor, INT64_MAX, &reading->results,
                            &reading->result_count, err));
     if (reading->result_count > 0)
@@ -207,10 +196,8 @@ static enum status make(const struct cached_spec *held, struct spec_cache *specs
     enum status status = check_spec(held->spec, err);
     if (status == STATUS_OK)
         status = bayes_space_new(held->spec->space, &survey->space, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         survey->dims = bayes_space_dims(survey->space)->count;
-        status = optim_new(bayes_space_dims(survey->space), held->seed, &survey->optim, err);
-    }
     *out = status == STATUS_OK ? survey : NULL;
     if (status != STATUS_OK)
         survey_free(survey, specs);
@@ -241,11 +228,10 @@ static enum status update(struct survey **survey, const struct survey_source *so
         TRY(make_anew(survey, source, sweep_id, version, err));
     struct survey *told = *survey;
     if (reading.anew || reading.result_count > 0) {
-        told->computed = false;
+        told->fitted = told->computed = false;
         arena_reset(&told->arena);
     }
-    TRY(tell(told, reading.prior, reading.prior_count, false, err));
-    TRY(tell(told, reading.results, reading.result_count, true, err));
+    TRY(tell(told, reading.results, reading.result_count, err));
     told->cursor = reading.cursor;
     told->digest = reading.digest;
     return STATUS_OK;
@@ -263,6 +249,26 @@ enum status survey_update(struct survey **survey, const struct survey_source *so
     return status;
 }
 
+/* ---- the model ---- */
+
+static enum status fit(struct survey *survey, struct err *err)
+{
+    const struct surface_input input = {.space = bayes_space_dims(survey->space),
+                                        .points = survey->points,
+                                        .values = survey->values,
+                                        .count = survey->count,
+                                        .seed = survey->held->seed};
+    size_t least = surface_least(survey->dims);
+    if (survey->fitted)
+        return STATUS_OK;
+    if (survey->count < least)
+        return err_set(err, STATUS_PRECONDITION, "needs at least %zu finished runs with a value, has %zu",
+                       least, survey->count);
+    TRY(surface_fit(&input, &survey->surface, &survey->arena, err));
+    survey->fitted = true;
+    return STATUS_OK;
+}
+
 /* ---- importance ---- */
 
 /* Pearson's correlation of one parameter's values with the metric, over the runs of the model that have it.
@@ -272,13 +278,13 @@ static void correlate(struct survey *survey, size_t dim, json_t *const *configs,
     const struct space *space = survey->held->spec->space;
     size_t parameter = bayes_space_parameter(survey->space, dim), count = 0;
     bool numbers = true;
-    for (size_t k = 0; k < survey->importance.used_count; k++) {
+    for (size_t k = 0; k < survey->surface.count; k++) {
         const json_t *value = space_config_get(space, parameter, configs[k]);
         if (value == NULL)
             continue;
         numbers = numbers && json_is_number(value);
         x[count] = json_number_value(value);
-        y[count++] = survey->values[survey->importance.used[k]];
+        y[count++] = survey->values[survey->surface.used[k]];
     }
     survey->runs[dim] = count;
     survey->correlations[dim] = numbers ? importance_correlation(x, y, count) : NAN;
@@ -287,7 +293,7 @@ static void correlate(struct survey *survey, size_t dim, json_t *const *configs,
 static enum status correlate_all(struct survey *survey, struct err *err)
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
-    size_t n = survey->importance.used_count;
+    size_t n = survey->surface.count;
     json_t **configs = arena_calloc(&arena, n + 1, sizeof(json_t *));
     double *x = arena_alloc(&arena, (n + 1) * sizeof *x);
     double *y = arena_alloc(&arena, (n + 1) * sizeof *y);
@@ -295,7 +301,7 @@ static enum status correlate_all(struct survey *survey, struct err *err)
         return err_set(err, STATUS_NO_MEMORY, "survey: out of memory");
     enum status status = STATUS_OK;
     for (size_t k = 0; k < n && status == STATUS_OK; k++)
-        status = bayes_space_to_params(survey->space, survey_point(survey, survey->importance.used[k]),
+        status = bayes_space_to_params(survey->space, survey_point(survey, survey->surface.used[k]),
                                        &configs[k], err);
     for (size_t i = 0; i < survey->dims && status == STATUS_OK; i++)
         correlate(survey, i, configs, x, y);
@@ -306,30 +312,23 @@ static enum status correlate_all(struct survey *survey, struct err *err)
 
 static enum status compute(struct survey *survey, struct err *err)
 {
-    const struct importance_input input = {.space = bayes_space_dims(survey->space),
-                                           .points = survey->points,
-                                           .values = survey->values,
-                                           .count = survey->count,
-                                           .seed = survey->held->seed};
-    arena_reset(&survey->arena);
     survey->correlations = arena_calloc(&survey->arena, survey->dims, sizeof *survey->correlations);
     survey->runs = arena_calloc(&survey->arena, survey->dims, sizeof *survey->runs);
     if (survey->correlations == NULL || survey->runs == NULL)
         return err_set(err, STATUS_NO_MEMORY, "survey: out of memory");
-    TRY(importance_compute(&input, &survey->importance, &survey->arena, err));
-    return correlate_all(survey, err);
+    TRY(importance_compute(&survey->surface, &survey->importance, &survey->arena, err));
+    TRY(correlate_all(survey, err));
+    survey->computed = true;
+    return STATUS_OK;
 }
 
 enum status survey_importance(struct survey *survey, struct survey_importance *out, struct err *err)
 {
-    size_t least = importance_least(survey->dims);
-    if (survey->count < least)
-        return err_set(err, STATUS_PRECONDITION, "needs at least %zu finished runs with a value, has %zu",
-                       least, survey->count);
+    TRY(fit(survey, err));
     if (!survey->computed)
         TRY(compute(survey, err));
-    survey->computed = true;
-    *out = (struct survey_importance){.importance = &survey->importance,
+    *out = (struct survey_importance){.surface = &survey->surface,
+                                      .importance = &survey->importance,
                                       .correlations = survey->correlations,
                                       .runs = survey->runs,
                                       .count = survey->count,
@@ -342,14 +341,8 @@ enum status survey_importance(struct survey *survey, struct survey_importance *o
 enum status survey_predict(struct survey *survey, const double *points, size_t count, double *means,
                            double *deviations, struct err *err)
 {
-    double sign = maximises(survey) ? 1 : -1;
-    if (survey->count < IMPORTANCE_POINTS_MIN)
-        return err_set(err, STATUS_PRECONDITION, "needs at least %d finished runs with a value, has %zu",
-                       IMPORTANCE_POINTS_MIN, survey->count);
-    TRY(optim_predict(survey->optim, points, count, means, deviations, err));
-    for (size_t i = 0; i < count; i++)
-        means[i] *= sign;
-    return STATUS_OK;
+    TRY(fit(survey, err));
+    return surface_predict(&survey->surface, points, count, means, deviations, err);
 }
 
 struct ranked {

@@ -6,8 +6,11 @@
  * question here changes no suggestion. One thread at a time.
  *
  * Runs that finished or were stopped with a value count. Runs without one, failed
- * ones, and such as are no point of the present space are left out. Prior runs
- * help to predict.
+ * ones, and such as are no point of the present space are left out, as are runs
+ * of other sweeps.
+ *
+ * Its model is not the one that suggests, which stretches values near the best
+ * and flattens the others: lib/optim/surface.h has values as they are.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_SERVICES_SUGGESTION_SURVEY_H
@@ -35,10 +38,11 @@ void survey_free(struct survey *survey, struct spec_cache *specs);
 size_t survey_bytes(const struct survey *survey);
 
 struct survey_importance {
-    const struct importance *importance; /* owned by the survey until its next update */
-    const double *correlations;          /* by dimension, likewise; NaN = none */
-    const size_t *runs;                  /* by dimension, likewise: used ones that have the parameter */
-    size_t count, left_out;              /* runs with a value, and without */
+    const struct surface *surface; /* owned by the survey until its next update, as the others */
+    const struct importance *importance;
+    const double *correlations; /* by dimension; NaN = none */
+    const size_t *runs;         /* by dimension: those in the model that have the parameter */
+    size_t count, left_out;     /* runs with a value, and without */
 };
 /* PRECONDITION: too few results, or they are all the same. Computed once for the same results. */
 enum status survey_importance(struct survey *survey, struct survey_importance *out, struct err *err) MUST_USE;
@@ -49,7 +53,7 @@ struct survey_run {
 };
 /* Of the runs with the SURVEY_CANDIDATES best values, the one whose predicted value is best, and the best
  * observed one. PRECONDITION: too few results. */
-#define SURVEY_CANDIDATES 1000
+#define SURVEY_CANDIDATES 256
 enum status survey_recommend(struct survey *survey, struct survey_run *recommended, struct survey_run *best,
                              size_t *recommended_index, struct err *err) MUST_USE;
 

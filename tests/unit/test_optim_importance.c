@@ -51,16 +51,22 @@ static void fill(const struct known *known, struct data *data)
     }
 }
 
-static struct importance compute(const struct known *known, const struct data *data, struct arena *arena)
+struct found {
+    struct surface surface;
+    struct importance importance;
+};
+
+static struct found compute(const struct known *known, const struct data *data, struct arena *arena)
 {
-    const struct importance_input input = {.space = &known->space,
-                                           .points = data->points,
-                                           .values = data->values,
-                                           .count = known->count,
-                                           .seed = 5};
-    struct importance found;
+    const struct surface_input input = {.space = &known->space,
+                                        .points = data->points,
+                                        .values = data->values,
+                                        .count = known->count,
+                                        .seed = 5};
+    struct found found;
     struct err err = ERR_INIT;
-    if (importance_compute(&input, &found, arena, &err) != STATUS_OK)
+    if (surface_fit(&input, &found.surface, arena, &err) != STATUS_OK ||
+        importance_compute(&found.surface, &found.importance, arena, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     return found;
 }
@@ -79,13 +85,13 @@ static void check(const struct known *known)
     static struct data data;
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     fill(known, &data);
-    struct importance found = compute(known, &data, &arena);
+    struct found found = compute(known, &data, &arena);
     for (size_t i = 0; i < known->space.count; i++) {
-        assert_effect(known, i, "total", found.total[i], known->total[i]);
-        assert_effect(known, i, "first order", found.first[i], known->first[i]);
+        assert_effect(known, i, "total", found.importance.total[i], known->total[i]);
+        assert_effect(known, i, "first order", found.importance.first[i], known->first[i]);
     }
-    assert_int_equal(found.used_count, known->count);
-    assert_true(found.explained <= 1);
+    assert_int_equal(found.surface.count, known->count);
+    assert_true(found.surface.explained <= 1);
 }
 
 /* T. Ishigami, T. Homma (1990); a = 7, b = 0.1. */
@@ -227,9 +233,9 @@ static void test_intervals_hold_the_truth(void **state)
             double even = random_draw_unit(sample, j, "even", 0) - 0.5;
             data.values[j] = additive(data.points + j * 4) + known.noise * sqrt(12) * even;
         }
-        struct importance found = compute(&known, &data, &arena);
+        struct found found = compute(&known, &data, &arena);
         for (size_t i = 0; i < 4; i++, tries++)
-            held += found.total[i].low <= truth[i] && truth[i] <= found.total[i].high;
+            held += found.importance.total[i].low <= truth[i] && truth[i] <= found.importance.total[i].high;
     }
     assert_true((double)held >= 0.75 * (double)tries);
 }
@@ -241,11 +247,11 @@ static void test_same_data_same_answer(void **state)
     struct known known = {.space = {.dims = floats, .count = 3}, .function = ishigami, .count = 60};
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     fill(&known, &data);
-    struct importance one = compute(&known, &data, &arena);
-    struct importance two = compute(&known, &data, &arena);
-    assert_memory_equal(one.total, two.total, 3 * sizeof *one.total);
-    assert_memory_equal(one.first, two.first, 3 * sizeof *one.first);
-    assert_true(one.explained == two.explained);
+    struct found one = compute(&known, &data, &arena);
+    struct found two = compute(&known, &data, &arena);
+    assert_memory_equal(one.importance.total, two.importance.total, 3 * sizeof *one.importance.total);
+    assert_memory_equal(one.importance.first, two.importance.first, 3 * sizeof *one.importance.first);
+    assert_true(one.surface.explained == two.surface.explained);
 }
 
 static void test_refuses_what_tells_nothing(void **state)
@@ -255,17 +261,17 @@ static void test_refuses_what_tells_nothing(void **state)
     struct known known = {.space = {.dims = floats, .count = 7}, .function = additive, .count = 8};
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct err err = ERR_INIT;
-    struct importance found;
+    struct surface found;
     fill(&known, &data);
-    struct importance_input input = {
+    struct surface_input input = {
         .space = &known.space, .points = data.points, .values = data.values, .count = 8};
-    assert_int_equal(importance_compute(&input, &found, &arena, &err), STATUS_PRECONDITION);
+    assert_int_equal(surface_fit(&input, &found, &arena, &err), STATUS_PRECONDITION);
     assert_string_equal(err.text, "needs at least 9 results with a value, has 8");
     known.count = input.count = 20;
     fill(&known, &data);
     for (size_t j = 0; j < 20; j++)
         data.values[j] = 0.1;
-    assert_int_equal(importance_compute(&input, &found, &arena, &err), STATUS_PRECONDITION);
+    assert_int_equal(surface_fit(&input, &found, &arena, &err), STATUS_PRECONDITION);
 }
 
 /* One run that diverged does not hide what the others say; nor do numbers near the ends of doubles. */
@@ -277,14 +283,15 @@ static void test_bounds_what_is_far_out(void **state)
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     fill(&known, &data);
     data.values[7] = 1e300;
-    struct importance found = compute(&known, &data, &arena);
-    assert_int_equal(found.bounded, 1);
-    assert_true(found.total[0].value > found.total[1].value && found.total[1].value > found.total[2].value);
+    struct found found = compute(&known, &data, &arena);
+    assert_int_equal(found.surface.bounded, 1);
+    assert_true(found.importance.total[0].value > found.importance.total[1].value &&
+                found.importance.total[1].value > found.importance.total[2].value);
     for (size_t j = 0; j < known.count; j++)
         data.values[j] = (j % 2 == 0 ? 1 : -1) * 1.7e308;
     found = compute(&known, &data, &arena);
     for (size_t i = 0; i < 4; i++)
-        assert_true(found.total[i].value >= 0 && found.total[i].value <= 1);
+        assert_true(found.importance.total[i].value >= 0 && found.importance.total[i].value <= 1);
 }
 
 static void test_many_points(void **state)
@@ -294,11 +301,35 @@ static void test_many_points(void **state)
     struct known known = {.space = {.dims = floats, .count = 4}, .function = additive, .count = COUNT_MAX};
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     fill(&known, &data);
-    struct importance found = compute(&known, &data, &arena);
-    assert_int_equal(found.used_count, IMPORTANCE_POINTS_MAX);
-    for (size_t k = 1; k < found.used_count; k++)
-        assert_true(found.used[k - 1] < found.used[k] && found.used[k] < COUNT_MAX);
-    assert_true(fabs(found.total[0].value - 16.0 / 30) < 0.02);
+    struct found found = compute(&known, &data, &arena);
+    assert_int_equal(found.surface.count, SURFACE_POINTS_MAX);
+    for (size_t k = 1; k < found.surface.count; k++)
+        assert_true(found.surface.used[k - 1] < found.surface.used[k] && found.surface.used[k] < COUNT_MAX);
+    assert_true(fabs(found.importance.total[0].value - 16.0 / 30) < 0.02);
+}
+
+/* Of a noisy sum: near the truth, about as near as it says, and surer of what it saw than of what it did not.
+ */
+static void test_predictions(void **state)
+{
+    (void)state;
+    static struct data data;
+    struct known known = {
+        .space = {.dims = floats, .count = 4}, .function = additive, .count = 60, .noise = 5e-4};
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    double points[50 * 4], means[50], deviations[50], squares = 0;
+    struct err err = ERR_INIT;
+    fill(&known, &data);
+    struct found found = compute(&known, &data, &arena);
+    for (uint32_t k = 0; k < 200; k++)
+        points[k] = random_draw_unit(9, k, "query", 0);
+    assert_int_equal(surface_predict(&found.surface, points, 50, means, deviations, &err), STATUS_OK);
+    for (size_t k = 0; k < 50; k++) {
+        double missed = means[k] - additive(points + k * 4);
+        assert_true(fabs(missed) < 1e-3 && deviations[k] > 2e-5 && deviations[k] < 1e-3);
+        squares += missed * missed / (deviations[k] * deviations[k]) / 50;
+    }
+    assert_true(squares > 0.2 && squares < 3);
 }
 
 static void test_correlation(void **state)
@@ -327,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_refuses_what_tells_nothing),
         cmocka_unit_test(test_bounds_what_is_far_out),
         cmocka_unit_test(test_many_points),
+        cmocka_unit_test(test_predictions),
         cmocka_unit_test(test_correlation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
