@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "connection.h"
 #include "entity.h"
+#include "recommendation.h"
 #include "resolve.h"
 #include "run_columns.h"
 #include "savings.h"
@@ -84,14 +85,21 @@ static int tell_best(struct cli *cli, const struct best_options *options, besom_
 {
     Besom__V1__ListBandsResponse *bands CLEANUP(message_release) = savings_read(client, response->sweep);
     const Besom__V1__Savings *savings = bands != NULL ? bands->savings : NULL;
+    const struct recommendation model = recommendation_read(client, response->sweep);
     if (options->json) {
         json_t *run = entity_run_json(response->best);
         json_object_set_new(run, "sweep_run_time_ms", json_integer(response->sweep->run_time_ms));
         json_object_set_new(run, "savings", savings_json(savings));
+        json_object_set_new(run, "model", recommendation_json(&model));
         return entity_print_json(run);
     }
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
     best_print(cli, response->sweep, response->best);
+    if (recommendation_differs(&model)) {
+        recommendation_format(&model, &text);
+        printf("by the model: %s\n", buffer_text(&text));
+        buffer_clear(&text);
+    }
     savings_format(savings, response->sweep->run_time_ms, &text);
     printf("sweep      %s\n", buffer_text(&text));
     return CLI_OK;

@@ -28,6 +28,12 @@ const char *format_number(double value, char text[FORMAT_SIZE])
     return text;
 }
 
+const char *format_short(double value, char text[FORMAT_SIZE])
+{
+    (void)snprintf(text, FORMAT_SIZE, "%.2g", value);
+    return text;
+}
+
 const char *format_exact(double value, char text[FORMAT_SIZE])
 {
     if (isnan(value) || isinf(value)) {

@@ -16,6 +16,8 @@
 
 /* Six significant digits: "0.0123", "1e-05", "12345678", "nan". */
 const char *format_number(double value, char text[FORMAT_SIZE]);
+/* Two significant digits: "0.0042". */
+const char *format_short(double value, char text[FORMAT_SIZE]);
 /* The shortest decimal that reads back as the same double: "0.1", "-0", "1e+300", "NaN", "-Infinity". */
 const char *format_exact(double value, char text[FORMAT_SIZE]);
 /* "2026-11-21T17:54:43.123456Z"; "" for a time that is 0. */
