@@ -56,7 +56,7 @@ static enum status check_queue(const struct queue_state *queue, const char *owne
         return err_set(err, STATUS_CONFLICT, "the refill belongs to %s (epoch %lld) now", queue->owner,
                        (long long)queue->epoch);
     if (strcmp(queue->state, "pending") != 0 && strcmp(queue->state, "running") != 0)
-        return err_set(err, STATUS_PRECONDITION, "the sweep is %s", queue->state);
+        return err_set(err, STATUS_CONFLICT, "the sweep is %s now", queue->state);
     if (queue->exhausted && count > 0)
         return err_set(err, STATUS_PRECONDITION, "nothing more can be suggested");
     if (queue->spec_version != spec_version)

@@ -124,10 +124,11 @@ struct store_new_run {
     uint64_t run_seed;
 };
 /*
- * Locks the sweep's row, checks epoch (CONFLICT when it changed: the caller drops its work), that state is
- * pending or running, that runs[0].ordinal is next_ordinal, and run_cap; inserts runs and suggestions (a grid
- * point whose hash exists already is skipped, its ordinal used up), advances next_ordinal by what was taken,
- * sets exhausted. *inserted counts runs. Runs of a sweep that learns are fresh up to result_cursor.
+ * Locks the sweep's row, checks epoch, that state is pending or running and that runs[0].ordinal is
+ * next_ordinal (CONFLICT when they changed: the caller drops its work), and run_cap; inserts runs and
+ * suggestions (a grid point whose hash exists already is skipped, its ordinal used up), advances next_ordinal
+ * by what was taken, sets exhausted. *inserted counts runs. Runs of a sweep that learns are fresh up to
+ * result_cursor.
  */
 enum status store_insert_runs(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
                               int32_t spec_version, int64_t result_cursor, bool unique_config,

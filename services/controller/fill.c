@@ -160,7 +160,12 @@ static enum status learn_and_fill(struct filling *filling, struct fill_memory *m
                                   struct err *err)
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
-    TRY(store_transaction(filling->controller->store, &arena, drop_stale, filling, err));
+    enum status status = store_transaction(filling->controller->store, &arena, drop_stale, filling, err);
+    if (status == STATUS_CONFLICT) { /* it was paused, or has ended, or another replica has the row */
+        filling->taken = false;
+        return STATUS_OK;
+    }
+    TRY(status);
     const struct store_queue *queue = &filling->queue;
     filling->need.queued = queue->queued;
     filling->need.next_ordinal = queue->next_ordinal;
