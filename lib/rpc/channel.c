@@ -12,6 +12,7 @@
 #define PING_TIMEOUT_MS 10000
 #define RECONNECT_FIRST_MS 100
 #define RECONNECT_MOST_MS 500
+#define RECONNECT_LOCAL_MS 100 /* nobody far away is burdened */
 /* What one attempt may take, TLS handshake included: the core's "minimum backoff" is that, and delays no
  * other. */
 #define CONNECT_TIMEOUT_MS 5000
@@ -29,6 +30,12 @@ static int64_t ping_interval(const struct rpc_channel_options *options)
     return wanted < SHORTEST_PING_MS ? SHORTEST_PING_MS : wanted;
 }
 
+/* The longest pause between tries to connect. */
+static int64_t reconnect_most(const char *address)
+{
+    return strncmp(address, "unix:", strlen("unix:")) == 0 ? RECONNECT_LOCAL_MS : RECONNECT_MOST_MS;
+}
+
 static grpc_channel *create_core(const struct rpc_channel_options *options, size_t max_message_bytes,
                                  grpc_channel_credentials *credentials)
 {
@@ -36,7 +43,7 @@ static grpc_channel *create_core(const struct rpc_channel_options *options, size
         integer_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* a channel is a connection */
         integer_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS),
         integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS),
-        integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MOST_MS),
+        integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, reconnect_most(options->address)),
         integer_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, RECONNECT_MOST_MS),
         integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, ping_interval(options)),
         integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, PING_TIMEOUT_MS),

@@ -10,6 +10,7 @@
 
 #define TIMEOUT_MS 30000
 #define ATTEMPTS 5
+#define LOOK_MS 10 /* how soon a connection that is back is noticed */
 
 /* ---- blocking ---- */
 
@@ -59,15 +60,33 @@ static enum status try_once(struct unary *unary, ProtobufCMessage **response, st
     return status;
 }
 
-/* Sleeps before the next try; false when the deadline comes first. */
+static void rest(int64_t ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
+/* Asking makes the core try to connect. */
+static bool is_connected(const struct unary *unary)
+{
+    return grpc_channel_check_connectivity_state(unary->channel->core, 1) == GRPC_CHANNEL_READY;
+}
+
+/* Sleeps before the next try; false when the deadline comes first. Pauses spare a server that is there: once
+ * a lost connection is back, which has pauses of its own, the try is due. */
 static bool wait_before_retry(const struct unary *unary, int failures)
 {
     int64_t delay_ms = unary->retry_ms + backoff_delay_ms(failures, unary->channel->random);
-    if (clock_monotonic_ms(&clock_system) + delay_ms >= unary->end_ms)
+    int64_t now_ms = clock_monotonic_ms(&clock_system), due_ms = now_ms + delay_ms;
+    if (due_ms >= unary->end_ms)
         return false;
-    struct timespec rest = {.tv_sec = delay_ms / 1000, .tv_nsec = (long)(delay_ms % 1000) * 1000000};
-    while (nanosleep(&rest, &rest) != 0 && errno == EINTR)
-        continue;
+    if (unary->retry_ms > 0 || is_connected(unary)) {
+        rest(delay_ms);
+        return true;
+    }
+    for (; now_ms < due_ms && !is_connected(unary); now_ms = clock_monotonic_ms(&clock_system))
+        rest(due_ms - now_ms < LOOK_MS ? due_ms - now_ms : LOOK_MS);
     return true;
 }
 
