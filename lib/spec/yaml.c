@@ -377,7 +377,8 @@ struct node *node_read_yaml(struct reader *reader, const char *bytes, size_t len
         reader->out_of_memory = true;
         return NULL;
     }
-    yaml_parser_set_input_string(&loader.parser, (const unsigned char *)bytes, length);
+    /* bytes of a message without any are NULL, which the parser does not take */
+    yaml_parser_set_input_string(&loader.parser, (const unsigned char *)(length > 0 ? bytes : ""), length);
     struct node *root = load_stream(&loader);
     if (loader.parser.error != YAML_NO_ERROR) {
         yaml_problem_report(reader, &loader.parser, bytes, length);

@@ -262,6 +262,14 @@ static void test_bytes_that_are_no_text(void **state)
 }
 
 /* Of the whole program, whose files so far were all hostile. */
+/* An empty field of a message is no memory at all. */
+static void test_no_bytes(void **state)
+{
+    (void)state;
+    assert_cheap("NULL", NULL, 0, "f");
+    assert_cheap("empty", "", 0, "f");
+}
+
 static void test_memory_stays_small(void **state)
 {
     (void)state;
@@ -282,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_hundred_megabytes),
         cmocka_unit_test(test_bytes_that_are_no_text),
+        cmocka_unit_test(test_no_bytes),
         cmocka_unit_test(test_memory_stays_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
