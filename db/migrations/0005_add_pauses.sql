@@ -15,7 +15,10 @@ CREATE UNIQUE INDEX rung_values_once ON besom.rung_values (sweep_id, run_id, att
 CREATE INDEX rung_values_others ON besom.rung_values (sweep_id, kind, ordinal) WHERE kind <> 'value';
 
 ALTER TABLE besom.stop_decisions
-    ADD COLUMN pause boolean NOT NULL DEFAULT false;        -- the run waits at the rung for its cohort's verdict
+    ADD COLUMN pause boolean NOT NULL DEFAULT false,        -- the run waits at the rung for its cohort's verdict
+    ADD COLUMN cohort bigint,                               -- its first ordinal; NULL = no rung of a cohort
+    ADD COLUMN bracket integer,
+    ADD COLUMN planned bigint;                              -- runs that are awaited at the rung
 
 ALTER TABLE besom.directives DROP CONSTRAINT directives_kind_check;
 ALTER TABLE besom.directives

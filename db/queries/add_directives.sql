@@ -11,7 +11,7 @@ WITH target AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT r.attempt FROM besom.runs r
         WHERE r.sweep_id = $1 AND r.run_id = k.run_id
-          AND (r.state IN ('assigned', 'running', 'preempting', 'paused') OR (r.state = 'pending' AND $2 = 'stop_early'))
+          AND (r.state IN ('assigned', 'running', 'preempting') OR (r.state = 'pending' AND $2 = 'stop_early'))
           AND k.attempt IN (0, r.attempt)
         OFFSET 0
     ) r

@@ -12,9 +12,10 @@ WITH new AS MATERIALIZED (
     WHERE c.sweep_id = total.sweep_id
     RETURNING c.sweep_id, c.rung_values - total.n AS base
 ), added AS (
-    INSERT INTO besom.rung_values (sweep_id, number, run_id, attempt, band_index, band, value, best, mean)
-    SELECT new.sweep_id, counters.base + new.n, run_id, attempt, band_index, band, value, best, mean
+    INSERT INTO besom.rung_values (sweep_id, number, run_id, attempt, band_index, band, value, best, mean, ordinal)
+    SELECT new.sweep_id, counters.base + new.n, new.run_id, new.attempt, band_index, band, value, best, mean, r.ordinal
     FROM new
     JOIN counters ON counters.sweep_id = new.sweep_id
+    LEFT JOIN besom.runs r ON r.sweep_id = new.sweep_id AND r.run_id = new.run_id
 )
 SELECT counters.base + new.n FROM new JOIN counters ON counters.sweep_id = new.sweep_id ORDER BY new.i;

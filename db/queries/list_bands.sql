@@ -11,7 +11,7 @@ WITH per_run AS (
            coalesce(min(d.reached), 0) AS reached
     FROM besom.rung_values v
     LEFT JOIN besom.stop_decisions d ON d.sweep_id = v.sweep_id AND d.number = v.number
-    WHERE v.sweep_id = $1
+    WHERE v.sweep_id = $1 AND v.kind = 'value'
     GROUP BY v.band_index, v.band, v.run_id
 ), thresholds AS (
     SELECT band_index, count(*) AS n,

@@ -1,6 +1,9 @@
--- Rung values of a sweep after a number, in order. $1 sweep, $2 number, $3 limit. Called by store_list_rung_values.
-SELECT sweep_id, run_id, number, attempt, band_index, band, value, best, coalesce(mean, value)
-FROM besom.rung_values
-WHERE sweep_id = $1 AND number > $2
-ORDER BY number
+-- Rung values of a sweep after a number, in order, with ends and closings. $1 sweep, $2 number, $3 limit.
+-- Called by store_list_rung_values.
+SELECT v.sweep_id, v.run_id, v.number, v.attempt, v.band_index, v.band, v.value, v.best, coalesce(v.mean, v.value), v.kind,
+       coalesce(v.ordinal, r.ordinal, -1)
+FROM besom.rung_values v
+LEFT JOIN besom.runs r ON v.ordinal IS NULL AND r.sweep_id = v.sweep_id AND r.run_id = v.run_id
+WHERE v.sweep_id = $1 AND v.number > $2
+ORDER BY v.number
 LIMIT $3;

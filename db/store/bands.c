@@ -56,3 +56,21 @@ enum status store_get_savings(struct store_tx *tx, const char *sweep_id, struct 
     return query_row(tx, QUERY_GET_SAVINGS, &params, SHAPE(struct store_savings, FIELDS), out,
                      "no such sweep", err);
 }
+
+enum status store_list_cohorts(struct store_tx *tx, const char *sweep_id, int64_t most,
+                               struct store_cohort_rung **out, size_t *count, struct err *err)
+{
+    static const struct field FIELDS[] = {
+        FIELD(I64, struct store_cohort_rung, cohort),      FIELD(I32, struct store_cohort_rung, bracket),
+        FIELD(I64, struct store_cohort_rung, band),        FIELD(I64, struct store_cohort_rung, planned),
+        FIELD(I64, struct store_cohort_rung, reached),     FIELD(I64, struct store_cohort_rung, ended),
+        FIELD(I64, struct store_cohort_rung, paused),      FIELD(I64, struct store_cohort_rung, promoted),
+        FIELD(I64, struct store_cohort_rung, stopped),     FIELD(F64, struct store_cohort_rung, threshold),
+        FIELD(TIME, struct store_cohort_rung, decided_us),
+    };
+    struct params params = params_begin(tx);
+    params_text(&params, sweep_id);
+    params_i64(&params, most);
+    return query_rows(tx, QUERY_LIST_COHORTS, &params, SHAPE(struct store_cohort_rung, FIELDS), out, count,
+                      err);
+}

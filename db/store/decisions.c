@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <string.h>
 
+#include "db/store/decisions.h"
 #include "db/store/directives.h"
 #include "db/store/query.h"
 #include "db/store/stops.h"
@@ -16,7 +17,8 @@ static const struct field NUMBERED_FIELDS[] = {
     FIELD(I64, struct store_rung_value, number),     FIELD(I32, struct store_rung_value, attempt),
     FIELD(I32, struct store_rung_value, band_index), FIELD(I64, struct store_rung_value, band),
     FIELD(F64, struct store_rung_value, value),      FIELD(F64, struct store_rung_value, best),
-    FIELD(F64, struct store_rung_value, mean),
+    FIELD(F64, struct store_rung_value, mean),       FIELD(TEXT, struct store_rung_value, kind),
+    FIELD(I64, struct store_rung_value, ordinal),
 };
 #define DECISION_FIELDS                                                                            \
     FIELD(TEXT, struct store_decision, run_id), FIELD(TEXT, struct store_decision, rivals_json),   \
@@ -24,7 +26,9 @@ static const struct field NUMBERED_FIELDS[] = {
         FIELD(I64, struct store_decision, band), FIELD(I64, struct store_decision, reached),       \
         FIELD(I32, struct store_decision, attempt), FIELD(I32, struct store_decision, band_index), \
         FIELD(F64, struct store_decision, value), FIELD(F64, struct store_decision, compared),     \
-        FIELD(F64, struct store_decision, threshold), FIELD(BOOL, struct store_decision, stop)
+        FIELD(F64, struct store_decision, threshold), FIELD(BOOL, struct store_decision, stop),    \
+        FIELD(BOOL, struct store_decision, pause), FIELD(I64, struct store_decision, cohort),      \
+        FIELD(I32, struct store_decision, bracket), FIELD(I64, struct store_decision, planned)
 static const struct field WRITTEN_FIELDS[] = {DECISION_FIELDS};
 static const struct field READ_FIELDS[] = {
     FIELD(TEXT, struct store_decision, sweep_id),
@@ -84,8 +88,8 @@ struct decider {
     int64_t epoch, decided;
 };
 
-static enum status lock_decider(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
-                                int64_t *decided, struct err *err)
+enum status decisions_lock(struct store_tx *tx, const char *sweep_id, const char *owner, int64_t epoch,
+                           int64_t *decided, struct err *err)
 {
     static const struct field FIELDS[] = {
         FIELD(TEXT, struct decider, owner),
@@ -105,8 +109,9 @@ static enum status lock_decider(struct store_tx *tx, const char *sweep_id, const
 }
 
 /* Those after `decided`: a transaction that is run again after its COMMIT was lost finds its own. */
-static enum status write_decisions(struct store_tx *tx, const char *sweep_id, int64_t epoch, int64_t decided,
-                                   const struct store_decision *decisions, size_t count, struct err *err)
+enum status decisions_write(struct store_tx *tx, const char *sweep_id, int64_t epoch, int64_t decided,
+                            int64_t up_to, const struct store_decision *decisions, size_t count,
+                            struct err *err)
 {
     struct store_decision *fresh = arena_calloc(tx->arena, count + 1, sizeof *fresh);
     size_t fresh_count = 0;
@@ -115,11 +120,12 @@ static enum status write_decisions(struct store_tx *tx, const char *sweep_id, in
     for (size_t i = 0; i < count; i++)
         if (decisions[i].number > decided)
             fresh[fresh_count++] = decisions[i];
-    if (fresh_count == 0)
+    if (up_to <= decided)
         return STATUS_OK;
     struct params params = params_begin(tx);
     params_text(&params, sweep_id);
     params_i64(&params, epoch);
+    params_i64(&params, up_to);
     params_columns(&params, SHAPE(struct store_decision, WRITTEN_FIELDS), fresh, fresh_count);
     return query_change(tx, QUERY_RECORD_DECISIONS, &params, NULL, err);
 }
@@ -146,9 +152,9 @@ enum status store_record_decisions(struct store_tx *tx, const char *sweep_id, co
                                    int64_t *stops, const char ***agent_ids, size_t *agent_count,
                                    struct err *err)
 {
-    int64_t decided;
-    TRY(lock_decider(tx, sweep_id, owner, epoch, &decided, err));
-    TRY(write_decisions(tx, sweep_id, epoch, decided, decisions, count, err));
+    int64_t decided, up_to = count > 0 ? decisions[count - 1].number : 0;
+    TRY(decisions_lock(tx, sweep_id, owner, epoch, &decided, err));
+    TRY(decisions_write(tx, sweep_id, epoch, decided, up_to, decisions, count, err));
     struct order *orders = arena_calloc(tx->arena, count + 1, sizeof *orders);
     const char **agents = arena_calloc(tx->arena, count + 1, sizeof *agents);
     if (orders == NULL || agents == NULL)

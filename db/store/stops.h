@@ -16,12 +16,14 @@ struct store_rung_value {
     int32_t attempt, band_index;
     int64_t band;
     double value, best, mean; /* at the row, best and mean up to it */
+    const char *kind;         /* reading only: "value", "ended", "closed" (the migration says what) */
+    int64_t ordinal;          /* reading only: of the run; -1 = not known */
 };
 /* Gives gapless numbers per sweep in the order of `rows` (sorted by sweep_id). One counter update per sweep.
  */
 enum status store_add_rung_values(struct store_tx *tx, struct store_rung_value *rows, size_t count,
                                   struct err *err) MUST_USE;
-/* After `after`, in order, at most limit. */
+/* After `after`, in order, at most limit; with what else has a number. */
 enum status store_list_rung_values(struct store_tx *tx, const char *sweep_id, int64_t after, int limit,
                                    struct store_rung_value **out, size_t *count, struct err *err) MUST_USE;
 /* Live sweeps whose newest rung value has no decision yet. */
@@ -38,6 +40,10 @@ struct store_decision {
     int32_t attempt, band_index;
     double value, compared, threshold;
     bool stop;
+    bool pause;
+    int64_t planned; /* runs of its cohort that are awaited at the rung; 0 = no rung of a cohort */
+    int64_t cohort;  /* its first ordinal */
+    int32_t bracket;
     int64_t decided_us; /* reading only */
 };
 /*
@@ -49,6 +55,66 @@ enum status store_record_decisions(struct store_tx *tx, const char *sweep_id, co
                                    int64_t epoch, const struct store_decision *decisions, size_t count,
                                    int64_t *stops, const char ***agent_ids, size_t *agent_count,
                                    struct err *err) MUST_USE;
+
+/* What became of a run when its cohort was complete at a rung. */
+struct store_verdict {
+    const char *run_id; /* "" = an ordinal without a run */
+    int64_t ordinal, cohort;
+    int32_t bracket, band_index;
+    int64_t band, number;
+    bool promoted;
+    int64_t rank, planned;
+    double value, threshold; /* NaN: none */
+    int64_t decided_us;      /* reading only */
+    const char *reason;      /* writing only: for the order to stop */
+};
+struct store_verdicts {
+    const char *sweep_id, *owner;
+    int64_t epoch;
+    int64_t decided; /* number up to which all is decided */
+    const struct store_decision *decisions;
+    size_t decision_count;
+    const struct store_verdict *verdicts;
+    size_t verdict_count;
+};
+/*
+ * As store_record_decisions, for a sweep whose runs pause: runs that nobody runs change their state (promoted
+ * ones are queued again, others end), those on a machine get an order to pause or to stop, whichever their
+ * attempt. *changed counts both.
+ */
+enum status store_record_verdicts(struct store_tx *tx, const struct store_verdicts *verdicts,
+                                  int64_t *changed, const char ***agent_ids, size_t *agent_count,
+                                  struct err *err) MUST_USE;
+/* On a run, in order of their rungs. */
+enum status store_list_verdicts(struct store_tx *tx, const char *sweep_id, const char *run_id,
+                                struct store_verdict **out, size_t *count, struct err *err) MUST_USE;
+
+/* Numbers ordinals without a run, and where no more runs come, for live sweeps whose cohorts wait for them.
+ * Gives those sweeps. */
+enum status store_close_cohorts(struct store_tx *tx, const char ***sweep_ids, size_t *count,
+                                struct err *err) MUST_USE;
+/* Ends all paused runs of a sweep. */
+enum status store_end_paused_runs(struct store_tx *tx, const char *sweep_id, const char *state,
+                                  const char *reason, struct err *err) MUST_USE;
+/* Sweeps that are over with runs that paused as they ended, and the sweeps' states. */
+struct store_left_paused {
+    const char *sweep_id, *state;
+};
+enum status store_list_left_paused(struct store_tx *tx, struct store_left_paused **out, size_t *count,
+                                   struct err *err) MUST_USE;
+
+/* A cohort at one of its rungs. */
+struct store_cohort_rung {
+    int64_t cohort, band;
+    int32_t bracket;
+    int64_t planned, reached, ended, paused, promoted, stopped;
+    double threshold;   /* NaN before the verdict, and when none went on */
+    int64_t decided_us; /* 0 = no verdict yet */
+};
+/* The newest `most`, in order of cohort and rung. */
+enum status store_list_cohorts(struct store_tx *tx, const char *sweep_id, int64_t most,
+                               struct store_cohort_rung **out, size_t *count, struct err *err) MUST_USE;
+
 enum status store_list_decisions(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                  struct store_decision **out, size_t *count, struct err *err) MUST_USE;
 

@@ -41,6 +41,7 @@ static const struct field NEW_FIELDS[] = {
     FIELD_WITH(BYTES, struct store_sweep_new, source, source_length),
     FIELD(I64, struct store_sweep_new, concurrency),
     FIELD(BOOL, struct store_sweep_new, learns),
+    FIELD(BOOL, struct store_sweep_new, pauses),
 };
 static const struct field COUNT_FIELDS[] = {
     FIELD(I64, struct store_run_counts, queued),      FIELD(I64, struct store_run_counts, pending),
@@ -48,6 +49,7 @@ static const struct field COUNT_FIELDS[] = {
     FIELD(I64, struct store_run_counts, stopped),     FIELD(I64, struct store_run_counts, failed),
     FIELD(I64, struct store_run_counts, killed),      FIELD(I64, struct store_run_counts, crashed),
     FIELD(I64, struct store_run_counts, unreachable), FIELD(I64, struct store_run_counts, run_time_ms),
+    FIELD(I64, struct store_run_counts, paused),
 };
 
 static const char *or_empty(const char *text)

@@ -26,11 +26,13 @@ struct store_run_counts {
     int64_t pending; /* pending with attempt > 0 */
     int64_t running, finished, stopped, failed, killed, crashed, unreachable;
     int64_t run_time_ms; /* of ended attempts plus those running now */
+    int64_t paused;      /* at a rung; nobody runs them */
 };
 
 struct store_sweep_new {
     const char *sweep_id, *project, *name, *method, *metric, *program, *file_name, *spec_json, *request_id;
     bool maximize, has_grid_count, learns; /* learns: suggestions depend on results */
+    bool pauses;                           /* its runs pause at rungs */
     uint64_t seed;
     int64_t run_cap, grid_count, concurrency; /* 0 = no cap, no limit */
     const void *source;

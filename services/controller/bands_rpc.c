@@ -9,6 +9,7 @@
 #include "spec/spec.h"
 
 #define COURSE_MAX 32
+#define COHORT_RUNGS_MAX 1000
 
 static enum status no_memory(struct err *err)
 {
@@ -77,6 +78,43 @@ static enum status add_bands(struct store_tx *tx, const char *sweep_id, const st
     return STATUS_OK;
 }
 
+static Besom__V1__CohortRung *message_of_rung(struct arena *arena, const struct store_cohort_rung *row)
+{
+    Besom__V1__CohortRung *message = MESSAGE_NEW(arena, Besom__V1__CohortRung, besom__v1__cohort_rung__init);
+    if (message == NULL)
+        return NULL;
+    message->cohort = row->cohort;
+    message->bracket = row->bracket;
+    message->band = row->band;
+    message->planned = row->planned;
+    message->reached = row->reached;
+    message->ended = row->ended;
+    message->paused = row->paused;
+    message->promoted = row->promoted;
+    message->stopped = row->stopped;
+    message->threshold = row->threshold;
+    message->decided_us = row->decided_us;
+    return message;
+}
+
+static enum status add_cohorts(struct store_tx *tx, const char *sweep_id,
+                               Besom__V1__ListBandsResponse *response, struct err *err)
+{
+    struct store_cohort_rung *rows;
+    size_t count;
+    TRY(store_list_cohorts(tx, sweep_id, COHORT_RUNGS_MAX, &rows, &count, err));
+    response->cohorts = arena_calloc(store_tx_arena(tx), count + 1, sizeof(*response->cohorts));
+    if (response->cohorts == NULL)
+        return no_memory(err);
+    for (; response->n_cohorts < count; response->n_cohorts++) {
+        Besom__V1__CohortRung *rung = message_of_rung(store_tx_arena(tx), &rows[response->n_cohorts]);
+        if (rung == NULL)
+            return no_memory(err);
+        response->cohorts[response->n_cohorts] = rung;
+    }
+    return STATUS_OK;
+}
+
 static enum status read_bands(struct store_tx *tx, const struct store_sweep *sweep,
                               Besom__V1__ListBandsResponse *response, struct err *err)
 {
@@ -93,7 +131,9 @@ static enum status read_bands(struct store_tx *tx, const struct store_sweep *swe
     response->bands = arena_calloc(store_tx_arena(tx), count + 1, sizeof(*response->bands));
     if (response->bands == NULL)
         return no_memory(err);
-    return add_bands(tx, sweep->sweep_id, bands, count, response, err);
+    TRY(add_bands(tx, sweep->sweep_id, bands, count, response, err));
+    return stop_type_pauses(spec->early_terminate.type) ? add_cohorts(tx, sweep->sweep_id, response, err)
+                                                        : STATUS_OK;
 }
 
 static enum status read_savings(struct store_tx *tx, const char *sweep_id,

@@ -36,6 +36,10 @@ void claim_answer_reason(const struct store_claim_sweep *sweep, const char *note
     else if (sweep->concurrency > 0 && sweep->running >= sweep->concurrency)
         (void)snprintf(out, size, "%" PRId64 " run%s running, the sweep's concurrency", sweep->running,
                        sweep->running == 1 ? " is" : "s are");
+    else if (sweep->live > 0 && sweep->running == 0 &&
+             (sweep->exhausted || (sweep->expected > 0 && sweep->handed_out >= sweep->expected)))
+        (void)snprintf(out, size, "%" PRId64 " run%s paused at a rung and may go on", sweep->live,
+                       sweep->live == 1 ? " is" : "s are");
     else if (sweep->exhausted || (sweep->expected > 0 && sweep->handed_out >= sweep->expected))
         (void)snprintf(out, size, "%" PRId64 " run%s running and may be retried", sweep->live,
                        sweep->live == 1 ? " is" : "s are");

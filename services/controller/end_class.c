@@ -20,6 +20,12 @@ static const struct {
     unsigned retry_class;
 } rows[] = {
 #define CLASS(name) .end_class = BESOM__V1__END_CLASS__END_CLASS_##name
+    /* whatever the program made of the order; one that is done is done */
+    {CLASS(EXITED), "pause", true, false, RUN_PAUSED, "paused", NUMBER_NONE, 0},
+    {CLASS(SIGNALED), "pause", false, false, RUN_PAUSED, "paused", NUMBER_NONE, 0},
+    {CLASS(DIRECTED), "pause", false, false, RUN_PAUSED, "paused", NUMBER_NONE, 0},
+    {CLASS(PREEMPTED), "pause", false, false, RUN_PAUSED, "paused", NUMBER_NONE, 0},
+    {CLASS(LOST), "pause", false, false, RUN_PAUSED, "paused", NUMBER_NONE, 0},
     {CLASS(EXITED), NULL, true, true, RUN_CRASHED, "preempted", NUMBER_NONE, SPEC_RETRY_PREEMPTED},
     {CLASS(EXITED), NULL, true, false, RUN_FAILED, "exit ", NUMBER_EXIT_CODE, SPEC_RETRY_FAILED},
     {CLASS(EXITED), NULL, false, false, RUN_FINISHED, "", NUMBER_NONE, 0},

@@ -151,3 +151,8 @@ enum status facts_get(struct facts_cache *cache, const char *sweep_id, int32_t v
     *out = found;
     return STATUS_OK;
 }
+
+bool facts_pause(const struct facts *facts)
+{
+    return facts->spec->has_early_terminate && stop_type_pauses(facts->spec->early_terminate.type);
+}

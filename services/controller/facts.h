@@ -47,4 +47,7 @@ void facts_release_at(const struct facts **facts);
 /* Hash for lanes and tables. */
 uint64_t facts_hash(const char *sweep_id, const char *run_id);
 
+/* Its runs pause at rungs. */
+bool facts_pause(const struct facts *facts);
+
 #endif

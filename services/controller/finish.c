@@ -13,6 +13,7 @@
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
 #include "services/controller/single_runs.h"
+#include "services/controller/stops.h"
 #include "services/controller/wake.h"
 
 #define GROUP_MAX 256
@@ -61,8 +62,10 @@ enum status finish_add_event(struct store_tx *tx, const struct store_finish *ite
         return STATUS_OK;
     char detail[160];
     (void)snprintf(detail, sizeof detail, "attempt %d: %s", item->attempt, item->end_reason);
-    return store_add_event(tx, item->sweep_id, result->requeued ? "run_requeued" : "run_ended", actor,
-                           item->run_id, detail, err);
+    const char *kind = result->requeued                       ? "run_requeued"
+                       : strcmp(result->state, "paused") == 0 ? "run_paused"
+                                                              : "run_ended";
+    return store_add_event(tx, item->sweep_id, kind, actor, item->run_id, detail, err);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -195,6 +198,8 @@ static void follow_up(struct controller *controller, const struct finish_item *i
               LOG_TEXT("run", item->request->run_id), LOG_INT("attempt", item->request->attempt),
               LOG_TEXT("state", item->state), LOG_TEXT("reason", item->end_reason),
               LOG_BOOL("requeued", item->requeued));
+    if (controller->stops != NULL && facts_pause(item->facts))
+        stops_look(controller->stops);
     if (controller->refill != NULL && spec_method_learns(item->facts->spec->method))
         refill_wake(controller->refill);
     if (item->requeued || item->facts->spec->concurrency > 0)

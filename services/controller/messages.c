@@ -49,6 +49,7 @@ static Besom__V1__RunCounts *counts_of(struct arena *arena, const struct store_r
     message->killed = counts->killed;
     message->crashed = counts->crashed;
     message->unreachable = counts->unreachable;
+    message->paused = counts->paused;
     return message;
 }
 
@@ -205,9 +206,28 @@ Besom__V1__StopDecision *message_of_decision(struct arena *arena, const struct s
     message->compared = decision->compared;
     message->threshold = decision->threshold;
     message->stop = decision->stop;
+    message->pause = decision->pause;
     message->reached = decision->reached;
     message->decided_us = decision->decided_us;
     message->reason = message_text(decision->reason);
+    return message;
+}
+
+Besom__V1__CohortVerdict *message_of_verdict(struct arena *arena, const struct store_verdict *verdict)
+{
+    Besom__V1__CohortVerdict *message =
+        MESSAGE_NEW(arena, Besom__V1__CohortVerdict, besom__v1__cohort_verdict__init);
+    if (message == NULL)
+        return NULL;
+    message->band = verdict->band;
+    message->bracket = verdict->bracket;
+    message->cohort = verdict->cohort;
+    message->promoted = verdict->promoted;
+    message->rank = verdict->rank;
+    message->planned = verdict->planned;
+    message->value = verdict->value;
+    message->threshold = verdict->threshold;
+    message->decided_us = verdict->decided_us;
     return message;
 }
 

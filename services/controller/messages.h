@@ -36,6 +36,8 @@ Besom__V1__Agent *message_of_agent(struct arena *arena, const struct store_agent
 enum status message_add_summaries(struct arena *arena, Besom__V1__Run *run, const struct store_summary *rows,
                                   size_t count, struct err *err) MUST_USE;
 Besom__V1__StopDecision *message_of_decision(struct arena *arena, const struct store_decision *decision);
+Besom__V1__CohortVerdict *message_of_verdict(struct arena *arena,
+                                             const struct store_verdict *verdict) MUST_USE;
 Besom__V1__Attempt *message_of_attempt(struct arena *arena, const struct store_attempt_row *attempt);
 
 #endif

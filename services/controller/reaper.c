@@ -12,6 +12,7 @@
 #include "services/common/ticker.h"
 #include "services/controller/finish.h"
 #include "services/controller/single_runs.h"
+#include "services/controller/stops.h"
 #include "services/controller/wake.h"
 
 #define INTERVAL_MS 1000
@@ -71,7 +72,7 @@ static enum status release_unstarted(struct store_tx *tx, void *context, struct 
                                 &reaping->released, err));
     if (!reaping->released)
         return STATUS_OK;
-    if (directive[0] != '\0')
+    if (directive[0] != '\0' && strcmp(directive, "pause") != 0)
         TRY(store_kill_pending_run(tx, expired->sweep_id, expired->run_id, &killed, err));
     return store_add_event(tx, expired->sweep_id, killed ? "run_ended" : "run_released", "reaper",
                            expired->run_id, "never started", err);
@@ -127,6 +128,8 @@ static void reap_when_due(struct reaper *reaper, const struct store_expired *exp
              LOG_TEXT("agent", expired->agent_id), LOG_TEXT("state", expired->state),
              LOG_INT("silent_ms", expired->silent_ms));
     wake_sweep(reaper->controller, expired->sweep_id);
+    if (reaper->controller->stops != NULL)
+        stops_look(reaper->controller->stops);
     reaper_look_for_idle(reaper);
 }
 

@@ -11,13 +11,18 @@ static const struct {
     bool ended, live;
     unsigned next; /* bits 1u << enum run_state */
 } states[RUN_STATE_COUNT] = {
-    /* pending → running: a lost attempt came back; → killed: a user stopped it before anyone took it */
-    [RUN_PENDING] = {"pending", false, false, 1u << RUN_ASSIGNED | 1u << RUN_RUNNING | 1u << RUN_KILLED},
-    [RUN_ASSIGNED] = {"assigned", false, true, 1u << RUN_PENDING | 1u << RUN_RUNNING | ENDS},
+    /* pending → running: a lost attempt came back; → killed: a user stopped it before anyone took it; →
+     * paused or stopped: it was queued again when the decision about its rung came */
+    [RUN_PENDING] = {"pending", false, false,
+                     1u << RUN_ASSIGNED | 1u << RUN_RUNNING | 1u << RUN_PAUSED | 1u << RUN_STOPPED |
+                         1u << RUN_KILLED},
+    [RUN_ASSIGNED] = {"assigned", false, true,
+                      1u << RUN_PENDING | 1u << RUN_RUNNING | 1u << RUN_PAUSED | ENDS},
     [RUN_RUNNING] = {"running", false, true,
                      1u << RUN_PENDING | 1u << RUN_PREEMPTING | 1u << RUN_PAUSED | ENDS},
-    [RUN_PREEMPTING] = {"preempting", false, true, 1u << RUN_PENDING | 1u << RUN_RUNNING | ENDS},
-    [RUN_PAUSED] = {"paused", false, true, 1u << RUN_PENDING | ENDS},
+    [RUN_PREEMPTING] = {"preempting", false, true,
+                        1u << RUN_PENDING | 1u << RUN_RUNNING | 1u << RUN_PAUSED | ENDS},
+    [RUN_PAUSED] = {"paused", false, true, 1u << RUN_PENDING | 1u << RUN_STOPPED | 1u << RUN_KILLED},
     [RUN_FINISHED] = {"finished", true, false, 0},
     [RUN_STOPPED] = {"stopped", true, false, 0},
     [RUN_FAILED] = {"failed", true, false, 0},

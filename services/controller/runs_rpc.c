@@ -9,6 +9,7 @@
 #include "services/controller/reaper.h"
 #include "services/controller/request.h"
 #include "services/controller/run_state.h"
+#include "services/controller/stops.h"
 
 #define STOP_TRIES 4
 
@@ -80,15 +81,16 @@ static enum status stop_run(struct store_tx *tx, const struct store_run *run, co
     *changed = false;
     if (!run_state_from_name(run->state, &state) || run_state_is_ended(state))
         return err_set(err, STATUS_PRECONDITION, "run %s has ended: %s", run->run_id, run->state);
-    if (state == RUN_PENDING)
+    bool waits = state == RUN_PENDING || state == RUN_PAUSED;
+    if (waits)
         TRY(store_kill_pending_run(tx, run->sweep_id, run->run_id, changed, err));
     else
         TRY(store_add_directive(tx, run->sweep_id, run->run_id, "stop_user", "stopped by a user", changed,
                                 err));
     if (!*changed)
         return STATUS_OK;
-    return store_add_event(tx, run->sweep_id, state == RUN_PENDING ? "run_ended" : "run_stop_ordered", actor,
-                           run->run_id, "stopped by a user", err);
+    return store_add_event(tx, run->sweep_id, waits ? "run_ended" : "run_stop_ordered", actor, run->run_id,
+                           "stopped by a user", err);
 }
 
 /* A run may be handed out, or come back to the queue, between the look and the order. */
@@ -100,7 +102,8 @@ static enum status stop_as_it_is(struct store_tx *tx, const Besom__V1__StopRunRe
     for (int tries = 0; tries < STOP_TRIES; tries++) {
         const char *before = run.state;
         TRY(store_get_run(tx, message->sweep_id, message->run_id, &run, err));
-        if (strcmp(run.state, before) == 0 && strcmp(run.state, "pending") != 0)
+        bool waits = strcmp(run.state, "pending") == 0 || strcmp(run.state, "paused") == 0;
+        if (strcmp(run.state, before) == 0 && !waits)
             return STATUS_OK; /* ordered before */
         TRY(stop_run(tx, &run, actor, &changed, err));
         if (changed)
@@ -128,6 +131,8 @@ static void after_stop(struct request *request)
     request->woken = message->sweep_id;
     log_info(CONTROLLER_LOG, "run_stop_ordered", LOG_TEXT("sweep", message->sweep_id),
              LOG_TEXT("run", message->run_id), LOG_TEXT("by", rpc_call_identity(request->call)->subject));
+    if (request->controller->stops != NULL)
+        stops_look(request->controller->stops);
     if (request->controller->reaper != NULL)
         reaper_look_for_idle(request->controller->reaper);
 }
@@ -187,6 +192,25 @@ static enum status add_decisions(struct store_tx *tx, const Besom__V1__ExplainRu
     return STATUS_OK;
 }
 
+static enum status add_verdicts(struct store_tx *tx, const Besom__V1__ExplainRunRequest *message,
+                                Besom__V1__ExplainRunResponse *response, struct err *err)
+{
+    struct store_verdict *verdicts;
+    size_t count;
+    TRY(store_list_verdicts(tx, message->sweep_id, message->run_id, &verdicts, &count, err));
+    response->verdicts = arena_calloc(store_tx_arena(tx), count + 1, sizeof(*response->verdicts));
+    if (response->verdicts == NULL)
+        return no_memory(err);
+    for (; response->n_verdicts < count; response->n_verdicts++) {
+        Besom__V1__CohortVerdict *verdict =
+            message_of_verdict(store_tx_arena(tx), &verdicts[response->n_verdicts]);
+        if (verdict == NULL)
+            return no_memory(err);
+        response->verdicts[response->n_verdicts] = verdict;
+    }
+    return STATUS_OK;
+}
+
 static enum status add_attempts(struct store_tx *tx, const Besom__V1__ExplainRunRequest *message,
                                 Besom__V1__ExplainRunResponse *response, struct err *err)
 {
@@ -217,6 +241,7 @@ static enum status run_explain(struct store_tx *tx, struct request *request, str
     TRY(store_get_suggestion(tx, message->sweep_id, response->run->ordinal, &why, err));
     response->suggestion_json = message_text(why);
     TRY(add_decisions(tx, message, response, err));
+    TRY(add_verdicts(tx, message, response, err));
     TRY(add_attempts(tx, message, response, err));
     request->response = &response->base;
     return STATUS_OK;

@@ -121,6 +121,62 @@ struct listing {
     size_t count;
 };
 
+/* ---- runs that pause ---- */
+
+struct closing {
+    const char **sweep_ids;
+    size_t count;
+    struct store_left_paused *left;
+    size_t left_count;
+};
+
+static enum status close_cohorts(struct store_tx *tx, void *context, struct err *err)
+{
+    struct closing *closing = context;
+    return store_close_cohorts(tx, &closing->sweep_ids, &closing->count, err);
+}
+
+static enum status list_left(struct store_tx *tx, void *context, struct err *err)
+{
+    struct closing *closing = context;
+    return store_list_left_paused(tx, &closing->left, &closing->left_count, err);
+}
+
+static enum status end_left(struct store_tx *tx, void *context, struct err *err)
+{
+    const struct store_left_paused *left = context;
+    bool canceled = strcmp(left->state, "canceled") == 0;
+    return store_end_paused_runs(tx, left->sweep_id, canceled ? "killed" : "stopped",
+                                 canceled ? "user" : "early_stop", err);
+}
+
+/* Runs that were on their way to a pause when their sweep ended. */
+static void end_left_runs(struct stops *stops, const struct closing *closing)
+{
+    for (size_t i = 0; i < closing->left_count; i++) {
+        struct arena arena CLEANUP(arena_free) = arena_make(0);
+        struct err err = ERR_INIT;
+        if (store_transaction(stops->controller->store, &arena, end_left, &closing->left[i], &err) !=
+            STATUS_OK)
+            log_warn(CONTROLLER_LOG, "paused_runs_not_ended", LOG_TEXT("sweep", closing->left[i].sweep_id),
+                     LOG_ERR(&err));
+    }
+}
+
+static void look_at_pauses(struct stops *stops)
+{
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct closing closing = {.count = 0};
+    struct err err = ERR_INIT;
+    if (store_read(stops->controller->store, &arena, list_left, &closing, &err) == STATUS_OK)
+        end_left_runs(stops, &closing);
+    arena_reset(&arena);
+    if (store_transaction(stops->controller->store, &arena, close_cohorts, &closing, &err) != STATUS_OK)
+        log_debug(CONTROLLER_LOG, "cohorts_not_closed", LOG_ERR(&err));
+}
+
+/* ---- looking ---- */
+
 static enum status list_undecided(struct store_tx *tx, void *context, struct err *err)
 {
     struct listing *listing = context;
@@ -133,12 +189,18 @@ static void look(void *context)
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct listing listing = {.count = 0};
     struct err err = ERR_INIT;
+    look_at_pauses(stops);
     if (store_read(stops->controller->store, &arena, list_undecided, &listing, &err) != STATUS_OK) {
         log_debug(CONTROLLER_LOG, "undecided_not_read", LOG_ERR(&err));
         return;
     }
     for (size_t i = 0; i < listing.count; i++)
         stops_nudge(stops, listing.sweep_ids[i]);
+}
+
+void stops_look(struct stops *stops)
+{
+    ticker_wake(stops->ticker);
 }
 
 enum status stops_start(struct controller *controller, struct stops **out, struct err *err)

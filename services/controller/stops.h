@@ -18,4 +18,7 @@ void stops_stop(struct stops *stops);
 /* Never blocks. Any thread. */
 void stops_nudge(struct stops *stops, const char *sweep_id);
 
+/* Looks soon for what is undecided, and for cohorts that wait for runs that do not come. */
+void stops_look(struct stops *stops);
+
 #endif

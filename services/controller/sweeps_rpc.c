@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "db/store/stops.h"
 #include "services/controller/handlers.h"
 #include "services/controller/picture.h"
 #include "services/controller/refill.h"
@@ -157,6 +158,10 @@ static enum status apply_order(struct store_tx *tx, const struct request *reques
     TRY(sweep_state_apply(from, order, &to, err));
     if (order == SWEEP_CANCEL)
         TRY(store_add_directives_for_sweep(tx, sweep_id, "kill", "the sweep was canceled", &killed, err));
+    if (order == SWEEP_CANCEL)
+        TRY(store_end_paused_runs(tx, sweep_id, "killed", "user", err));
+    if (order == SWEEP_STOP)
+        TRY(store_end_paused_runs(tx, sweep_id, "stopped", "early_stop", err));
     if (to == from)
         return STATUS_OK;
     TRY(store_set_sweep_state(tx, sweep_id, sweep_state_name(to), sweep_order_reason(order), err));

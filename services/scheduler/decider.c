@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "db/store/stops.h"
 #include "db/store/sweeps.h"
+#include "services/scheduler/cohorts.h"
 #include "services/scheduler/judge.h"
 #include "services/scheduler/rule_cache.h"
 #include "spec/spec.h"
@@ -55,6 +56,9 @@ struct turn {
     struct store_rung_value *values; /* the next undecided ones; in values_arena */
     size_t count;
     struct store_decision *decisions; /* in judged_arena */
+    size_t decision_count;
+    struct store_verdict *verdicts; /* in judged_arena */
+    size_t verdict_count;
     int64_t stops;
     const char **agent_ids; /* in recorded_arena */
     size_t agent_count;
@@ -108,8 +112,10 @@ static enum status make_rule(struct turn *turn, struct err *err)
         return err_set(err, STATUS_INTERNAL, "sweep %s: stored spec: %s", turn->sweep_id, err->text);
     if (!spec->has_early_terminate)
         return err_set(err, STATUS_PRECONDITION, "sweep %s has no early_terminate", turn->sweep_id);
-    return stop_rule_new(&spec->early_terminate, spec->metric.goal == SPEC_GOAL_MAXIMIZE, &turn->rule->rule,
-                         err);
+    bool maximize = spec->metric.goal == SPEC_GOAL_MAXIMIZE;
+    return stop_type_pauses(spec->early_terminate.type)
+               ? halving_new(&spec->early_terminate, maximize, &turn->rule->halving, err)
+               : stop_rule_new(&spec->early_terminate, maximize, &turn->rule->rule, err);
 }
 
 static void count_bytes(struct sweep_rule *rule, const struct store_rung_value *value)
@@ -132,6 +138,12 @@ static enum status read_values(struct store_tx *tx, void *context, struct err *e
                                   &query->count, err);
 }
 
+static enum status replay(struct sweep_rule *rule, const struct store_rung_value *value, struct err *err)
+{
+    return rule->halving != NULL ? cohorts_replay(rule->halving, value, err)
+                                 : judge_replay(rule->rule, value, err);
+}
+
 /* Feeds one page of values that have decisions already. */
 static enum status replay_page(struct turn *turn, struct err *err)
 {
@@ -142,7 +154,7 @@ static enum status replay_page(struct turn *turn, struct err *err)
         return err_set(err, STATUS_INTERNAL, "sweep %s: rung values up to %lld are decided but missing",
                        turn->sweep_id, (long long)turn->decided);
     for (size_t i = 0; i < query.count && query.values[i].number <= turn->decided; i++) {
-        TRY(judge_replay(turn->rule->rule, &query.values[i], err));
+        TRY(replay(turn->rule, &query.values[i], err));
         count_bytes(turn->rule, &query.values[i]);
     }
     return STATUS_OK;
@@ -152,7 +164,7 @@ static enum status replay_page(struct turn *turn, struct err *err)
 static enum status prepare_rule(struct turn *turn, struct err *err)
 {
     struct sweep_rule *rule = turn->rule;
-    if (rule->rule != NULL && rule->epoch == turn->epoch && rule->decided == turn->decided)
+    if (sweep_rule_is_built(rule) && rule->epoch == turn->epoch && rule->decided == turn->decided)
         return STATUS_OK;
     sweep_rule_clear(rule);
     TRY(make_rule(turn, err));
@@ -167,14 +179,32 @@ static enum status prepare_rule(struct turn *turn, struct err *err)
 
 /* ---- deciding ---- */
 
+static enum status judge(struct turn *turn, const struct store_rung_value *value, struct err *err)
+{
+    struct store_decision *decision = &turn->decisions[turn->decision_count];
+    if (turn->rule->halving == NULL) {
+        turn->decision_count++;
+        return judge_value(turn->rule->rule, value, &turn->judged_arena, decision, err);
+    }
+    struct cohorts_outcome outcome = {
+        .decision = decision, .verdicts = turn->verdicts, .verdict_count = turn->verdict_count};
+    TRY(cohorts_judge(turn->rule->halving, value, &turn->judged_arena, &outcome, err));
+    turn->decision_count += outcome.decided;
+    turn->verdicts = outcome.verdicts;
+    turn->verdict_count = outcome.verdict_count;
+    return STATUS_OK;
+}
+
 static enum status judge_values(struct turn *turn, struct err *err)
 {
     arena_reset(&turn->judged_arena);
     turn->decisions = arena_calloc(&turn->judged_arena, turn->count, sizeof *turn->decisions);
     if (turn->decisions == NULL)
         return err_set(err, STATUS_NO_MEMORY, "sweep %s: out of memory", turn->sweep_id);
+    turn->decision_count = turn->verdict_count = 0;
+    turn->verdicts = NULL;
     for (size_t i = 0; i < turn->count; i++) {
-        TRY(judge_value(turn->rule->rule, &turn->values[i], &turn->judged_arena, &turn->decisions[i], err));
+        TRY(judge(turn, &turn->values[i], err));
         count_bytes(turn->rule, &turn->values[i]);
     }
     return STATUS_OK;
@@ -183,18 +213,33 @@ static enum status judge_values(struct turn *turn, struct err *err)
 static enum status record_rows(struct store_tx *tx, void *context, struct err *err)
 {
     struct turn *turn = context;
+    const struct store_verdicts verdicts = {.sweep_id = turn->sweep_id,
+                                            .owner = turn->decider->owner,
+                                            .epoch = turn->epoch,
+                                            .decided = turn->rule->decided,
+                                            .decisions = turn->decisions,
+                                            .decision_count = turn->decision_count,
+                                            .verdicts = turn->verdicts,
+                                            .verdict_count = turn->verdict_count};
+    if (turn->rule->halving != NULL)
+        return store_record_verdicts(tx, &verdicts, &turn->stops, &turn->agent_ids, &turn->agent_count, err);
     return store_record_decisions(tx, turn->sweep_id, turn->decider->owner, turn->epoch, turn->decisions,
-                                  turn->count, &turn->stops, &turn->agent_ids, &turn->agent_count, err);
+                                  turn->decision_count, &turn->stops, &turn->agent_ids, &turn->agent_count,
+                                  err);
 }
 
 static void log_stops(const struct turn *turn)
 {
-    for (size_t i = 0; i < turn->count; i++)
+    for (size_t i = 0; i < turn->decision_count; i++)
         if (turn->decisions[i].stop)
             log_info(
                 "scheduler", "decided_stop", LOG_TEXT("sweep", turn->sweep_id),
                 LOG_TEXT("run", turn->decisions[i].run_id), LOG_INT("attempt", turn->decisions[i].attempt),
                 LOG_INT("number", turn->decisions[i].number), LOG_TEXT("reason", turn->decisions[i].reason));
+    for (size_t i = 0; i < turn->verdict_count; i++)
+        log_info("scheduler", turn->verdicts[i].promoted ? "promoted" : "not_promoted",
+                 LOG_TEXT("sweep", turn->sweep_id), LOG_TEXT("run", turn->verdicts[i].run_id),
+                 LOG_INT("number", turn->verdicts[i].number), LOG_TEXT("reason", turn->verdicts[i].reason));
 }
 
 static enum status add_outcome(const struct turn *turn, struct arena *arena, struct decider_outcome *out,
@@ -212,7 +257,7 @@ static enum status add_outcome(const struct turn *turn, struct arena *arena, str
     }
     out->agent_ids = ids;
     out->agent_count = count;
-    out->made += (int64_t)turn->count;
+    out->made += (int64_t)(turn->decision_count + turn->verdict_count);
     out->stops += turn->stops;
     return STATUS_OK;
 }

@@ -6,7 +6,7 @@
 
 /* The fewest digits that read back equal, so that a value and its threshold never look the same by rounding.
  */
-static void write_number(struct buffer *out, double value)
+void explain_number(double value, struct buffer *out)
 {
     char text[40];
     for (int digits = 6; digits <= 17; digits++) {
@@ -23,10 +23,10 @@ static void write_hyperband(const struct stop_decision *decision, const struct s
     bool worse = decision->stop || decision->spared != STOP_NOT_SPARED;
     if (!config->strict)
         buffer_puts(out, "the best so far, ");
-    write_number(out, decision->value);
+    explain_number(decision->value, out);
     buffer_printf(out, "%s at %s %lld is %s than the threshold ", config->strict ? "" : ",",
                   stop_unit(config), (long long)decision->band, worse ? "worse" : "no worse");
-    write_number(out, decision->threshold);
+    explain_number(decision->threshold, out);
     buffer_printf(out, " (rank %zu of %zu that reached it)", decision->rank_index + 1, decision->count);
 }
 
@@ -36,11 +36,11 @@ static void write_asha(const struct stop_decision *decision, const struct stop_c
     bool worse = decision->stop || decision->spared != STOP_NOT_SPARED;
     if (!config->strict)
         buffer_puts(out, "the best so far, ");
-    write_number(out, decision->value);
+    explain_number(decision->value, out);
     buffer_printf(out, "%s at %s %lld is %s the best %zu of the %zu that reached it (",
                   config->strict ? "" : ",", stop_unit(config), (long long)decision->band,
                   worse ? "not among" : "among", decision->rank_index + 1, decision->count);
-    write_number(out, decision->threshold);
+    explain_number(decision->threshold, out);
     buffer_puts(out, worse ? " would do)" : " does)");
 }
 
@@ -49,11 +49,11 @@ static void write_median(const struct stop_decision *decision, const struct stop
 {
     bool worse = decision->stop || decision->spared != STOP_NOT_SPARED;
     buffer_puts(out, "the best so far, ");
-    write_number(out, decision->value);
+    explain_number(decision->value, out);
     buffer_printf(out, ", at %s %lld is %s than the median of the averages of %zu others, ",
                   stop_unit(config), (long long)decision->band, worse ? "worse" : "no worse",
                   decision->count);
-    write_number(out, decision->threshold);
+    explain_number(decision->threshold, out);
 }
 
 static void write_spared(const struct stop_decision *decision, const struct stop_config *config,

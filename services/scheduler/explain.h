@@ -14,6 +14,9 @@
 void explain_decision(const struct stop_decision *decision, const struct stop_config *config,
                       struct buffer *out);
 
+/* The fewest digits that read back equal. */
+void explain_number(double value, struct buffer *out);
+
 /* [[run, value], ...], best first. New reference; NULL without memory. */
 json_t *explain_rivals(const struct stop_decision *decision) MUST_USE;
 

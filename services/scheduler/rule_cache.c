@@ -28,9 +28,15 @@ struct rule_cache {
     size_t bytes;         /* lock */
 };
 
+bool sweep_rule_is_built(const struct sweep_rule *rule)
+{
+    return rule->rule != NULL || rule->halving != NULL;
+}
+
 void sweep_rule_clear(struct sweep_rule *rule)
 {
     stop_rule_free(rule->rule);
+    halving_free(rule->halving);
     *rule = (struct sweep_rule){0};
 }
 
@@ -133,7 +139,7 @@ void rule_cache_return(struct rule_cache *cache, struct sweep_rule *rule)
     cache->bytes += rule->bytes - entry->counted;
     entry->counted = rule->bytes;
     pthread_cond_broadcast(&cache->returned);
-    if (rule->rule == NULL && entry->waiting == 0)
+    if (!sweep_rule_is_built(rule) && entry->waiting == 0)
         drop(cache, entry);
     trim(cache);
     pthread_mutex_unlock(&cache->lock);

@@ -12,16 +12,18 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "stop/halving.h"
 #include "stop/stop.h"
 
 struct rule_cache;
 
 /* For its borrower alone. */
 struct sweep_rule {
-    struct stop_rule *rule; /* owned; NULL: to be built */
-    int64_t epoch;          /* of the decider row under which it was fed */
-    int64_t decided;        /* number of the last value that it was fed */
-    size_t bytes;           /* about what the rule takes */
+    struct stop_rule *rule;  /* owned; at most one of these two, NULL both: to be built */
+    struct halving *halving; /* owned; for runs that pause */
+    int64_t epoch;           /* of the decider row under which it was fed */
+    int64_t decided;         /* number of the last value that it was fed */
+    size_t bytes;            /* about what the rule takes */
 };
 
 /* NO_MEMORY. */
@@ -34,6 +36,7 @@ enum status rule_cache_borrow(struct rule_cache *cache, const char *sweep_id, st
                               struct err *err) MUST_USE;
 void rule_cache_return(struct rule_cache *cache, struct sweep_rule *rule);
 
+bool sweep_rule_is_built(const struct sweep_rule *rule);
 /* Frees what the rule holds: it is built anew by the next that needs it. */
 void sweep_rule_clear(struct sweep_rule *rule);
 
