@@ -79,7 +79,7 @@ struct spec {
     struct spec_retry retry;
     struct spec_metrics_from metrics_from;
     enum spec_on_disconnect on_disconnect;
-    bool resume; /* programs can be stopped by SIGTERM, and go on when they are started again */
+    bool resume;           /* programs can be stopped by SIGTERM, and go on when they are started again */
     int64_t stop_grace_ms; /* between SIGTERM and SIGKILL; -1 = not given */
     int64_t lost_after_ms; /* -1 = not given */
     const char *name, *description, *project, *entity, *job, *image_uri, *notes;
