@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """tests/bench/optimizer in short: Besom and random search alone, few trials; the peers are not installed."""
+import importlib.util
 import json
+import math
 import os
 import subprocess
 
@@ -9,6 +11,31 @@ import pytest
 from json_lines import BIN
 
 BENCH = os.path.join(os.path.dirname(__file__), "..", "bench", "optimizer", "run")
+
+
+@pytest.fixture(scope="module")
+def figures():
+    spec = importlib.util.spec_from_file_location("optimizer_figures", os.path.join(os.path.dirname(BENCH), "figures.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def made_runs(method, *regrets):
+    return {(method, "p", "seq", seed): {"trials": 100, "regret": regret} for seed, regret in enumerate(regrets)}
+
+
+def test_figures_of_made_runs(figures):
+    runs = {**made_runs("random", [[1, 4.0]], [[1, 8.0]]), **made_runs("optuna-tpe", [[2, 6.0], [50, 0.06]], [[1, 6.0], [90, 0.6]])}
+    made = figures.Figures(runs, ["p"], "seq")
+    assert made.of("optuna-tpe", "p", 1) == [math.inf, 6.0] and made.of("optuna-tpe", "p", 60) == [0.06, 6.0]
+    assert made.reference == {"p": 6.0} and made.complete(100) == ["optuna-tpe", "random"] and made.complete(200) == []
+    assert made.mean_ranks(30) == {"random": 1.5, "optuna-tpe": 1.5}  # 4 and 8 against 6 and 6
+    assert made.mean_ranks(100) == {"random": 2.0, "optuna-tpe": 1.0}
+    assert made.log10("optuna-tpe", 100) == pytest.approx(-1.5) and made.log10("random", 100) == pytest.approx(math.log10(4 / 6) / 2)
+    goals = made.goals("optuna-tpe", 100)
+    assert goals["p"] == pytest.approx(0.33) and made.trials_to("optuna-tpe", 100, goals) == math.inf
+    assert figures.quantile([3, 1, 2, 10], 0.25) == 1.75 and figures.quantile([1, math.inf], 0.5) == math.inf
 
 
 @pytest.fixture

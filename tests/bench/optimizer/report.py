@@ -4,6 +4,7 @@ import json
 import math
 import os
 import sys
+import time
 
 import methods
 from figures import BUDGETS, Figures, quantile
@@ -52,18 +53,22 @@ def ordered(figures):
 def who_ran(runs, problems):
     """What each method was: versions, seeds and trials, when; and who is not there."""
     table = Table("What was run, and when:", ["method", "version", "seq: seeds × trials", "8 workers: seeds × trials", "dates",
-                                               "wall / processor s a run of 100 or more"])
+                                               "ms a trial, wall / processor"])
     for name, method in methods.METHODS.items():
         own = [run for key, run in runs.items() if key[0] == name and key[1] in problems]
         if not own:
             missing = "installed, not run" if methods.command(name) else methods.why_missing(name)
             table.add(method.label, missing, "-", "-", "-", "-")
             continue
-        spent = [(run["wall_s"], run["cpu_s"]) for run in own if run["trials"] >= 100 and run["cpu_s"] is not None]
+        timed = [run for run in own if run["cpu_s"] is not None]
         table.add(method.label, "; ".join(sorted({run["version"] for run in own})), how_much(own, problems, "seq"),
                   how_much(own, problems, "par8"), ", ".join(sorted({run["date"] for run in own})),
-                  f"{quantile([a for a, _ in spent], 0.5):.2f} / {quantile([b for _, b in spent], 0.5):.2f}" if spent else "-")
+                  f"{milliseconds(timed, 'wall_s')} / {milliseconds(timed, 'cpu_s')}" if timed else "-")
     return table
+
+
+def milliseconds(runs, field):
+    return f"{1000 * sum(run[field] for run in runs) / sum(run['trials'] for run in runs):.3g}"
 
 
 def how_much(own, problems, mode):
@@ -141,6 +146,14 @@ def seconds(line):
     return f"{line['wall_s']:.4f}" if line else "-"
 
 
+def where():
+    """Date and machine of the report; the runs have their own dates."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = {line.partition(":")[2].strip() for line in file if line.startswith("model name")}
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    return f"Printed on {today} on {os.cpu_count()} processors ({', '.join(sorted(models)) or 'of unknown model'})."
+
+
 def tables(options):
     runs = read(options.runs)
     for name in ("main", "apart") if options.problems == "all" else (options.problems,):
@@ -164,7 +177,7 @@ def write(options):
     parts = []
     for part in tables(options):
         parts.append((f"### {part}\n" if markdown else part.upper() + "\n") if isinstance(part, str) else part.text(markdown))
-    text = "\n".join(parts)
+    text = "\n".join([where() + "\n", *parts])
     if not options.into:
         print(text, end="")
         return 0
