@@ -60,9 +60,9 @@ def arguments_of_controller(stack):
 class Controller:
     """A second replica on the stack's database, listening on TCP."""
 
-    def __init__(self, stack, *options):
+    def __init__(self, stack, *options, without=()):
         given = arguments_of_controller(stack)
-        kept = [word for flag, value in zip(given[::2], given[1::2]) if flag != "--listen" for word in (flag, value)]
+        kept = [word for flag, value in zip(given[::2], given[1::2]) if flag not in ("--listen", *without) for word in (flag, value)]
         self.port = free_port()
         self.log = os.path.join(stack.home, f"controller-{self.port}.log")
         with open(self.log, "wb") as log:
