@@ -58,6 +58,10 @@ static void add_findings(json_t *object, const struct spec *spec)
         json_array_append_new(bands, json_integer(findings.bands[i]));
     json_object_set_new(object, "bands", bands);
     json_object_set_new(object, "method", json_string(spec_method_name(spec->method)));
+    json_object_set_new(object, "optimizer",
+                        spec->method == SPEC_METHOD_BAYES ? json_string(spec_optimizer_name(spec->optimizer))
+                                                          : json_null());
+    json_object_set_new(object, "enqueued", json_integer((json_int_t)json_array_size(spec->enqueue)));
     json_object_set_new(object, "method_available", json_boolean(sweep_file_is_run(spec)));
     json_object_set_new(object, "metric",
                         spec->metric.name != NULL ? json_string(spec->metric.name) : json_null());
@@ -137,8 +141,13 @@ static void print_findings(struct cli *cli, const char *path, const struct spec 
     struct findings findings = look(spec);
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
     buffer_printf(&text, "%s is right: %s", path, spec_method_name(spec->method));
+    if (spec->method == SPEC_METHOD_BAYES)
+        buffer_printf(&text, " by %s", spec_optimizer_name(spec->optimizer));
     if (findings.has_grid)
         buffer_printf(&text, " of %" PRIu64 " point%s", findings.points, findings.points == 1 ? "" : "s");
+    if (spec->enqueue != NULL)
+        buffer_printf(&text, ", %zu point%s tried first", json_array_size(spec->enqueue),
+                      json_array_size(spec->enqueue) == 1 ? "" : "s");
     if (spec->run_cap > 0)
         buffer_printf(&text, ", at most %" PRId64 " run%s", spec->run_cap, spec->run_cap == 1 ? "" : "s");
     if (spec->metric.name != NULL)

@@ -14,10 +14,11 @@ struct sample_options {
 
 static int print_points(const struct spec *spec, uint64_t count)
 {
+    struct sweep_points points CLEANUP(sweep_points_release) = {.spec = spec};
     struct err err = ERR_INIT;
     for (uint64_t i = 0; i < count; i++) {
         json_t *point = NULL;
-        if (sweep_file_point(spec, i, &point, &err) != STATUS_OK)
+        if (sweep_points_next(&points, &point, &err) != STATUS_OK)
             return cli_fail_err(&err, "cannot sample");
         char *text = space_config_text(point);
         json_decref(point);
@@ -31,26 +32,26 @@ static int print_points(const struct spec *spec, uint64_t count)
     return CLI_OK;
 }
 
-/* How many points to print: what was asked for, at most what a grid has. */
+/* How many points to print: what was asked for, at most what there are. */
 static int count_points(const struct sample_options *options, const struct spec *spec, uint64_t *out)
 {
     uint64_t points = 0;
     struct err err = ERR_INIT;
     *out = (uint64_t)options->count;
-    if (!sweep_file_has_points(spec))
+    if (sweep_points_count(spec, &points, &err) != STATUS_OK)
+        return cli_fail_err(&err, "cannot sample");
+    if (points == 0)
         return cli_fail(
             CLI_USAGE,
             "sample: method %s has no configurations before it has results: it chooses each by those "
             "before (besom check checks the file; method: random draws from the same space)",
             spec_method_name(spec->method));
-    if (spec->method != SPEC_METHOD_GRID) {
-        if (options->count == 0)
-            return cli_fail(CLI_USAGE, "sample: -n 0 means all points, and method %s never ends (give -n N)",
-                            spec_method_name(spec->method));
-        return CLI_OK;
-    }
-    if (space_grid_count(spec->space, &points, &err) != STATUS_OK)
-        return cli_fail_err(&err, "cannot sample");
+    if (points == UINT64_MAX && options->count == 0)
+        return cli_fail(CLI_USAGE, "sample: -n 0 means all points, and method %s never ends (give -n N)",
+                        spec_method_name(spec->method));
+    if (!sweep_file_has_points(spec) && *out > points)
+        cli_note("these are the points of enqueue: method %s chooses each after them by the results before",
+                 spec_method_name(spec->method));
     if (options->count == 0 || points < *out)
         *out = points;
     return CLI_OK;
@@ -94,7 +95,7 @@ const struct cli_command cmd_sample = {
     .group = "Sweep",
     .usage = "besom sample FILE [-n N] [--seed S]",
     .summary = "Print configurations that a sweep file gives; needs no server\n"
-               "One JSON object a line: the points of a grid in its order, or draws.",
+               "One JSON object a line: the points of enqueue, then those of a grid in its order, or draws.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .options_size = sizeof(struct sample_options),

@@ -83,6 +83,7 @@ static int send_new(struct cli *cli, const struct sweep_options *options, const 
     code = sweep_file_create(client, file, &options->flags, &options->prior_runs, &response);
     if (code != CLI_OK)
         return code;
+    sweep_file_tell_warnings(file, response->warnings, response->n_warnings);
     if (options->json)
         return entity_print_json(entity_sweep_json(response->sweep));
     say_created(cli, response->sweep, file->spec);
@@ -102,6 +103,7 @@ static int send_update(struct cli *cli, const struct sweep_options *options, con
     code = sweep_file_update(client, sweep_id, file, &options->flags, &response);
     if (code != CLI_OK)
         return code;
+    sweep_file_tell_warnings(file, response->warnings, response->n_warnings);
     if (options->json)
         return entity_print_json(entity_sweep_json(response->sweep));
     cli_say("Updating sweep with ID: %s", sweep_id);

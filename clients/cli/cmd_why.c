@@ -59,6 +59,24 @@ static const struct phase {
     {"start", "too few results to learn from: a point that fills the space evenly"},
     {"explore", "a point that fills the space evenly, as one in ten does whatever was learnt"},
     {"model", "the point that promises most by what was learnt"},
+    {"generation", "drawn from the normal distribution that the generations before have shaped"},
+    {"even", "a point that fills the space evenly, whatever results say"},
+};
+
+/* What the optimizers other than gp drew it from. */
+static const struct fact {
+    const char *name, *words;
+} facts[] = {
+    {"good", "good results make the density that it was drawn from"},
+    {"bad", "other results, and runs without one, make the density that it should avoid"},
+    {"candidates", "draws, of which it has the greatest ratio of the two"},
+    {"log_ratio", "logarithm of that ratio"},
+    {"generation", "generations before"},
+    {"population", "results make a generation"},
+    {"results_of_it", "of this one had come"},
+    {"restarts", "times begun anew, each time with twice as many a generation"},
+    {"sigma", "step size, of the searched range"},
+    {"index", "index in the sequence"},
 };
 
 static const char *number_text(const json_t *value, char *out)
@@ -96,15 +114,60 @@ static void print_model(struct cli *cli, const json_t *why)
     print_scales(cli, json_object_get(why, "length_scales"));
 }
 
+static void print_facts(const json_t *drawn_from)
+{
+    char text[FORMAT_SIZE];
+    for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+        const json_t *value = json_object_get(drawn_from, facts[i].name);
+        if (value != NULL)
+            printf("  %-13s %s\n", number_text(value, text), facts[i].words);
+    }
+}
+
+/* A point of `enqueue`. */
+static void print_enqueued(struct cli *cli, const json_t *why)
+{
+    size_t i;
+    const json_t *path;
+    const json_t *drawn = json_object_get(why, "drawn");
+    printf("  enqueued      point %lld of %lld of the file\n",
+           (long long)json_integer_value(json_object_get(why, "point")),
+           (long long)json_integer_value(json_object_get(why, "of")));
+    json_array_foreach((json_t *)(uintptr_t)drawn, i, path)
+        printf("%s%s%s", i == 0 ? "  drawn         " : ", ",
+               text_clean(&cli->arena, json_is_string(path) ? json_string_value(path) : "?"),
+               i + 1 == json_array_size(drawn) ? ", which it leaves open\n" : "");
+}
+
+/* What did not count as it was. */
+static void print_exceptions(struct cli *cli, const json_t *why)
+{
+    const json_t *imputed = json_object_get(why, "imputed");
+    const json_t *running = json_object_get(why, "imputed_running");
+    const json_t *passed = json_object_get(why, "passed_over");
+    const char *first = json_string_value(json_object_get(why, "passed_over_first"));
+    if (imputed != NULL)
+        printf("  imputed       %lld results without a value, as impute says\n",
+               (long long)json_integer_value(imputed));
+    if (running != NULL)
+        printf("  imputed       %lld runs without a result, as the worst one\n",
+               (long long)json_integer_value(running));
+    if (passed != NULL)
+        printf("  passed over   %lld runs that are no points of this space; the first: %s\n",
+               (long long)json_integer_value(passed), first != NULL ? text_clean(&cli->arena, first) : "?");
+}
+
 static void print_bayes(struct cli *cli, const json_t *why)
 {
+    const char *optimizer = json_string_value(json_object_get(why, "optimizer"));
     char text[FORMAT_SIZE];
     const char *phase = json_string_value(json_object_get(why, "phase"));
     const char *words = "";
     for (size_t i = 0; phase != NULL && i < ARRAY_LEN(phases); i++)
         if (strcmp(phases[i].name, phase) == 0)
             words = phases[i].words;
-    printf("  method        bayes\n");
+    printf("  method        bayes%s%s\n", optimizer != NULL ? ", optimizer " : "",
+           optimizer != NULL ? text_clean(&cli->arena, optimizer) : "");
     printf("  phase         %s%s%s\n", phase != NULL ? text_clean(&cli->arena, phase) : "?",
            *words != '\0' ? ": " : "", words);
     printf("  learnt from   %lld results, with %lld runs that had none yet\n",
@@ -113,6 +176,8 @@ static void print_bayes(struct cli *cli, const json_t *why)
     printf("  best so far   %s\n", number_text(json_object_get(why, "best"), text));
     if (json_object_get(why, "predicted") != NULL)
         print_model(cli, why);
+    print_facts(json_object_get(why, "drawn_from"));
+    print_exceptions(cli, why);
 }
 
 static void print_fields(struct cli *cli, json_t *suggestion)
@@ -132,8 +197,11 @@ static void print_suggestion(struct cli *cli, const char *suggestion_json)
 {
     json_t *suggestion = entity_parsed_json(suggestion_json);
     const char *method = json_string_value(json_object_get(suggestion, "method"));
+    const char *phase = json_string_value(json_object_get(suggestion, "phase"));
     printf("\nSuggested by\n");
-    if (method != NULL && strcmp(method, "bayes") == 0)
+    if (phase != NULL && strcmp(phase, "enqueued") == 0)
+        print_enqueued(cli, suggestion);
+    else if (method != NULL && strcmp(method, "bayes") == 0)
         print_bayes(cli, suggestion);
     else
         print_fields(cli, suggestion);

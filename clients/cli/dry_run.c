@@ -50,22 +50,23 @@ static int look(struct dry_run *run, uint64_t wanted)
         status = stop_bands(&spec->early_terminate, run->bands, &run->band_count, &err);
     if (status != STATUS_OK)
         return cli_fail_err(&err, "%s", run->path);
-    run->shown = sweep_file_has_points(spec) ? wanted : 0;
-    if (run->has_points && run->points < run->shown)
-        run->shown = run->points;
+    uint64_t known = 0;
+    if (sweep_points_count(spec, &known, &err) != STATUS_OK)
+        return cli_fail_err(&err, "%s", run->path);
+    run->shown = known < wanted ? known : wanted;
     if (spec->run_cap > 0 && (uint64_t)spec->run_cap < run->shown)
         run->shown = (uint64_t)spec->run_cap;
     return CLI_OK;
 }
 
-static int make_start(struct dry_run *run, uint64_t index, struct start *start)
+static int make_start(struct dry_run *run, struct sweep_points *points, uint64_t index, struct start *start)
 {
     const struct spec *spec = run->spec;
     struct err err = ERR_INIT;
     char what[40];
     bool needs_file = false;
     json_t *point = NULL;
-    if (sweep_file_point(spec, index, &point, &err) != STATUS_OK)
+    if (sweep_points_next(points, &point, &err) != STATUS_OK)
         return cli_fail_err(&err, "%s", run->path);
     start->params_json = space_config_text(point);
     json_decref(point);
@@ -107,21 +108,23 @@ static json_t *facts_json(const struct dry_run *run)
     json_t *bands = json_array();
     for (size_t i = 0; i < run->band_count; i++)
         json_array_append_new(bands, json_integer(run->bands[i]));
-    return json_pack("{s:s,s:b,s:s,s:s?,s:s,s:o,s:I,s:o,s:o}", "file", run->path, "dry_run", 1, "method",
+    return json_pack("{s:s,s:b,s:s,s:s?,s:s,s:o,s:I,s:o,s:I,s:o}", "file", run->path, "dry_run", 1, "method",
                      spec_method_name(spec->method), "metric", spec->metric.name, "goal",
                      spec_goal_name(spec->metric.goal), "grid_points",
                      run->has_points ? json_integer((json_int_t)run->points) : json_null(), "run_cap",
-                     (json_int_t)spec->run_cap, "bands", bands, "seed",
+                     (json_int_t)spec->run_cap, "bands", bands, "enqueued",
+                     (json_int_t)json_array_size(spec->enqueue), "seed",
                      spec->has_seed ? json_integer((json_int_t)spec->seed) : json_null());
 }
 
 static int print_json(struct dry_run *run)
 {
+    struct sweep_points points CLEANUP(sweep_points_release) = {.spec = run->spec};
     json_t *starts = json_array();
     int code = CLI_OK;
     for (uint64_t i = 0; i < run->shown && code == CLI_OK; i++) {
         struct start start CLEANUP(start_free) = {.argv = NULL};
-        code = make_start(run, i, &start);
+        code = make_start(run, &points, i, &start);
         if (code == CLI_OK)
             json_array_append_new(starts, start_json(run, i, &start));
     }
@@ -153,9 +156,11 @@ static void say_facts(const struct dry_run *run)
     cli_say("Dry run of %s: nothing is created", run->path);
     say_count(run);
     stop_table_print(&run->cli->arena, spec);
+    if (spec->enqueue != NULL)
+        cli_say("Tried first: %zu points of the file", json_array_size(spec->enqueue));
     if (!sweep_file_has_points(spec))
-        cli_say("Configurations: method %s chooses each by the results before it",
-                spec_method_name(spec->method));
+        cli_say("Configurations: method %s chooses each%s by the results before it",
+                spec_method_name(spec->method), spec->enqueue != NULL ? " of the others" : "");
     else if (spec->method == SPEC_METHOD_RANDOM && spec->has_seed)
         cli_say("Seed: %" PRIu64 ", so these are the sweep's own draws", spec->seed);
     else if (spec->method == SPEC_METHOD_RANDOM)
@@ -164,10 +169,11 @@ static void say_facts(const struct dry_run *run)
 
 static int print_starts(struct dry_run *run)
 {
+    struct sweep_points points CLEANUP(sweep_points_release) = {.spec = run->spec};
     for (uint64_t i = 0; i < run->shown; i++) {
         struct start start CLEANUP(start_free) = {.argv = NULL};
         struct buffer line CLEANUP(buffer_free) = BUFFER_INIT;
-        int code = make_start(run, i, &start);
+        int code = make_start(run, &points, i, &start);
         if (code != CLI_OK)
             return code;
         command_line_quote(start.argv, &line);

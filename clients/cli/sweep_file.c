@@ -138,11 +138,12 @@ bool sweep_file_has_points(const struct spec *spec)
     return spec->method == SPEC_METHOD_GRID || spec->method == SPEC_METHOD_RANDOM;
 }
 
-enum status sweep_file_point(const struct spec *spec, uint64_t index, json_t **out, struct err *err)
+void sweep_file_tell_warnings(const struct sweep_file *file, char *const *warnings, size_t count)
 {
-    if (spec->method == SPEC_METHOD_GRID)
-        return space_grid_point(spec->space, index, out, err);
-    return space_random_point(spec->space, spec->seed, index, out, err);
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(warnings[i], "warning: ", strlen("warning: ")) == 0)
+            fprintf(stderr, "%s: %s\n", file->path, text_clean(&arena, warnings[i]));
 }
 
 int sweep_file_update(besom_client *client, const char *sweep_id, const struct sweep_file *file,

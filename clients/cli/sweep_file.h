@@ -74,14 +74,30 @@ int sweep_file_create(besom_client *client, const struct sweep_file *file, const
 int sweep_file_update(besom_client *client, const char *sweep_id, const struct sweep_file *file,
                       const struct sweep_flags *flags, Besom__V1__UpdateSweepResponse **out) MUST_USE;
 
+/* What the server says beyond the file's own problems, on stderr. */
+void sweep_file_tell_warnings(const struct sweep_file *file, char *const *warnings, size_t count);
+
 /* Whether the services of this version run it. */
 bool sweep_file_is_run(const struct spec *spec);
 
-/* Whether its configurations are known before any result: grid and random. */
+/* Whether all its configurations are known before any result: grid and random. */
 bool sweep_file_has_points(const struct spec *spec);
 
-/* Configuration `index` as the server hands it out: a grid's point, or the draw under the spec's seed (0 when
- * it has none). Only of a spec that has points. New reference. */
-enum status sweep_file_point(const struct spec *spec, uint64_t index, json_t **out, struct err *err) MUST_USE;
+/*
+ * The configurations that are known before any result, as the server hands them out: the points of `enqueue`,
+ * then a grid's others or the draws under the spec's seed (0 when it has none).
+ */
+struct sweep_points {
+    const struct spec *spec; /* borrowed */
+    uint64_t next;
+    struct sweep_point *given; /* owned; of a grid: those of the file */
+};
+
+/* How many there are: UINT64_MAX when there is no end. */
+enum status sweep_points_count(const struct spec *spec, uint64_t *out, struct err *err) MUST_USE;
+/* The next one, a new reference; *out is NULL after the last. Begins zeroed but for the spec. */
+enum status sweep_points_next(struct sweep_points *points, json_t **out, struct err *err) MUST_USE;
+/* Usable as CLEANUP. */
+void sweep_points_release(struct sweep_points *points);
 
 #endif

@@ -5,12 +5,14 @@
 
 #include "base/id.h"
 #include "base/log.h"
+#include "db/store/results.h"
 #include "db/store/sweeps.h"
 #include "services/controller/handlers.h"
 #include "services/controller/picture.h"
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
 #include "services/controller/sweep_source.h"
+#include "space/given.h"
 
 #define REQUEST_ID_MAX 64
 #define PRIOR_RUNS_MAX 10000
@@ -104,6 +106,49 @@ static enum status add_rest(struct store_tx *tx, const struct request *request,
                            "", sweep->name, err);
 }
 
+/* How many prior runs a method that learns cannot use, and why the first of them; NULL when it can use all.
+ */
+static enum status warn_of_priors(struct store_tx *tx, const char *sweep_id, const struct space *space,
+                                  char **out, struct err *err)
+{
+    struct store_result *prior;
+    size_t count, unusable = 0;
+    struct err first = ERR_INIT;
+    *out = NULL;
+    TRY(store_list_prior_runs(tx, sweep_id, &prior, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        struct err fault = ERR_INIT;
+        json_t *params = json_loads(prior[i].params_json, 0, NULL), *adopted = NULL;
+        if (params != NULL && given_adopt(space, params, &adopted, &fault) == STATUS_INVALID &&
+            unusable++ == 0)
+            first = fault;
+        json_decref(params);
+        json_decref(adopted);
+    }
+    if (unusable == 0)
+        return STATUS_OK;
+    *out = arena_printf(store_tx_arena(tx),
+                        "warning: %zu of %zu prior runs are no points of this space and are not learnt from "
+                        "(the first: %s)",
+                        unusable, count, first.text);
+    return *out != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
+}
+
+/* The file's warnings, and what is to be said of prior runs. */
+static enum status add_warnings(struct store_tx *tx, const struct creation *creation,
+                                Besom__V1__CreateSweepResponse *response, struct err *err)
+{
+    const struct spec *spec = creation->source.spec;
+    char *text = NULL;
+    TRY(sweep_source_split_warnings(&creation->source, store_tx_arena(tx), &response->warnings,
+                                    &response->n_warnings, err));
+    if (spec_method_learns(spec->method))
+        TRY(warn_of_priors(tx, response->sweep->sweep_id, spec->space, &text, err));
+    if (text != NULL && response->n_warnings < SPEC_PROBLEMS_MAX)
+        response->warnings[response->n_warnings++] = text;
+    return STATUS_OK;
+}
+
 static enum status run_create(struct store_tx *tx, struct request *request, struct err *err)
 {
     const struct creation *creation = request->state;
@@ -121,8 +166,7 @@ static enum status run_create(struct store_tx *tx, struct request *request, stru
     if (!request_reaches(rpc_call_identity(request->call), response->sweep->sweep_id,
                          response->sweep->project))
         return err_set(err, STATUS_ALREADY_EXISTS, "request_id is taken (choose one at random)");
-    TRY(sweep_source_split_warnings(&creation->source, store_tx_arena(tx), &response->warnings,
-                                    &response->n_warnings, err));
+    TRY(add_warnings(tx, creation, response, err));
     request->response = &response->base;
     return STATUS_OK;
 }

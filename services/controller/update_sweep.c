@@ -12,6 +12,7 @@
 #include "services/controller/request.h"
 #include "services/controller/single_runs.h"
 #include "services/controller/sweep_source.h"
+#include "services/controller/tried.h"
 
 #define USED_MAX 100000 /* runs that are compared with a new grid to count what is to come */
 
@@ -172,6 +173,8 @@ static enum status apply(struct store_tx *tx, const struct request *request, str
     TRY(store_get_spec(tx, sweep_id, update->sweep.spec_version, &stored, err));
     TRY(spec_from_canonical_json(stored.json, strlen(stored.json), &update->before, err));
     TRY(check_same(update, err));
+    if (strcmp(stored.json, update->source.spec_json) != 0)
+        TRY(tried_leave_out(tx, sweep_id, &update->source, err));
     response->changed = strcmp(stored.json, update->source.spec_json) != 0;
     if (response->changed)
         TRY(store(tx, request, update, err));
