@@ -257,6 +257,58 @@ def test_bayes_imputes_as_told(service, impute, expected):
     assert why["best"] == expected and why.get("imputed") == (1 if impute else None)
 
 
+@pytest.mark.parametrize("optimizer", ["gp", "tpe", "cmaes", "sobol"])
+def test_each_optimizer_searches_and_replays(service, optimizer):
+    told = []
+    for _ in range(2):
+        service.must("init", sweep_config=dict(BAYES, optimizer=optimizer), seed=11)
+        pending, params = [], []
+        for k in range(40):
+            answer = service.must("ask")
+            params.append(answer["params"])
+            assert answer["why"]["optimizer"] == optimizer and 1e-5 <= answer["params"]["lr"] <= 1
+            pending.append(answer)
+            if k % 4 == 3:
+                ended = pending.pop(0)
+                service.must("tell", id=ended["id"], state="finished", value=loss(ended["params"]))
+        told.append(params)
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "bayes"])
+def test_points_of_the_file_come_first(service, method):
+    parameters = {"x": {"values": [1, 2, 3]}, "y": {"values": ["a", "b"]}}
+    points = [{"x": 3, "y": "b"}, {"x": 1, "y": "b"}]
+    service.must("init", seed=1, sweep_config={"method": method, "metric": {"name": "loss"}, "parameters": parameters,
+                                               "enqueue": points + [{"x": 2}], "run_cap": 6})
+    answers = ask_all(service)
+    assert [answer["params"] for answer in answers[:2]] == points and answers[2]["params"]["x"] == 2
+    assert [answer["why"].get("point") for answer in answers] == [1, 2, 3, None, None, None]
+    assert answers[2]["why"]["drawn"] == ["y"] and answers[2]["why"]["of"] == 3
+    if method != "random":
+        assert len({(answer["params"]["x"], answer["params"]["y"]) for answer in answers}) == 6
+        assert service.must("ask") == {"done": True}
+
+
+def test_a_grid_leaves_out_points_of_the_file_that_were_observed(service):
+    service.must("init", seed=1, sweep_config={"method": "grid", "parameters": {"x": {"values": [1, 2]}},
+                                               "enqueue": [{"x": 2}, {"x": 2}, {"x": 1}]})
+    service.must("observe", params={"x": 1}, state="finished", value=0)
+    assert [answer["params"]["x"] for answer in ask_all(service)] == [2]
+
+
+def test_a_choice_of_all_points_is_exhausted_by_every_optimizer(service):
+    parameters = {"x": {"values": [1, 2, 3]}, "y": {"values": ["a", "b", "c"]}, "z": {"min": 0, "max": 1}}
+    for optimizer in ("gp", "tpe", "cmaes", "sobol"):
+        service.must("init", seed=2, sweep_config=bayes_over(**parameters) | {"optimizer": optimizer})
+        seen = set()
+        for _ in range(18):
+            answer = service.must("ask")
+            seen.add(tuple(answer["params"].values()))
+            service.must("tell", id=answer["id"], state="finished", value=answer["params"]["x"])
+        assert len(seen) == 18 and service.must("ask") == {"done": True}
+
+
 def test_bayes_learns_from_runs_elsewhere(service):
     service.must("init", sweep_config=BAYES, seed=9)
     for k in range(20):
@@ -266,6 +318,7 @@ def test_bayes_learns_from_runs_elsewhere(service):
     service.must("observe", params=dict(point, lr=1e-3), state="running", value=None)
     why = service.must("ask")["why"]
     assert why["results"] == 20 and why["pending"] == 1 and why["phase"] in ("model", "explore")
+    assert why["passed_over"] == 1 and "missing from the configuration" in why["passed_over_first"]
     service.must("observe", params=dict(point, lr=1e-3), state="finished", value=0.7)
     answer = service.must("ask")
     assert answer["why"]["results"] == 21 and answer["why"]["pending"] == 1
