@@ -39,6 +39,7 @@ struct tracker {
     int64_t sent, acknowledged;
     Besom__V1__TrackBatch *waiting; /* owned; refused by a full queue */
     int64_t last_send_ms, backoff_ms;
+    int64_t told_spooled; /* by the last sign of life */
     struct loop_timer reconnect_timer, alive_timer;
 };
 
@@ -171,13 +172,17 @@ static void on_alive_timer(void *context)
 {
     struct tracker *tracker = context;
     int64_t rest_ms = tracker->last_send_ms + tracker->options.renew_ms - loop_now_ms();
-    if (rest_ms <= 0 && tracker->opened) {
+    int64_t spooled = tracker->available - tracker->acknowledged;
+    /* Batches renew the lease as well, but do not say how many follow. */
+    if (tracker->opened && (rest_ms <= 0 || spooled > 0 || tracker->told_spooled > 0)) {
         Besom__V1__TrackAlive alive = BESOM__V1__TRACK_ALIVE__INIT;
+        alive.spooled_batches = tracker->told_spooled = spooled > 0 ? spooled : 0;
         Besom__V1__TrackRunRequest message = BESOM__V1__TRACK_RUN_REQUEST__INIT;
         message.message_case = BESOM__V1__TRACK_RUN_REQUEST__MESSAGE_ALIVE;
         message.alive = &alive;
         besom_status status = send_message(tracker, &message);
         (void)status;
+        rest_ms = tracker->options.renew_ms;
     }
     loop_timer_set(tracker->options.loop, &tracker->alive_timer,
                    rest_ms > 0 ? rest_ms : tracker->options.renew_ms);

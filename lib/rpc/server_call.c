@@ -118,6 +118,8 @@ const char *server_call_text(const struct rpc_entry *entry, const struct rpc_ori
               LOG_TEXT("method", entry->method != NULL ? entry->method->path : "unknown"),
               LOG_TEXT("error", text));
     (void)log_set_request(before);
+    if (strstr(text, "(request ") != NULL) /* a service that was asked for it has said so */
+        return text;
     (void)snprintf(shown, ERR_TEXT_MAX, "%.*s (request %s)", ERR_TEXT_MAX - RPC_REQUEST_ID_MAX - 16, text,
                    origin->request_id);
     return shown;

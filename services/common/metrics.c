@@ -26,10 +26,11 @@ struct collector {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct table tables[TABLES_MAX];             /* lock */
-static size_t table_count;                          /* lock */
-static struct collector collectors[COLLECTORS_MAX]; /* lock */
-static size_t collector_count;                      /* lock */
+static pthread_mutex_t collecting = PTHREAD_MUTEX_INITIALIZER; /* taken before `lock`; held while they run */
+static struct table tables[TABLES_MAX];                        /* lock */
+static size_t table_count;                                     /* lock */
+static struct collector collectors[COLLECTORS_MAX];            /* lock */
+static size_t collector_count;                                 /* lock */
 
 /* ---- cells: of a series one, of a histogram one for each bucket and the sum ---- */
 
@@ -73,6 +74,17 @@ void metrics_on_write(void (*collect)(void *context), void *context)
     assert(collector_count < COLLECTORS_MAX);
     collectors[collector_count++] = (struct collector){collect, context};
     pthread_mutex_unlock(&lock);
+}
+
+void metrics_off_write(void (*collect)(void *context), void *context)
+{
+    pthread_mutex_lock(&collecting);
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < collector_count; i++)
+        if (collectors[i].collect == collect && collectors[i].context == context)
+            collectors[i--] = collectors[--collector_count];
+    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&collecting);
 }
 
 size_t metrics_add_value(struct metric_label *label, const char **values, const char *value)
@@ -217,12 +229,14 @@ static void put_metric(struct buffer *out, const struct metric *metric)
 static void collect(void)
 {
     struct collector copy[COLLECTORS_MAX];
+    pthread_mutex_lock(&collecting);
     pthread_mutex_lock(&lock);
     size_t count = collector_count;
     memcpy(copy, collectors, sizeof copy);
     pthread_mutex_unlock(&lock);
     for (size_t i = 0; i < count; i++)
         copy[i].collect(copy[i].context);
+    pthread_mutex_unlock(&collecting);
 }
 
 void metrics_write(struct buffer *out)

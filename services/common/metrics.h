@@ -62,6 +62,8 @@ enum status metrics_open(struct metric *rows, size_t count, struct err *err) MUS
 
 /* Called by each metrics_write, to set what is known only when asked. At most 16. */
 void metrics_on_write(void (*collect)(void *context), void *context);
+/* Not any more, once this has returned. */
+void metrics_off_write(void (*collect)(void *context), void *context);
 
 /* Adds a value to a label with room and returns its index; the last one's when there is no more room. `value`
  * is not copied. */

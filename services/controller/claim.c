@@ -342,6 +342,11 @@ size_t claims_count(struct claims *claims, const char *sweep_id)
     return claim_table_count(claims->table, sweep_id);
 }
 
+size_t claims_count_starving(struct claims *claims)
+{
+    return claim_table_count_waiting(claims->table, CLAIM_ANSWER_STARVING);
+}
+
 /* ---- the handler ---- */
 
 static enum status check_acquire(struct controller *controller, struct rpc_call *call,

@@ -26,6 +26,8 @@ void claims_free(struct claims *claims);
 void claims_wake(struct claims *claims, const char *sweep_id);
 /* Parked callers of a sweep; NULL = all. */
 size_t claims_count(struct claims *claims, const char *sweep_id);
+/* Those of all that wait for suggestions alone. */
+size_t claims_count_starving(struct claims *claims);
 
 /* Handler of RunService/AcquireRun. */
 rpc_unary_handler claims_serve_acquire;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/controller/metrics.h"
 #include "services/controller/sweep_state.h"
 
 #define STOP_GRACE_DEFAULT_MS 10000
@@ -44,7 +45,7 @@ void claim_answer_reason(const struct store_claim_sweep *sweep, const char *note
         (void)snprintf(out, size, "%" PRId64 " run%s running and may be retried", sweep->live,
                        sweep->live == 1 ? " is" : "s are");
     else
-        (void)snprintf(out, size, "%s", note[0] != '\0' ? note : "waiting for suggestions");
+        (void)snprintf(out, size, "%s", note[0] != '\0' ? note : CLAIM_ANSWER_STARVING);
 }
 
 void claim_answer_exit_reason(const struct store_claim_sweep *sweep, char *out, size_t size)
@@ -175,6 +176,7 @@ void claim_answer_send_submitted(const struct claim_answer *answer, const struct
 void claim_answer_send(const struct claim_answer *answer, const struct store_claim *claim,
                        const char *agent_id, struct rpc_call *call)
 {
+    controller_count(CONTROLLER_CLAIMS, claim->verdict);
     switch (claim->verdict) {
     case STORE_CLAIM_RUN: send_run(answer, claim, call); break;
     case STORE_CLAIM_ENDED: send_ended(claim, call); break;
@@ -190,5 +192,6 @@ void claim_answer_wait(struct rpc_call *call, const char *reason)
     wait.reason = text(reason[0] != '\0' ? reason : "nothing to hand out now");
     response.verdict_case = BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_WAIT;
     response.wait = &wait;
+    controller_count(CONTROLLER_CLAIMS, CLAIM_METRIC_WAIT);
     rpc_call_reply(call, &response.base);
 }

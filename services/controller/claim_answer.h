@@ -22,6 +22,8 @@ bool claim_answer_is_over(const struct store_claim_sweep *sweep);
 /* Runs are handed out in this state. */
 bool claim_answer_hands_out(const char *state);
 
+/* How the reason begins when only suggestions are missing. */
+#define CLAIM_ANSWER_STARVING "waiting for suggestions"
 /* Why a caller waits; `note` says why suggestions are missing, "" = they are on their way. */
 void claim_answer_reason(const struct store_claim_sweep *sweep, const char *note, char *out, size_t size);
 /* Why a caller should leave. */

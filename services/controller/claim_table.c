@@ -453,3 +453,14 @@ size_t claim_table_count(struct claim_table *table, const char *sweep_id)
     pthread_mutex_unlock(&table->lock);
     return count;
 }
+
+size_t claim_table_count_waiting(struct claim_table *table, const char *reason)
+{
+    size_t count = 0, length = strlen(reason);
+    pthread_mutex_lock(&table->lock);
+    for (const struct claim_sweep *sweep = table->sweeps; sweep != NULL; sweep = sweep->next)
+        if (strncmp(sweep->reason, reason, length) == 0)
+            count += sweep->waiting.count;
+    pthread_mutex_unlock(&table->lock);
+    return count;
+}

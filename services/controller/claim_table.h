@@ -66,6 +66,9 @@ enum status claim_table_park(struct claim_table *table, const struct claim_calle
  * NULL when it is not, is being served (claim_table_return gives it back then) or was answered. */
 struct claim_waiter *claim_table_remove(struct claim_table *table, const void *call, bool *gone);
 
+/* Callers parked in sweeps whose reason begins so. */
+size_t claim_table_count_waiting(struct claim_table *table, const char *reason);
+
 /* The sweep's waiting callers are worth another look; NULL = all. */
 void claim_table_wake(struct claim_table *table, const char *sweep_id);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "services/common/ticker.h"
 #include "services/controller/compact_attempt.h"
+#include "services/controller/metrics.h"
 
 #define INTERVAL_MS 1000
 #define LOOKS_MAX 16      /* of one tick */
@@ -69,7 +70,10 @@ static void pack_due(struct compact *compact)
         const struct store_compaction key = {due.sweep_id, due.run_id, due.attempt, true};
         struct err err = ERR_INIT;
         bool more;
-        if (compact_attempt(compact->controller->store, &key, &more, &err) != STATUS_OK)
+        enum status status = compact_attempt(compact->controller->store, &key, &more, &err);
+        controller_count(CONTROLLER_COMPACTIONS,
+                         status == STATUS_OK ? OUTCOME_METRIC_DONE : OUTCOME_METRIC_FAILED);
+        if (status != STATUS_OK)
             log_warn(CONTROLLER_LOG, "metrics_not_packed", LOG_TEXT("sweep", key.sweep_id),
                      LOG_TEXT("run", key.run_id), LOG_INT("attempt", key.attempt), LOG_ERR(&err));
         if (more && ++due.turns < TURNS_MAX)

@@ -11,6 +11,7 @@
 #include "services/controller/log_follow.h"
 #include "services/controller/looks.h"
 #include "services/controller/meter.h"
+#include "services/controller/metrics.h"
 #include "services/controller/reaper.h"
 #include "services/controller/refill.h"
 #include "services/controller/stops.h"
@@ -67,7 +68,8 @@ static enum status start_parts(struct controller *controller, struct err *err)
     TRY(stops_start(controller, &controller->stops, err));
     TRY(compact_start(controller, &controller->compact, err));
     TRY(refill_start(controller, &controller->refill, err));
-    return reaper_start(controller, &controller->reaper, err);
+    TRY(reaper_start(controller, &controller->reaper, err));
+    return backlog_start(controller, &controller->backlog, err);
 }
 
 enum status controller_start(struct controller *controller, struct err *err)
@@ -93,6 +95,7 @@ void controller_drain(void *context)
 /* A part ends after all that tell it something; claims and refill tell each other. */
 void controller_stop(struct controller *controller)
 {
+    backlog_stop(controller->backlog);
     claims_end(controller->claims);
     finish_stop(controller->finish);
     ingest_stop(controller->ingest);

@@ -39,6 +39,7 @@ struct controller {
     struct log_follow *log_follow; /* owned; ReadLogs streams that follow */
     struct looks *looks;           /* owned; questions to the suggestion service */
     struct wake *wake;             /* owned */
+    struct backlog *backlog;       /* owned; gauges for monitoring */
 };
 
 /* Builds the parts and starts their threads. `controller` is zeroed but for options, store, owner and keys.

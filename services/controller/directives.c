@@ -113,6 +113,20 @@ size_t tracks_count(struct tracks *tracks, const char *sweep_id)
     return count;
 }
 
+int64_t tracks_count_spooled(struct tracks *tracks)
+{
+    int64_t count = 0;
+    pthread_mutex_lock(&tracks->lock);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct track *track = tracks->buckets[i]; track != NULL; track = track->next) {
+            pthread_mutex_lock(&track->lock);
+            count += track->spooled;
+            pthread_mutex_unlock(&track->lock);
+        }
+    pthread_mutex_unlock(&tracks->lock);
+    return count;
+}
+
 static int compare_keys(const struct store_lease_key *a, const struct store_lease_key *b)
 {
     int order = strcmp(a->sweep_id, b->sweep_id);

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "services/controller/metrics.h"
 #include "services/controller/wake.h"
 
 #define SUGGESTIONS_MAX 1000
@@ -76,7 +78,10 @@ static enum status suggest(struct filling *filling, int64_t count, Besom__V1__Su
     request.first_ordinal = filling->need.next_ordinal;
     request.count = (int32_t)count;
     request.result_cursor = filling->need.result_cursor;
+    int64_t begun_us = clock_monotonic_us(&clock_system);
     besom_status code = besom_suggest(filling->controller->suggestion, &request, response, &error);
+    metric_observe(&controller_metrics[CONTROLLER_SUGGEST_DURATION], 0,
+                   clock_monotonic_us(&clock_system) - begun_us);
     if (code == BESOM_OK)
         return STATUS_OK;
     return err_set(err, status_from_grpc((int)code), "%s", error.text);

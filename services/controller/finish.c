@@ -9,6 +9,7 @@
 #include "db/store/sweeps.h"
 #include "services/controller/group.h"
 #include "services/controller/ids.h"
+#include "services/controller/metrics.h"
 #include "services/controller/reaper.h"
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
@@ -194,6 +195,7 @@ static void follow_up(struct controller *controller, const struct finish_item *i
 {
     if (item->verdict != STORE_FINISH_DONE)
         return;
+    controller_count_end(item->state, item->requeued);
     log_debug(CONTROLLER_LOG, "run_ended", LOG_TEXT("sweep", item->request->sweep_id),
               LOG_TEXT("run", item->request->run_id), LOG_INT("attempt", item->request->attempt),
               LOG_TEXT("state", item->state), LOG_TEXT("reason", item->end_reason),

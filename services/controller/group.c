@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 struct lane {
     struct group *group;
@@ -31,8 +32,12 @@ struct group {
 static void answer_all(struct group *group, struct group_item *const *items, size_t count,
                        const struct err *err)
 {
-    for (size_t i = 0; i < count; i++)
+    const char *before = log_request();
+    for (size_t i = 0; i < count; i++) {
+        (void)log_set_request(items[i]->request);
         group->options.answer(group->options.context, items[i], err);
+    }
+    (void)log_set_request(before);
 }
 
 /* Returns why the last items failed, OK when they did not. */
@@ -160,6 +165,7 @@ void group_submit(struct group *group, uint64_t key, struct group_item *item)
 {
     struct lane *lane = &group->lanes[key % group->options.lanes];
     item->next = NULL;
+    item->request = log_request();
     pthread_mutex_lock(&lane->lock);
     bool stopping = lane->stopping;
     if (!stopping) {

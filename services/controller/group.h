@@ -17,6 +17,7 @@
 /* Embedded as the first member of the caller's item. */
 struct group_item {
     struct group_item *next;
+    const char *request; /* log_request of who submitted it, until it is answered */
 };
 
 struct group_options {

@@ -11,6 +11,7 @@
 #include "db/store/runs.h"
 #include "services/controller/ingest_commit.h"
 #include "services/controller/meter.h"
+#include "services/controller/metrics.h"
 #include "services/controller/reaper.h"
 #include "services/controller/stops.h"
 #include "services/controller/target.h"
@@ -67,6 +68,17 @@ static enum status store_empty(struct controller *controller, struct ingest_item
     return ingest_commit(controller, &base, 1, err);
 }
 
+static void count_stored(const struct ingest_item *item)
+{
+    if (!item->accepted) {
+        controller_count(CONTROLLER_BATCHES, BATCH_METRIC_REPEATED);
+        return;
+    }
+    controller_count(CONTROLLER_BATCHES, item->refusal != NULL ? BATCH_METRIC_REFUSED : BATCH_METRIC_STORED);
+    metric_add(&controller_metrics[CONTROLLER_POINTS], 0, item->batch.points);
+    metric_add(&controller_metrics[CONTROLLER_LOG_BYTES], 0, item->batch.log_bytes);
+}
+
 static void answer_stored(struct controller *controller, struct ingest_item *item)
 {
     struct track *track = item->track;
@@ -77,6 +89,7 @@ static void answer_stored(struct controller *controller, struct ingest_item *ite
         track_fail(track, &err);
         return;
     }
+    count_stored(item);
     if (item->refusal != NULL && item->accepted)
         track_refuse(track, item->batch.sequence, item->refusal);
     track_ack(track, item->last_sequence);
@@ -117,10 +130,12 @@ static void answer_batch(void *context, struct group_item *base, const struct er
     enum status status = err->code;
     if (is_fault_of_batch(status) && item->refusal == NULL)
         status = store_empty(controller, item, &last);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         answer_stored(controller, item);
-    else
+    } else {
+        controller_count(CONTROLLER_BATCHES, BATCH_METRIC_FAILED);
         track_fail(item->track, &last);
+    }
     note_outage(controller, status);
     track_answered(item->track);
     item_free(item);
@@ -291,6 +306,11 @@ enum status ingest_start(struct controller *controller, struct ingest **out, str
     }
     *out = ingest;
     return STATUS_OK;
+}
+
+size_t ingest_waiting_bytes(struct ingest *ingest)
+{
+    return atomic_load(&ingest->waiting);
 }
 
 void ingest_stop(struct ingest *ingest)

@@ -20,6 +20,8 @@ void ingest_stop(struct ingest *ingest);
 /* Takes a batch of the stream (copied); its credit is given back when it is answered. NO_MEMORY. */
 enum status ingest_submit(struct ingest *ingest, struct track *track, const Besom__V1__TrackBatch *message,
                           struct err *err) MUST_USE;
+/* Of batches that are not answered yet. */
+size_t ingest_waiting_bytes(struct ingest *ingest);
 /* Renews the lease. */
 void ingest_renew(struct ingest *ingest, struct track *track);
 

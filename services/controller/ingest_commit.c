@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "db/store/runs.h"
 #include "services/controller/fact_plan.h"
+#include "services/controller/metrics.h"
 #include "services/controller/target.h"
 #include "stop/resource.h"
 
@@ -398,7 +400,11 @@ enum status ingest_commit(void *controller, struct group_item *const *items, siz
     for (size_t i = 0; i < count; i++)
         commit.items[i] = (struct ingest_item *)(void *)items[i];
     sort_items(commit.items, count);
+    int64_t begun_us = clock_monotonic_us(&clock_system);
     enum status status = store_transaction(commit.controller->store, &arena, store_batches, &commit, err);
+    metric_observe(&controller_metrics[CONTROLLER_COMMIT_DURATION], 0,
+                   clock_monotonic_us(&clock_system) - begun_us);
+    metric_observe(&controller_metrics[CONTROLLER_COMMIT_BATCHES], 0, (int64_t)count);
     free(commit.items);
     return status;
 }

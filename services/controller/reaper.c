@@ -11,6 +11,7 @@
 #include "db/store/sweeps.h"
 #include "services/common/ticker.h"
 #include "services/controller/finish.h"
+#include "services/controller/metrics.h"
 #include "services/controller/single_runs.h"
 #include "services/controller/stops.h"
 #include "services/controller/wake.h"
@@ -41,7 +42,7 @@ struct reaping {
     int64_t after_ms;
     struct end_verdict end;
     struct store_finish_result result;
-    bool released;
+    bool lost, released;
 };
 
 static enum status list_silent(struct store_tx *tx, void *context, struct err *err)
@@ -101,6 +102,7 @@ static enum status reap(struct reaper *reaper, struct reaping *reaping, struct e
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     bool started = strcmp(reaping->expired->state, "assigned") != 0;
     bool is_lost = started || single_runs_is_method(reaping->facts->method); /* nobody else could take it */
+    reaping->lost = is_lost;
     return store_transaction(reaper->controller->store, &arena, is_lost ? lose_run : release_unstarted,
                              reaping, err);
 }
@@ -123,6 +125,10 @@ static void reap_when_due(struct reaper *reaper, const struct store_expired *exp
     }
     if (!reaping.released)
         return;
+    controller_count(CONTROLLER_LEASES_LOST, reaping.lost ? LOST_METRIC_LOST : LOST_METRIC_RELEASED);
+    if (reaping.lost)
+        controller_count_end(run_state_name(reaping.result.requeued ? RUN_PENDING : reaping.end.state),
+                             reaping.result.requeued);
     log_info(CONTROLLER_LOG, "silent_run_ended", LOG_TEXT("sweep", expired->sweep_id),
              LOG_TEXT("run", expired->run_id), LOG_INT("attempt", expired->attempt),
              LOG_TEXT("agent", expired->agent_id), LOG_TEXT("state", expired->state),
@@ -158,6 +164,7 @@ static void look_for_silence(void *context)
         log_debug(CONTROLLER_LOG, "silence_not_read", LOG_ERR(&err));
         return;
     }
+    metric_set(&controller_metrics[CONTROLLER_SILENT_RUNS], 0, (int64_t)silence.count);
     int64_t up_ms = watched_ms(reaper, silence.now_us);
     up_ms = silence.uptime_ms < up_ms ? silence.uptime_ms : up_ms;
     for (size_t i = 0; i < silence.count; i++)

@@ -13,6 +13,7 @@
 #include "services/controller/claim.h"
 #include "services/controller/fill.h"
 #include "services/controller/learners.h"
+#include "services/controller/metrics.h"
 #include "services/controller/track.h"
 
 #define INTERVAL_MS 500
@@ -146,6 +147,7 @@ static void tell_failure(struct refill *refill, const char *sweep_id, const stru
     else
         (void)snprintf(note, sizeof note, "waiting for suggestions: %.120s", err->text);
     set_level(refill, sweep_id, 0, note);
+    controller_count(CONTROLLER_REFILLS, REFILL_METRIC_FAILED);
     if (!atomic_exchange(&refill->told_unavailable, true))
         log_warn(CONTROLLER_LOG, "no_suggestions", LOG_TEXT("sweep", sweep_id), LOG_ERR(err));
 }
@@ -153,13 +155,16 @@ static void tell_failure(struct refill *refill, const char *sweep_id, const stru
 /* What a turn came to. */
 static void tell_filled(struct refill *refill, const struct filling *filling, int64_t queued)
 {
+    controller_count(CONTROLLER_REFILLS,
+                     filling->inserted > 0 ? REFILL_METRIC_FILLED : REFILL_METRIC_NOTHING);
+    metric_add(&controller_metrics[CONTROLLER_SUGGESTED_RUNS], 0, filling->inserted);
     if (filling->taken && atomic_exchange(&refill->told_unavailable, false))
         log_info(CONTROLLER_LOG, "suggestions_are_back", LOG_TEXT("sweep", filling->need.sweep_id));
     set_level(refill, filling->need.sweep_id, queued, "");
 }
 
 /* Returns whether the queue is to be looked at again at once. */
-static bool fill_one(struct refill *refill, const struct store_refill_need *need)
+static bool fill_low(struct refill *refill, const struct store_refill_need *need)
 {
     struct filling filling = {.controller = refill->controller, .need = *need};
     struct err err = ERR_INIT;
@@ -179,10 +184,24 @@ static bool fill_one(struct refill *refill, const struct store_refill_need *need
     return filling.inserted > 0 && queued < low && !filling.exhausted;
 }
 
+/* Each turn is a request of its own, which the suggestion service logs as well. */
+static bool fill_one(struct refill *refill, const struct store_refill_need *need)
+{
+    char request[RPC_REQUEST_ID_MAX + 1];
+    rpc_request_id_make(request);
+    (void)log_set_request(request);
+    bool again = fill_low(refill, need);
+    (void)log_set_request(NULL);
+    return again;
+}
+
 /* On a thread of the learners. */
 static void learn_one(void *context, const char *sweep_id, struct fill_memory *memory)
 {
     struct refill *refill = context;
+    char request[RPC_REQUEST_ID_MAX + 1];
+    rpc_request_id_make(request);
+    (void)log_set_request(request);
     struct filling filling = {.controller = refill->controller, .need = {.sweep_id = sweep_id}};
     struct err err = ERR_INIT;
     int64_t waiting = (int64_t)claims_count(refill->controller->claims, sweep_id);
@@ -192,6 +211,7 @@ static void learn_one(void *context, const char *sweep_id, struct fill_memory *m
         tell_filled(refill, &filling, filling.queue.queued + filling.inserted);
     else
         tell_failure(refill, sweep_id, &err);
+    (void)log_set_request(NULL);
 }
 
 static void offer_one(struct refill *refill, const struct store_refill_need *need)

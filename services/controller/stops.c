@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "db/store/stops.h"
 #include "services/common/ticker.h"
+#include "services/controller/metrics.h"
 #include "services/controller/wake.h"
 
 #define INTERVAL_MS 1000
@@ -62,6 +63,7 @@ static void forget(struct stops *stops, struct asking *asking)
 static void tell(struct stops *stops, const char *sweep_id, const besom_error *error)
 {
     bool bad = error->code != BESOM_OK && error->code != BESOM_CONFLICT;
+    controller_count(CONTROLLER_STOP_CALLS, bad ? OUTCOME_METRIC_FAILED : OUTCOME_METRIC_DONE);
     if (bad && !stops->told)
         log_warn(CONTROLLER_LOG, "no_stop_decisions", LOG_TEXT("sweep", sweep_id),
                  LOG_TEXT("error", error->text));

@@ -200,6 +200,9 @@ static enum status handle_message(struct track *track, const Besom__V1__TrackRun
     case BESOM__V1__TRACK_RUN_REQUEST__MESSAGE_DIRECTIVE_RESULT:
         return handle_result(track, message->directive_result, err);
     case BESOM__V1__TRACK_RUN_REQUEST__MESSAGE_ALIVE:
+        pthread_mutex_lock(&track->lock);
+        track->spooled = message->alive->spooled_batches > 0 ? message->alive->spooled_batches : 0;
+        pthread_mutex_unlock(&track->lock);
         ingest_renew(track->controller->ingest, track);
         rpc_stream_add_credit(track->stream, 1);
         return STATUS_OK;

@@ -39,6 +39,7 @@ struct track {
     int64_t sent_generation;    /* newest directive told on this stream */
     unsigned under_way;         /* batches not answered yet */
     bool half_closed;           /* the agent sends no more: end after the last answer */
+    int64_t spooled;            /* batches in the agent's spool, as it said last */
     bool renewing;              /* a sign of life is on its way to the database */
 };
 
@@ -56,6 +57,8 @@ void tracks_wake(struct tracks *tracks);
 void tracks_kill(struct tracks *tracks, const char *sweep_id, const char *reason);
 /* Open streams of a sweep; NULL = all. */
 size_t tracks_count(struct tracks *tracks, const char *sweep_id);
+/* Batches in the spools of their agents, as those said last. */
+int64_t tracks_count_spooled(struct tracks *tracks);
 
 extern const struct rpc_stream_handler track_handler;
 

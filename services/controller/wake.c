@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "services/controller/claim.h"
 #include "services/controller/controller.h"
+#include "services/controller/metrics.h"
 #include "services/controller/track.h"
 
 #define PENDING_MAX 500
@@ -83,6 +84,8 @@ static void *send_wakes(void *argument)
         wake->pending_count = 0;
         pthread_mutex_unlock(&wake->lock);
         struct err err = ERR_INIT;
+        if (any)
+            controller_count(CONTROLLER_WAKES_SENT, 0);
         if (any && store_wake(wake->controller->store, payload, &err) != STATUS_OK)
             log_debug(CONTROLLER_LOG, "wake_not_sent", LOG_ERR(&err));
         int64_t end_ms = clock_monotonic_ms(&clock_system) + SEND_INTERVAL_MS, left_ms;
@@ -100,6 +103,7 @@ static void heard(void *context, const char *payload)
     size_t sender = strcspn(payload, " ");
     if (strlen(wake->controller->owner) == sender && memcmp(payload, wake->controller->owner, sender) == 0)
         return;
+    controller_count(CONTROLLER_WAKES_HEARD, 0);
     for (const char *at = payload + sender; *at != '\0';) {
         at += strspn(at, " ");
         size_t length = strcspn(at, " ");

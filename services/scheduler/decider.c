@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "db/store/stops.h"
 #include "db/store/sweeps.h"
 #include "services/scheduler/cohorts.h"
 #include "services/scheduler/judge.h"
+#include "services/scheduler/metrics.h"
 #include "services/scheduler/rule_cache.h"
 #include "spec/spec.h"
 
@@ -172,6 +174,7 @@ static enum status prepare_rule(struct turn *turn, struct err *err)
     while (rule->decided < turn->decided)
         TRY(replay_page(turn, err));
     rule->epoch = turn->epoch;
+    metric_add(&scheduler_metrics[SCHEDULER_REBUILT], 0, 1);
     log_debug("scheduler", "built_rule", LOG_TEXT("sweep", turn->sweep_id), LOG_INT("epoch", turn->epoch),
               LOG_INT("decided", turn->decided));
     return STATUS_OK;
@@ -228,6 +231,17 @@ static enum status record_rows(struct store_tx *tx, void *context, struct err *e
                                   err);
 }
 
+static void count_decisions(const struct turn *turn)
+{
+    size_t stops = 0;
+    for (size_t i = 0; i < turn->count; i++)
+        stops += turn->decisions[i].stop;
+    metric_add(&scheduler_metrics[SCHEDULER_DECISIONS], DECISION_METRIC_STOP, (int64_t)stops);
+    metric_add(&scheduler_metrics[SCHEDULER_DECISIONS], DECISION_METRIC_GO_ON,
+               (int64_t)(turn->count - stops));
+    metric_add(&scheduler_metrics[SCHEDULER_ORDERS], 0, turn->stops);
+}
+
 static void log_stops(const struct turn *turn)
 {
     for (size_t i = 0; i < turn->decision_count; i++)
@@ -276,6 +290,7 @@ static enum status decide_batch(struct turn *turn, struct arena *arena, struct d
     TRY(store_transaction(turn->decider->store, &turn->recorded_arena, record_rows, turn, err));
     out->decided = turn->rule->decided;
     *more = turn->count == BATCH_MAX;
+    count_decisions(turn);
     log_stops(turn);
     return add_outcome(turn, arena, out, err);
 }
@@ -287,6 +302,7 @@ enum status decider_run(struct decider *decider, const char *sweep_id, struct ar
     struct turn turn = {.decider = decider, .sweep_id = sweep_id, .hold_ms = HOLD_MS};
     TRY(rule_cache_borrow(decider->cache, sweep_id, &turn.rule, err));
     bool more = true;
+    int64_t begun_us = clock_monotonic_us(&clock_system);
     enum status status = STATUS_OK;
     while (more && status == STATUS_OK)
         status = decide_batch(&turn, arena, out, &more, err);
@@ -294,6 +310,9 @@ enum status decider_run(struct decider *decider, const char *sweep_id, struct ar
     if (status != STATUS_OK)
         sweep_rule_clear(turn.rule);
     rule_cache_return(decider->cache, turn.rule);
+    if (out->made > 0)
+        metric_observe(&scheduler_metrics[SCHEDULER_DURATION], 0,
+                       clock_monotonic_us(&clock_system) - begun_us);
     arena_free(&turn.values_arena);
     arena_free(&turn.judged_arena);
     arena_free(&turn.recorded_arena);
@@ -335,6 +354,7 @@ void decider_reconcile(void *context)
         log_warn("scheduler", "reconcile_failed", LOG_ERR(&err));
         return;
     }
+    metric_set(&scheduler_metrics[SCHEDULER_UNDECIDED], 0, (int64_t)found.count);
     for (size_t i = 0; i < found.count; i++)
         reconcile_sweep(decider, found.sweep_ids[i]);
 }

@@ -4,6 +4,7 @@
 #include "services/common/service.h"
 #include "services/common/ticker.h"
 #include "services/scheduler/handler.h"
+#include "services/scheduler/metrics.h"
 #include "services/scheduler/stdio.h"
 
 struct scheduler_options {
@@ -49,6 +50,7 @@ static enum status run(struct service *service, struct decider *decider, int64_t
                        struct err *err)
 {
     struct ticker *ticker = NULL;
+    TRY(metrics_open(scheduler_metrics, SCHEDULER_METRIC_COUNT, err));
     service_add(service, SCHEDULER_SERVICE_NAME, scheduler_methods, scheduler_method_count, decider);
     TRY(ticker_start("reconcile", reconcile_ms, decider_reconcile, decider, &ticker, err));
     enum status status = service_run(service, err);

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "besom/v1/suggestion_service.pb-c.h"
 #include "services/common/roles.h"
 #include "services/suggestion/looks.h"
 #include "services/suggestion/method.h"
+#include "services/suggestion/metrics.h"
 
 #define ANSWER_BYTES (2u << 20) /* and one suggestion more; a message may have 4 MiB */
 
@@ -77,6 +79,8 @@ static void reply(struct rpc_call *call, const Besom__V1__SuggestRequest *reques
 struct asking {
     struct model_job job; /* first */
     struct rpc_call *call;
+    enum spec_method method;
+    int64_t begun_us;
     const Besom__V1__SuggestRequest *request; /* in the call's arena, as this is */
 };
 
@@ -94,13 +98,16 @@ static void run_asking(struct model_job *job, struct model *model, const struct 
     enum status status = rpc_call_remaining_ms(asking->call) > 0
                              ? model_suggest(model, source, &question, &batch, &err)
                              : err_set(&err, STATUS_DEADLINE, "nobody waits for the suggestion any more");
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        suggestion_count((int)asking->method, request->result_cursor, batch.count,
+                         clock_monotonic_us(&clock_system) - asking->begun_us);
         reply(asking->call, request, &batch);
-    else
+    } else {
         fail(asking->call, request, &err);
+    }
 }
 
-static enum status submit(struct models *models, struct rpc_call *call,
+static enum status submit(struct models *models, enum spec_method method, struct rpc_call *call,
                           const Besom__V1__SuggestRequest *request, struct err *err)
 {
     struct asking *asking = arena_calloc(rpc_call_arena(call), 1, sizeof *asking);
@@ -108,6 +115,8 @@ static enum status submit(struct models *models, struct rpc_call *call,
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
     asking->job = (struct model_job){.sweep_id = request->sweep_id, .run = run_asking};
     asking->call = call;
+    asking->method = method;
+    asking->begun_us = clock_monotonic_us(&clock_system);
     asking->request = request;
     return models_submit(models, &asking->job, err);
 }
@@ -125,7 +134,10 @@ static enum status answer(const struct cached_spec *held, struct rpc_call *call,
         .first_ordinal = request->first_ordinal,
         .count = request->count,
     };
+    int64_t begun_us = clock_monotonic_us(&clock_system);
     TRY(suggest(&input, &batch, err));
+    suggestion_count((int)held->spec->method, request->result_cursor, batch.count,
+                     clock_monotonic_us(&clock_system) - begun_us);
     reply(call, request, &batch);
     return STATUS_OK;
 }
@@ -139,8 +151,9 @@ static void handle_suggest(void *context, struct rpc_call *call, const ProtobufC
     enum status status =
         spec_cache_get(service->specs, request->sweep_id, request->spec_version, &held, &err);
     if (status == STATUS_OK) {
-        status = spec_method_learns(held->spec->method) ? submit(service->models, call, request, &err)
-                                                        : answer(held, call, request, &err);
+        status = spec_method_learns(held->spec->method)
+                     ? submit(service->models, held->spec->method, call, request, &err)
+                     : answer(held, call, request, &err);
         spec_cache_release(service->specs, held);
     }
     if (status != STATUS_OK)

@@ -3,6 +3,7 @@
 
 #include "services/common/service.h"
 #include "services/suggestion/handler.h"
+#include "services/suggestion/metrics.h"
 #include "services/suggestion/stdio.h"
 
 struct suggestion_options {
@@ -61,9 +62,12 @@ static enum status serve_with(struct service *service, const struct suggestion_o
     const struct models_options models = {.source = {.store = service_store(service), .specs = specs},
                                           .threads = (int)options->model_threads,
                                           .bytes_max = (size_t)options->model_bytes};
+    TRY(metrics_open(suggestion_metrics, SUGGESTION_METRIC_COUNT, err));
     TRY(models_new(&models, &context.models, err));
+    metrics_on_write(models_measure, context.models);
     service_add(service, SUGGESTION_SERVICE_NAME, suggestion_methods, suggestion_method_count, &context);
     enum status status = service_run(service, err);
+    metrics_off_write(models_measure, context.models);
     models_free(context.models);
     return status;
 }

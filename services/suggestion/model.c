@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db/store/results.h"
+#include "services/suggestion/metrics.h"
 
 void model_clear(struct model *model, struct spec_cache *specs)
 {
@@ -96,6 +97,10 @@ static enum status learn(struct model *model, const struct reading *reading, str
     bayes_forget_pending(model->bayes);
     TRY(tell(model->bayes, reading->prior, reading->prior_count, err));
     TRY(tell(model->bayes, reading->results, reading->result_count, err));
+    if (reading->rebuild || reading->result_count > 0)
+        metric_add(&suggestion_metrics[SUGGESTION_LEARNED], 0, 1);
+    if (reading->rebuild)
+        metric_add(&suggestion_metrics[SUGGESTION_REBUILT], 0, 1);
     model->cursor = reading->question->result_cursor;
     model->digest = reading->digest;
     for (size_t i = 0; i < reading->open_count; i++)

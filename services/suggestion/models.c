@@ -8,6 +8,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "base/log.h"
+#include "services/suggestion/metrics.h"
+
 struct entry {
     struct model model; /* of the thread at work */
     char *sweep_id;     /* owned */
@@ -120,7 +123,9 @@ static void *work(void *argument)
         if (job != NULL) {
             bool aside = job->aside;
             pthread_mutex_unlock(&models->lock);
+            (void)log_set_request(job->request);
             job->run(job, &entry->model, &models->options.source);
+            (void)log_set_request(NULL);
             pthread_mutex_lock(&models->lock);
             models->aside -= aside;
             put_back(models, entry);
@@ -182,6 +187,7 @@ enum status models_submit(struct models *models, struct model_job *job, struct e
 {
     pthread_mutex_lock(&models->lock);
     struct entry *entry = obtain(models, job->sweep_id);
+    job->request = log_request();
     if (entry != NULL) {
         entry->waiting++;
         DL_APPEND(models->jobs, job);
@@ -197,4 +203,20 @@ size_t models_count(struct models *models)
     size_t count = HASH_COUNT(models->by_key);
     pthread_mutex_unlock(&models->lock);
     return count;
+}
+
+void models_measure(void *context)
+{
+    struct models *models = context;
+    const struct model_job *job;
+    int64_t waiting = 0;
+    pthread_mutex_lock(&models->lock);
+    DL_FOREACH(models->jobs, job)
+    {
+        waiting++;
+    }
+    metric_set(&suggestion_metrics[SUGGESTION_MODELS], 0, HASH_COUNT(models->by_key));
+    metric_set(&suggestion_metrics[SUGGESTION_MODEL_BYTES], 0, (int64_t)models->bytes);
+    metric_set(&suggestion_metrics[SUGGESTION_WAITING], 0, waiting);
+    pthread_mutex_unlock(&models->lock);
 }

@@ -25,6 +25,7 @@ struct model_job {
     const char *sweep_id; /* or another key */
     bool aside;           /* it may take long, and no agent waits for it */
     void (*run)(struct model_job *job, struct model *model, const struct model_source *source);
+    const char *request;           /* of the models: log_request of who submitted it */
     struct model_job *next, *prev; /* of the models */
 };
 
@@ -36,7 +37,9 @@ void models_free(struct models *models);
 /* Runs the job on one of the threads. Any thread, never blocks for long. NO_MEMORY. */
 enum status models_submit(struct models *models, struct model_job *job, struct err *err) MUST_USE;
 
-/* How many are kept now; for tests. */
+/* How many are kept now. */
 size_t models_count(struct models *models);
+/* Sets the gauges; a collector of metrics, its context the models. */
+void models_measure(void *models);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/store/backlog.h"
 #include "db/store/run_facts.h"
 #include "fixture.h"
 
@@ -568,6 +569,31 @@ static void a_late_batch_finds_no_deleted_run(void **state)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, database_make, database_drop)
 
+static struct store_backlog backlog(struct session *session, int64_t most)
+{
+    struct store_backlog found;
+    assert_ok(store_get_backlog(session_tx(session), most, &found, &test_err));
+    return found;
+}
+
+static void the_backlog_is_counted_up_to_a_bound(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    started_sweep(database, session); /* one run is left */
+    assert_int_equal(backlog(session, 1000).queued_runs, 1);
+    assert_int_equal(backlog(session, 1000).inbox_rows, 0);
+    assert_int_equal(backlog(session, 1000).inbox_points, 0);
+    append(session, 1, 5);
+    assert_int_equal(backlog(session, 1000).inbox_rows, 5);
+    assert_int_equal(backlog(session, 1000).inbox_points, 500);
+    assert_int_equal(backlog(session, 2).inbox_rows, 2);
+    assert_int_equal(backlog(session, 1000).synchronous, 0);
+    assert_int_equal(backlog(session, 1000).asynchronous, 0);
+    assert_int_equal(backlog(session, 1000).unknown, 0);
+    session_close(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,6 +613,7 @@ int main(void)
         CASE(a_deleted_sweep_leaves_nothing),
         CASE(a_deleted_run_leaves_only_its_rung_values),
         CASE(a_late_batch_finds_no_deleted_run),
+        CASE(the_backlog_is_counted_up_to_a_bound),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
 }
