@@ -64,6 +64,7 @@ enum status service_check_health(const struct service_options *options, struct e
 {
     char target[512];
     struct buffer ca CLEANUP(buffer_free) = BUFFER_INIT;
+    struct buffer key CLEANUP(buffer_free) = BUFFER_INIT;
     struct rpc_channel *channel = NULL;
     write_target(pick_address(&options->listen), target, sizeof target);
     struct rpc_channel_options to = {.address = target};
@@ -71,6 +72,12 @@ enum status service_check_health(const struct service_options *options, struct e
         TRY(file_read(options->tls_certificate_file, 1u << 20, &ca, err));
         to.tls = true;
         to.ca_pem = buffer_text(&ca);
+        /* a service that demands certificates is shown its own */
+        if (options->tls_client_ca_file != NULL) {
+            TRY(secret_read_file(options->tls_key_file, 1u << 20, &key, err));
+            to.certificate_pem = to.ca_pem;
+            to.key_pem = buffer_text(&key);
+        }
     }
     rpc_runtime_init();
     TRY(rpc_channel_new(&to, &channel, err));

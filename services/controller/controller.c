@@ -29,6 +29,8 @@ static enum status connect_peer(const struct controller *controller, const char 
     options.address = address;
     options.token = token;
     options.ca_file = controller->options->peer_ca_file;
+    options.certificate_file = controller->options->peer_certificate_file;
+    options.key_file = controller->options->peer_key_file;
     options.insecure = controller->options->service.insecure;
     options.timeout_ms = PEER_TIMEOUT_MS;
     besom_status code = besom_client_new(&options, out, &error);
@@ -40,7 +42,12 @@ static enum status connect_peer(const struct controller *controller, const char 
 /* Any of the service tokens would do: peers take them all while one is replaced. */
 static enum status connect_peers(struct controller *controller, struct err *err)
 {
-    const struct config_list *files = &controller->options->service.service_token_files;
+    const struct controller_options *options = controller->options;
+    const struct config_list *files = &options->service.service_token_files;
+    if ((options->peer_certificate_file == NULL) != (options->peer_key_file == NULL))
+        return err_set(err, STATUS_INVALID, "--peer-cert-file and --peer-key-file go together");
+    if (options->peer_certificate_file != NULL && options->peer_ca_file == NULL)
+        return err_set(err, STATUS_INVALID, "--peer-cert-file needs --peer-ca-file");
     char token[TOKEN_LENGTH_MAX + 1] = "";
     if (files->count > 0)
         TRY(token_read_file(files->items[0], token, err));

@@ -134,6 +134,62 @@ def test_mutual_tls(stack, certificates):
                 assert code_of(call, channel, stack) == grpc.StatusCode.UNAVAILABLE
 
 
+class Service:
+    """besom-suggestion or besom-scheduler on the stack's database, on TCP, for holders of certificates alone."""
+
+    def __init__(self, stack, certificates, name):
+        given = arguments_of_controller(stack)
+        pairs = dict(zip(given[::2], given[1::2]))
+        self.port = free_port()
+        self.log = os.path.join(stack.home, f"{name}-{self.port}.log")
+        self.command = [os.path.join(BIN, "besom-" + name), "--listen", f"127.0.0.1:{self.port}",
+                        *tls_options(certificates, "--tls-client-ca-file", str(certificates / "ca.pem")),
+                        *[word for flag in ("--database-url", "--service-token-file") for word in (flag, pairs[flag])]]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def __enter__(self):
+        wait_for(lambda: self.healthcheck().returncode == 0, 15, "the service serves: " + localstack.read_bytes(self.log).decode())
+        return self
+
+    def healthcheck(self):
+        return subprocess.run([*self.command, "--healthcheck"], capture_output=True, text=True)
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, localstack.read_bytes(self.log).decode()
+
+
+def test_services_show_each_other_certificates(stack, certificates):
+    """What besom-suggestion says comes through for a controller with a certificate of the authority, and for no other."""
+    sweep = stack.create("method: random\nmetric: {name: loss}\ncommand: ['true']\nparameters: {x: {min: 0.0, max: 1.0}}\nrun_cap: 1\n")
+    request = b"\x0a\x08" + sweep.encode()
+    with Service(stack, certificates, "suggestion") as suggestion, Service(stack, certificates, "scheduler") as scheduler:
+        peers = ("--insecure", "--suggestion-address", f"localhost:{suggestion.port}", "--scheduler-address",
+                 f"localhost:{scheduler.port}", "--peer-ca-file", str(certificates / "ca.pem"))
+
+        def asked(*options):
+            with Controller(stack, *peers, *options, without=("--suggestion-address", "--scheduler-address")) as controller, \
+                    grpc.insecure_channel(f"127.0.0.1:{controller.port}") as channel:
+                return code_of(call, channel, stack, "/besom.v1.SweepService/GetImportance", request).name
+
+        def certificate(name):
+            return "--peer-cert-file", str(certificates / (name + ".pem")), "--peer-key-file", str(certificates / (name + ".key"))
+
+        assert asked(*certificate("client")) == "FAILED_PRECONDITION"  # there are too few runs to say
+        assert asked() == "UNAVAILABLE"
+        assert asked(*certificate("expired")) == "UNAVAILABLE"
+        # a certificate is no token: who has one alone may not call
+        with secure(suggestion, certificates, "client") as channel:
+            assert code_of(call, channel, stack, "/besom.v1.SuggestionService/Suggest", b"", with_token=False).name == "UNAUTHENTICATED"
+            assert code_of(call, channel, stack, "/besom.v1.SuggestionService/Suggest").name == "UNAUTHENTICATED"
+    one = ["--peer-cert-file", str(certificates / "client.pem"), "--peer-ca-file", str(certificates / "ca.pem")]
+    for options in (one, [*certificate("client")]):
+        refused = subprocess.run([os.path.join(BIN, "besom-controller"), *arguments_of_controller(stack)[2:], *options,
+                                  "--listen", f"unix:{stack.home}/s", ], capture_output=True, text=True)
+        assert refused.returncode == 2 and "--peer-cert-file" in refused.stderr
+
+
 def test_a_token_never_goes_over_plain_tcp_by_itself(stack):
     with Controller(stack, "--insecure") as controller:
         address = ("--address", f"127.0.0.1:{controller.port}")
