@@ -426,8 +426,8 @@ static void decide(const struct halving *halving, const struct cohort *cohort, c
 enum status halving_observe(struct halving *halving, int64_t ordinal, const char *run, size_t band_index,
                             double value, struct halving_decision *out, struct err *err)
 {
-    struct cohort *cohort;
-    struct member *member;
+    struct cohort *cohort = NULL;
+    struct member *member = NULL;
     *out = (struct halving_decision){.band_index = band_index, .threshold = NAN};
     halving->verdict_count = 0;
     if (band_index >= halving->band_count || !isfinite(value) || run[0] == '\0')
@@ -452,8 +452,8 @@ enum status halving_observe(struct halving *halving, int64_t ordinal, const char
 enum status halving_end(struct halving *halving, int64_t ordinal, const char *run, double value,
                         struct err *err)
 {
-    struct cohort *cohort;
-    struct member *member;
+    struct cohort *cohort = NULL;
+    struct member *member = NULL;
     TRY(find_member(halving, ordinal, run, &cohort, &member, err));
     bool before = arrived_before(cohort, member);
     member->ended = true;
