@@ -37,31 +37,34 @@ def packages():
 
 
 def sources():
-    """Where this machine has its packages from, for another system of the same release."""
-    text = ""
-    for path in sorted(glob.glob("/etc/apt/sources.list") + glob.glob("/etc/apt/sources.list.d/*")):
-        with open(path) as file:
-            text += file.read() + "\n"
-    return text
-
-
-def bare_system(name, suite, include=()):
-    """A tar of a minimal Debian system, kept for a week."""
-    os.makedirs(CACHE, exist_ok=True)
-    path = os.path.join(CACHE, f"{name}.tar")
-    if not os.path.exists(path) or time.time() - os.path.getmtime(path) > CACHE_AGE_S:
-        listed = os.path.join(CACHE, f"{name}.sources")
-        with open(listed, "w") as file:
-            file.write(sources())
-        arguments = [f"--include={','.join(include)}"] if include else []
-        run("mmdebstrap", "--quiet", "--variant=minbase", *arguments, suite, path + ".new", listed)
-        os.rename(path + ".new", path)
-    return path
+    """Where this machine has the distribution's own packages from, for another system."""
+    for path in ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list.d/ubuntu.sources", "/etc/apt/sources.list"):
+        if os.path.exists(path):
+            with open(path) as file:
+                return file.read()
+    raise AssertionError("no list of package sources")
 
 
 def release():
     with open("/etc/os-release") as file:
         return dict(line.strip().split("=", 1) for line in file if "=" in line)["VERSION_CODENAME"].strip('"')
+
+
+def bare_system(name, suite, include=(), variant="minbase"):
+    """A tar of a minimal Debian system, kept for a week."""
+    os.makedirs(CACHE, exist_ok=True)
+    path = os.path.join(CACHE, f"{name}.tar")
+    if not os.path.exists(path) or time.time() - os.path.getmtime(path) > CACHE_AGE_S:
+        fresh = os.path.join(CACHE, f"{name}.new.tar")
+        listed = os.path.join(CACHE, f"{name}.sources")
+        with open(listed, "w") as file:
+            file.write(sources().replace(release(), suite))
+        arguments = [f"--include={','.join(include)}"] if include else []
+        if os.path.exists(fresh):
+            os.remove(fresh)
+        run("mmdebstrap", "--quiet", f"--variant={variant}", *arguments, suite, fresh, listed)
+        os.rename(fresh, path)
+    return path
 
 
 @pytest.fixture(scope="session")
