@@ -236,3 +236,30 @@ def test_a_taken_port_is_told(tmp_path):
         process = start_alone(tmp_path, "--metrics-port", str(port))
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 4 and f"port {port}" in errors.rstrip("\n").rsplit("\n", 1)[-1]
+
+
+def promtool(*arguments):
+    done = subprocess.run(["promtool", *map(str, arguments)], cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_alerts_fire_when_they_should():
+    rules = "deploy/prometheus/besom.rules.yaml"
+    assert "SUCCESS" in promtool("check", "rules", rules)
+    promtool("test", "rules", "deploy/prometheus/besom.rules.test.yaml")
+    with open(os.path.join(ROOT, rules)) as file, open(os.path.join(ROOT, rules.replace(".yaml", ".test.yaml"))) as tests:
+        alerts, tested = re.findall(r"- alert: (\w+)", file.read()), tests.read()
+    for alert in alerts:
+        assert re.search(rf"alertname: {alert}\n +exp_alerts", tested), alert + " is never seen to fire"
+        assert re.search(rf"alertname: {alert}\n(?! +exp_alerts)", tested), alert + " is never seen not to fire"
+
+
+def test_queries_of_the_dashboard_are_valid(tmp_path):
+    with open(os.path.join(ROOT, "deploy/grafana/besom.json")) as file:
+        queries = [target["expr"] for panel in json.load(file)["panels"] for target in panel.get("targets", [])]
+    rules = [{"record": f"query:{number}", "expr": query.replace("$__rate_interval", "5m").replace("$job", "besom-.*")}
+             for number, query in enumerate(queries)]
+    file = tmp_path / "rules.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert len(rules) > 50 and "SUCCESS" in promtool("check", "rules", file)

@@ -70,8 +70,19 @@ def runbooks(tree):
     for name in tree.files:
         if name.startswith("deploy/prometheus/") and name.endswith(".yaml"):
             for number, line in enumerate(tree.lines(name), 1):
-                match = re.search(r"runbook_url:.*/docs/operations\.md#([\w-]+)", line)
+                match = re.search(r"runbook(?:_url)?:.*\bdocs/operations\.md#([\w-]+)", line)
                 if match:
+                    yield f"{name}:{number}", match.group(1)
+
+
+def without_runbook(tree):
+    """(place, alert) of the alerts that name no runbook of their own."""
+    for name in tree.files:
+        if name.startswith("deploy/prometheus/") and name.endswith(".rules.yaml"):
+            named = set(re.findall(r"docs/operations\.md#([\w-]+)", tree.text(name)))
+            for number, line in enumerate(tree.lines(name), 1):
+                match = re.match(r"\s*- alert: (\w+)", line)
+                if match and match.group(1).lower() not in named:
                     yield f"{name}:{number}", match.group(1)
 
 
@@ -88,6 +99,8 @@ def metrics(tree):
     for place, name in asked(tree):
         if not is_known(name, known):
             yield f"{place}: no table has {name}"
+    for place, alert in without_runbook(tree):
+        yield f"{place}: {alert} names no runbook docs/operations.md#{alert.lower()}"
     there = anchors(tree)
     for place, anchor in runbooks(tree):
         if anchor not in there:

@@ -49,6 +49,7 @@ CASES = [
     ("metrics", "docs/metrics.md", "| `besom_gone_total` | counter |  | Never. |\n", "| what | type |\n"),
     ("metrics", "deploy/prometheus/a.yaml", "expr: rate(besom_gone_total[5m]) > 0\n", "expr: up == 0\n"),
     ("metrics", "deploy/grafana/a.json", '"expr": "besom_gone_seconds_bucket"\n', '"title": "besom_gone"\n'),
+    ("metrics", "deploy/prometheus/a.rules.yaml", "  - alert: Bad\n    expr: up == 0\n", "  - record: x\n"),
     ("metrics", "deploy/prometheus/a.yaml", "runbook_url: https://x/docs/operations.md#gone\n", "summary: x\n"),
     ("unfinished", "a.c", "/* TO" "DO: finish */\n", 'char t[] = "/tmp/x-XXXXXX";\n'),
     ("machine-paths", "a.md", "cd /ho" "me/me/besom\n", "cd ~/besom; ls lib/work/x\n"),
