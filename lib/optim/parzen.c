@@ -94,21 +94,24 @@ static void place_kernels(struct parzen *parzen, size_t i, struct placed *order)
         parzen->deviations[order[j].kernel * dims + i] = fmin(fmax(gap_at(order, count, j), least), 1);
 }
 
-static double log_mass_within(double mean, double deviation)
+/* Logarithm of what a kernel's density is divided by, so that it is 1 over the range. */
+static double log_scale(const struct optim_dim *dim, double mean, double deviation)
 {
-    return log(cell_mass(-mean / deviation, (1 - mean) / deviation));
+    double log_mass = log(cell_mass(-mean / deviation, (1 - mean) / deviation));
+    return dim->kind == OPTIM_FLOAT ? log_mass + log(deviation) + 0.5 * log(2 * M_PI) : log_mass;
 }
 
 static void measure(struct parzen *parzen)
 {
     size_t dims = parzen->space->count;
-    for (size_t k = 0; k < parzen->count; k++)
+    for (size_t k = 0; k <= parzen->count; k++)
         for (size_t i = 0; i < dims; i++) {
+            const struct optim_dim *dim = &parzen->space->dims[i];
             double mean = 0;
             double deviation = 0;
             kernel_at(parzen, k, i, &mean, &deviation);
-            parzen->log_masses[k * dims + i] =
-                parzen->space->dims[i].kind == OPTIM_CATEGORY ? 0 : log_mass_within(mean, deviation);
+            parzen->log_scales[k * dims + i] =
+                dim->kind == OPTIM_CATEGORY ? 0 : log_scale(dim, mean, deviation);
         }
 }
 
@@ -123,10 +126,10 @@ enum status parzen_init(struct parzen *parzen, const struct optim_space *space, 
                               .deviations = arena_alloc(arena, (count + 1) * space->count * sizeof(double)),
                               .log_weights = arena_alloc(arena, (count + 1) * sizeof(double)),
                               .cumulative = arena_alloc(arena, (count + 1) * sizeof(double)),
-                              .log_masses = arena_alloc(arena, (count + 1) * space->count * sizeof(double)),
+                              .log_scales = arena_alloc(arena, (count + 1) * space->count * sizeof(double)),
                               .terms = arena_alloc(arena, (count + 1) * sizeof(double))};
     if (order == NULL || parzen->means == NULL || parzen->deviations == NULL || parzen->log_weights == NULL ||
-        parzen->cumulative == NULL || parzen->log_masses == NULL || parzen->terms == NULL)
+        parzen->cumulative == NULL || parzen->log_scales == NULL || parzen->terms == NULL)
         return err_set(err, STATUS_NO_MEMORY, "densities: out of memory");
     weigh(parzen);
     for (size_t i = 0; i < space->count; i++)
@@ -188,26 +191,28 @@ void parzen_draw(const struct parzen *parzen, struct draws *draws, double *out_f
     }
 }
 
+/* Of an ORDERED dimension: the mass of the level's cell. */
+static double log_cell(const struct optim_dim *dim, double value, double mean, double deviation)
+{
+    double low = 0;
+    double high = 0;
+    cell_bounds(dim, (uint64_t)value, &low, &high);
+    double mass = cell_mass((fmax(low, 0) - mean) / deviation, (fmin(high, 1) - mean) / deviation);
+    return mass > DBL_MIN ? log(mass) : LOG_TINY;
+}
+
 /* Of one dimension that the point has. */
 static double log_kernel(const struct parzen *parzen, size_t kernel, size_t i, double value)
 {
     const struct optim_dim *dim = &parzen->space->dims[i];
     double mean = 0;
     double deviation = 0;
-    double low = 0;
-    double high = 0;
     if (dim->kind == OPTIM_CATEGORY)
         return log(fmax(category_chance(parzen, kernel, i, (uint64_t)value), DBL_MIN));
     kernel_at(parzen, kernel, i, &mean, &deviation);
-    double log_mass = kernel < parzen->count ? parzen->log_masses[kernel * parzen->space->count + i]
-                                             : log_mass_within(mean, deviation);
-    if (dim->kind == OPTIM_FLOAT) {
-        double z = (value - mean) / deviation;
-        return -z * z / 2 - log(deviation) - 0.5 * log(2 * M_PI) - log_mass;
-    }
-    cell_bounds(dim, (uint64_t)value, &low, &high);
-    double mass = cell_mass((fmax(low, 0) - mean) / deviation, (fmin(high, 1) - mean) / deviation);
-    return (mass > DBL_MIN ? log(mass) : LOG_TINY) - log_mass;
+    double scale = parzen->log_scales[kernel * parzen->space->count + i];
+    double z = (value - mean) / deviation;
+    return dim->kind == OPTIM_FLOAT ? -z * z / 2 - scale : log_cell(dim, value, mean, deviation) - scale;
 }
 
 double parzen_log_density(const struct parzen *parzen, const double *point)

@@ -20,7 +20,7 @@ struct parzen {
     double *deviations;  /* likewise */
     double *log_weights; /* count + 1, the last one the prior's */
     double *cumulative;  /* likewise; the last is 1 */
-    double *log_masses;  /* count x dims: of numeric kernels within their range */
+    double *log_scales;  /* count + 1 x dims: of numeric kernels, what makes them densities in their range */
     double *terms;       /* scratch; count + 1 */
 };
 
