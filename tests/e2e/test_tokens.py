@@ -538,3 +538,63 @@ def test_words_of_the_command(stack):
     for wrong in (["create"], ["create", "--role", "king"], ["revoke"], ["revoke", "x"], ["forge"], ["list", "x"]):
         refused = stack.command("token", *wrong, check=False)
         assert refused.returncode == 2 and len(refused.stderr.strip().splitlines()) == 1, wrong
+
+
+WAITER = """
+import json, os, socket, sys, time
+with socket.socket(socket.AF_UNIX) as run:
+    run.connect(os.environ["BESOM_RUN_SOCKET"])
+    for step in range(10**9):
+        if os.path.exists(sys.argv[1]):
+            break
+        run.sendall(json.dumps({"log": {"loss": step}, "step": step}).encode() + b"\\n")
+        with open(sys.argv[1] + ".steps", "w") as file:
+            file.write(str(step + 1))
+        time.sleep(0.05)
+"""
+
+
+def test_a_run_outlives_its_agents_token(stack, admin, caller):
+    """The run goes on when the token is revoked; the agent, started again with another one, adopts it and brings everything."""
+    mark = os.path.join(stack.home, "mark")
+    sweep = stack.create(f"""
+method: grid
+metric: {{name: loss, goal: minimize}}
+command: [/usr/bin/python3, {stack.write("waiter.py", WAITER)}, {mark}]
+parameters: {{x: {{values: [1]}}}}
+""")
+    before, after = caller(AGENT, sweep_id=sweep), caller(AGENT, sweep_id=sweep)
+    home = os.path.join(stack.home, "rotating")
+
+    def start(one):
+        with open(home + ".log", "ab") as log:
+            return subprocess.Popen([os.path.join(BIN, "besom-agent"), "--state-dir", home, sweep], stdout=log, stderr=log,
+                                    env=dict(stack.environment, BESOM_TOKEN=one.text), cwd=stack.home)
+
+    def stored():
+        return sum(len(piece.series.values) for piece in admin("ReadMetrics", sweep_id=sweep, run_id=stack.runs(sweep)[0]["run_id"]))
+
+    def steps():
+        with open(mark + ".steps") as file:
+            return int(file.read() or "0")
+
+    first = start(before)
+    try:
+        wait_for(lambda: os.path.exists(mark + ".steps") and stored() > 0, 20, "the run logs")
+        stack.command("token", "revoke", before.token_id)
+        wait_for(lambda: before.outcome("GetSweep", sweep_id=sweep)[0] == "UNAUTHENTICATED", LIMIT_S, "the token is refused")
+        seen = steps()
+        wait_for(lambda: steps() > seen + 20, 20, "the run goes on")
+        first.kill()
+        first.wait()
+        first = start(after)
+        wait_for(lambda: stored() > seen + 20, 30, "another token brings what was kept")
+        with open(mark, "w"):
+            pass
+        assert first.wait(40) == 0, open(home + ".log").read()
+    finally:
+        first.kill()
+        first.wait()
+    run, = stack.runs(sweep)
+    assert (run["state"], run["attempt"]) == ("finished", 1)
+    assert stored() == steps()
