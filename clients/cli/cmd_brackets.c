@@ -112,18 +112,35 @@ static json_t *bands_json(const struct look *look)
     return bands;
 }
 
+static json_t *cohorts_json(const struct look *look)
+{
+    json_t *cohorts = json_array();
+    for (size_t i = 0; i < look->bands->n_cohorts; i++) {
+        const Besom__V1__CohortRung *rung = look->bands->cohorts[i];
+        json_array_append_new(
+            cohorts,
+            json_pack("{s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I}", "cohort", (json_int_t)rung->cohort,
+                      "bracket", (int)rung->bracket, "band", (json_int_t)rung->band, "planned",
+                      (json_int_t)rung->planned, "reached", (json_int_t)rung->reached, "ended",
+                      (json_int_t)rung->ended, "paused", (json_int_t)rung->paused, "promoted",
+                      (json_int_t)rung->promoted, "stopped", (json_int_t)rung->stopped, "threshold",
+                      entity_number_json(rung->threshold), "decided_us", (json_int_t)rung->decided_us));
+    }
+    return cohorts;
+}
+
 static int print_json(const struct look *look)
 {
     const Besom__V1__Sweep *sweep = look->sweep->sweep;
     json_t *spec = entity_parsed_json(sweep->spec_json);
     json_t *rule = json_incref(json_object_get(spec, "early_terminate"));
     json_decref(spec);
-    return entity_print_json(json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:I,s:o}", "sweep_id", sweep->sweep_id,
-                                       "state", entity_sweep_state(sweep->state), "metric", sweep->metric,
-                                       "goal", sweep->maximize ? "maximize" : "minimize", "early_terminate",
-                                       rule != NULL ? rule : json_null(), "bands", bands_json(look),
-                                       "run_time_ms", (json_int_t)sweep->run_time_ms, "savings",
-                                       savings_json(look->bands->savings)));
+    return entity_print_json(json_pack(
+        "{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:o}", "sweep_id", sweep->sweep_id, "state",
+        entity_sweep_state(sweep->state), "metric", sweep->metric, "goal",
+        sweep->maximize ? "maximize" : "minimize", "early_terminate", rule != NULL ? rule : json_null(),
+        "bands", bands_json(look), "cohorts", cohorts_json(look), "run_time_ms",
+        (json_int_t)sweep->run_time_ms, "savings", savings_json(look->bands->savings)));
 }
 
 /* ---- text ---- */
@@ -230,6 +247,36 @@ static void format_bands(struct arena *arena, const struct look *look, const str
         buffer_printf(out, "and %zu more that no run has reached\n", sweep->n_bands - shown);
 }
 
+/* Of sweeps whose runs pause: each cohort at the rungs that it got to. */
+static void format_cohorts(struct arena *arena, const struct look *look, const struct screen *screen,
+                           struct buffer *out)
+{
+    char head[STOP_UNIT_SIZE];
+    const struct table_column columns[] = {
+        {"FROM RUN", true}, {"BRACKET", true}, {stop_band_head(&look->spec->early_terminate, head), true},
+        {"RUNS", true},     {"REACHED", true}, {"ENDED", true},
+        {"PAUSED", true},   {"WENT ON", true}, {"STOPPED", true},
+        {"THRESHOLD", true}};
+    struct table table = table_make(arena, columns, ARRAY_LEN(columns));
+    for (size_t i = 0; i < look->bands->n_cohorts; i++) {
+        const Besom__V1__CohortRung *rung = look->bands->cohorts[i];
+        char text[FORMAT_SIZE];
+        add_count(&table, rung->cohort);
+        add_count(&table, rung->bracket);
+        add_count(&table, rung->band);
+        add_count(&table, rung->planned);
+        add_count(&table, rung->reached);
+        add_count(&table, rung->ended);
+        add_count(&table, rung->paused);
+        add_count(&table, rung->promoted);
+        add_count(&table, rung->stopped);
+        table_add(&table, rung->decided_us == 0    ? "waits"
+                          : isnan(rung->threshold) ? "-"
+                                                   : format_number(rung->threshold, text));
+    }
+    table_format(&table, screen, out);
+}
+
 static void format_look(struct arena *arena, const struct look *look, const struct screen *screen,
                         struct buffer *out)
 {
@@ -245,7 +292,10 @@ static void format_look(struct arena *arena, const struct look *look, const stru
                   text_clean(arena, sweep->metric));
     stop_rule_words(&look->spec->early_terminate, out);
     buffer_puts(out, "\n\n");
-    format_bands(arena, look, screen, out);
+    if (stop_type_pauses(look->spec->early_terminate.type))
+        format_cohorts(arena, look, screen, out);
+    else
+        format_bands(arena, look, screen, out);
     if (undecided > 0)
         buffer_printf(out, "%" PRId64 " values are not decided yet\n", undecided);
     buffer_putc(out, '\n');
@@ -341,7 +391,10 @@ const struct cli_command cmd_brackets = {
         "Show what early stopping did at each band of a sweep\n"
         "For each band its row (or epoch, as step_metric says), how many runs reached it, went on and were\n"
         "stopped, who was spared and why, and the threshold: now, at first, its median and, on a terminal,\n"
-        "its course.",
+        "its course. Where runs pause at rungs (hyperband_full, bohb), for each cohort, by its first run, "
+        "and\n"
+        "each of its rungs: the runs that are awaited, have come, ended before and are paused now, and the\n"
+        "verdict.",
     .footer = "besom why RUN tells the decisions about one run.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),

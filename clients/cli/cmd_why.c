@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +24,22 @@ static json_t *decision_json(const Besom__V1__StopDecision *decision)
     for (size_t i = 0; i < decision->n_rival_values && i < decision->n_rival_runs; i++)
         json_array_append_new(rivals, json_pack("{s:s,s:o}", "run_id", decision->rival_runs[i], "value",
                                                 entity_number_json(decision->rival_values[i])));
-    return json_pack("{s:I,s:i,s:I,s:o,s:o,s:o,s:b,s:I,s:o,s:I,s:s}", "number", (json_int_t)decision->number,
-                     "attempt", (int)decision->attempt, "band", (json_int_t)decision->band, "value",
-                     entity_number_json(decision->value), "compared", entity_number_json(decision->compared),
-                     "threshold", entity_number_json(decision->threshold), "stop", decision->stop, "reached",
-                     (json_int_t)decision->reached, "rivals", rivals, "decided_us",
-                     (json_int_t)decision->decided_us, "reason", decision->reason);
+    return json_pack("{s:I,s:i,s:I,s:o,s:o,s:o,s:b,s:b,s:I,s:o,s:I,s:s}", "number",
+                     (json_int_t)decision->number, "attempt", (int)decision->attempt, "band",
+                     (json_int_t)decision->band, "value", entity_number_json(decision->value), "compared",
+                     entity_number_json(decision->compared), "threshold",
+                     entity_number_json(decision->threshold), "stop", decision->stop, "pause",
+                     decision->pause, "reached", (json_int_t)decision->reached, "rivals", rivals,
+                     "decided_us", (json_int_t)decision->decided_us, "reason", decision->reason);
+}
+
+static json_t *verdict_json(const Besom__V1__CohortVerdict *verdict)
+{
+    return json_pack("{s:I,s:i,s:I,s:b,s:I,s:I,s:o,s:o,s:I}", "band", (json_int_t)verdict->band, "bracket",
+                     (int)verdict->bracket, "cohort", (json_int_t)verdict->cohort, "promoted",
+                     verdict->promoted, "rank", (json_int_t)verdict->rank, "planned",
+                     (json_int_t)verdict->planned, "value", entity_number_json(verdict->value), "threshold",
+                     entity_number_json(verdict->threshold), "decided_us", (json_int_t)verdict->decided_us);
 }
 
 static json_t *attempt_json(const Besom__V1__Attempt *attempt)
@@ -41,14 +52,17 @@ static json_t *attempt_json(const Besom__V1__Attempt *attempt)
 
 static int print_json(const Besom__V1__ExplainRunResponse *why, const char *command)
 {
-    json_t *decisions = json_array(), *attempts = json_array();
+    json_t *decisions = json_array(), *attempts = json_array(), *verdicts = json_array();
+    for (size_t i = 0; i < why->n_verdicts; i++)
+        json_array_append_new(verdicts, verdict_json(why->verdicts[i]));
     for (size_t i = 0; i < why->n_decisions; i++)
         json_array_append_new(decisions, decision_json(why->decisions[i]));
     for (size_t i = 0; i < why->n_attempts; i++)
         json_array_append_new(attempts, attempt_json(why->attempts[i]));
-    return entity_print_json(json_pack("{s:o,s:o,s:o,s:o,s:s?}", "run", entity_run_json(why->run),
+    return entity_print_json(json_pack("{s:o,s:o,s:o,s:o,s:o,s:s?}", "run", entity_run_json(why->run),
                                        "suggestion", entity_parsed_json(why->suggestion_json), "decisions",
-                                       decisions, "attempts", attempts, "command", command));
+                                       decisions, "verdicts", verdicts, "attempts", attempts, "command",
+                                       command));
 }
 
 /* ---- why Bayesian search chose a point, in words ---- */
@@ -208,9 +222,30 @@ static void print_suggestion(struct cli *cli, const char *suggestion_json)
     json_decref(suggestion);
 }
 
+/* On the run's cohort; a decision that it waits names no threshold. */
+static void print_verdict(const Besom__V1__CohortVerdict *verdict)
+{
+    char value[FORMAT_SIZE], threshold[FORMAT_SIZE];
+    printf("  verdict at band %lld: %s, number %lld of %lld in bracket %d", (long long)verdict->band,
+           verdict->promoted ? "went on" : "ended there", (long long)verdict->rank,
+           (long long)verdict->planned, (int)verdict->bracket);
+    if (isnan(verdict->value))
+        printf(", it had ended without a value there");
+    else
+        printf(", value %s", format_number(verdict->value, value));
+    if (!isnan(verdict->threshold))
+        printf(", threshold %s", format_number(verdict->threshold, threshold));
+    puts("");
+}
+
 static void print_decision(struct cli *cli, const Besom__V1__StopDecision *decision)
 {
     char value[FORMAT_SIZE], threshold[FORMAT_SIZE];
+    if (decision->pause) {
+        printf("  band %lld: value %s\n    %s\n", (long long)decision->band,
+               format_number(decision->value, value), text_clean(&cli->arena, decision->reason));
+        return;
+    }
     printf("  band %lld: %s, value %s, threshold %s, %lld %s had reached it\n", (long long)decision->band,
            decision->stop ? "stopped" : "went on", format_number(decision->compared, value),
            format_number(decision->threshold, threshold), (long long)decision->reached,
@@ -265,6 +300,8 @@ static void print_why(struct cli *cli, const Besom__V1__ExplainRunResponse *why,
         printf("  no decision about this run\n");
     for (size_t i = 0; i < why->n_decisions; i++)
         print_decision(cli, why->decisions[i]);
+    for (size_t i = 0; i < why->n_verdicts; i++)
+        print_verdict(why->verdicts[i]);
     if (why->n_attempts > 0)
         print_attempts(cli, why);
 }

@@ -109,11 +109,12 @@ static json_t *counts_json(const Besom__V1__RunCounts *counts)
 {
     if (counts == NULL)
         return json_null();
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "queued", (json_int_t)counts->queued, "pending",
-                     (json_int_t)counts->pending, "running", (json_int_t)counts->running, "finished",
-                     (json_int_t)counts->finished, "stopped", (json_int_t)counts->stopped, "failed",
-                     (json_int_t)counts->failed, "killed", (json_int_t)counts->killed, "crashed",
-                     (json_int_t)counts->crashed, "unreachable", (json_int_t)counts->unreachable);
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "queued", (json_int_t)counts->queued,
+                     "pending", (json_int_t)counts->pending, "running", (json_int_t)counts->running,
+                     "finished", (json_int_t)counts->finished, "stopped", (json_int_t)counts->stopped,
+                     "failed", (json_int_t)counts->failed, "killed", (json_int_t)counts->killed, "crashed",
+                     (json_int_t)counts->crashed, "unreachable", (json_int_t)counts->unreachable, "paused",
+                     (json_int_t)counts->paused);
 }
 
 static json_t *bands_json(const Besom__V1__Sweep *sweep)

@@ -100,10 +100,11 @@ static void format_counts(const Besom__V1__WatchSweepResponse *picture, const st
     const Besom__V1__RunCounts zero = BESOM__V1__RUN_COUNTS__INIT;
     const Besom__V1__RunCounts *counts = picture->sweep->counts != NULL ? picture->sweep->counts : &zero;
     const struct count_word words[] = {
-        {"running", counts->running, STYLE_BUSY},   {"finished", counts->finished, STYLE_GOOD},
-        {"stopped", counts->stopped, STYLE_WARN},   {"failed", counts->failed, STYLE_BAD},
-        {"killed", counts->killed, STYLE_BAD},      {"crashed", counts->crashed, STYLE_BAD},
-        {"to repeat", counts->pending, STYLE_WARN}, {"unreachable", counts->unreachable, STYLE_BAD},
+        {"running", counts->running, STYLE_BUSY},        {"finished", counts->finished, STYLE_GOOD},
+        {"stopped", counts->stopped, STYLE_WARN},        {"failed", counts->failed, STYLE_BAD},
+        {"killed", counts->killed, STYLE_BAD},           {"crashed", counts->crashed, STYLE_BAD},
+        {"paused", counts->paused, STYLE_BUSY},          {"to repeat", counts->pending, STYLE_WARN},
+        {"unreachable", counts->unreachable, STYLE_BAD},
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (words[i].count > 0 || i < 2)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stop/halving.h"
 #include "stop/resource.h"
 
 /* A run reached a band. */
@@ -285,6 +286,68 @@ static enum status judge_events(const struct replay *replay, const struct rule *
     return STATUS_OK;
 }
 
+/* ---- judging cohorts: the runs in their order are dealt to the brackets ---- */
+
+/* A run that others left behind stops with its value at the rung; one that had ended before has none. */
+static void take_verdicts(const struct replay *replay, const struct rule *rule, const struct halving *halving,
+                          const struct reached *const *places, struct replay_outcome *outcomes)
+{
+    size_t count;
+    const struct halving_verdict *verdicts = halving_verdicts(halving, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct halving_verdict *verdict = &verdicts[i];
+        size_t index = (size_t)verdict->ordinal;
+        const struct reached *event = places[index * rule->band_count + verdict->band_index];
+        if (verdict->promoted || event == NULL)
+            continue;
+        const struct replay_history *run = &replay->runs[index];
+        outcomes[index] = (struct replay_outcome){.stop = true,
+                                                  .band = verdict->band,
+                                                  .rows_saved = run->rows - event->row,
+                                                  .saved_us = run->last_us - event->time_us,
+                                                  .best = event->value.best,
+                                                  .value = verdict->value,
+                                                  .threshold = verdict->threshold,
+                                                  .reached = (size_t)verdict->planned};
+    }
+}
+
+static enum status feed_cohorts(const struct replay *replay, const struct rule *rule, struct halving *halving,
+                                const struct reached *const *places, struct replay_outcome *outcomes,
+                                struct err *err)
+{
+    struct halving_decision decision;
+    for (size_t i = 0; i < rule->count; i++) {
+        const struct reached *event = &rule->events[i];
+        if (outcomes[event->run].stop)
+            continue;
+        TRY(halving_observe(halving, (int64_t)event->run, replay->runs[event->run].run_id, event->band_index,
+                            event->value.value, &decision, err));
+        take_verdicts(replay, rule, halving, places, outcomes);
+    }
+    for (size_t i = 0; i < replay->run_count; i++) {
+        TRY(halving_end(halving, (int64_t)i, replay->runs[i].run_id, replay->runs[i].best, err));
+        take_verdicts(replay, rule, halving, places, outcomes);
+    }
+    TRY(halving_close(halving, (int64_t)replay->run_count, err));
+    take_verdicts(replay, rule, halving, places, outcomes);
+    return STATUS_OK;
+}
+
+static enum status judge_cohorts(const struct replay *replay, const struct rule *rule, struct arena *arena,
+                                 struct replay_outcome *outcomes, struct err *err)
+{
+    struct halving *halving CLEANUP(halving_free_at) = NULL;
+    const struct reached **places =
+        arena_calloc(arena, replay->run_count * rule->band_count + 1, sizeof(*places));
+    if (places == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < rule->count; i++)
+        places[rule->events[i].run * rule->band_count + rule->events[i].band_index] = &rule->events[i];
+    TRY(halving_new(rule->config, replay->maximize, &halving, err));
+    return feed_cohorts(replay, rule, halving, places, outcomes, err);
+}
+
 static void sum_up(const struct replay *replay, const struct replay_outcome *outcomes,
                    struct replay_sums *sums)
 {
@@ -317,7 +380,9 @@ enum status replay_judge(const struct replay *replay, size_t rule, struct arena 
         (*outcomes)[i].best = replay->runs[i].best;
     if (judged->count > 1)
         qsort(judged->events, judged->count, sizeof *judged->events, compare_events);
-    if (judged->config != NULL)
+    if (judged->config != NULL && stop_type_pauses(judged->config->type))
+        TRY(judge_cohorts(replay, judged, arena, *outcomes, err));
+    else if (judged->config != NULL)
         TRY(judge_events(replay, judged, *outcomes, err));
     sum_up(replay, *outcomes, sums);
     return STATUS_OK;

@@ -7,8 +7,10 @@
 #include "base/file.h"
 #include "cli.h"
 
-/* The least that makes a whole sweep file of a rule. */
-#define REST "method: random\nprogram: program\nmetric: {name: metric}\nparameters: {x: {value: 0}}\n"
+/* The least that makes a whole sweep file of a rule, with what any of them needs. */
+#define REST                                                                                             \
+    "method: bayes\nprogram: program\nmetric: {name: metric}\nresume: true\nparameters: {x: {min: 0.0, " \
+    "max: 1.0}}\n"
 
 /* A key at the left margin. */
 static bool has_key(const char *text, const char *key)

@@ -7,13 +7,15 @@
 #include <uthash.h>
 
 #include "base/buffer.h"
+#include "services/scheduler/cohorts.h"
 #include "services/scheduler/explain.h"
 #include "stop/resource.h"
 
 struct run {
     char id[STOP_RUN_KEY_MAX + 1];
-    bool running;
-    size_t reached; /* bands */
+    bool running, paused, finished;
+    int64_t ordinal; /* in order of arrival */
+    size_t reached;  /* bands */
     struct stop_value values[STOP_BANDS_MAX];
     double best; /* of the whole history */
     UT_hash_handle hh;
@@ -27,6 +29,7 @@ struct board {
     int64_t bands[STOP_BANDS_MAX];
     size_t band_count;
     struct run *runs; /* owned; uthash, in order of arrival */
+    bool closed;      /* no more runs come */
 };
 
 /* Copies the names. */
@@ -96,6 +99,7 @@ static enum status find_or_add(struct board *board, const char *id, struct run *
     if (run == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     memcpy(run->id, id, strlen(id));
+    run->ordinal = (int64_t)HASH_COUNT(board->runs);
     HASH_ADD_STR(board->runs, id, run);
     *out = run;
     return STATUS_OK;
@@ -138,7 +142,7 @@ static void read_history(const struct board *board, const json_t *history, struc
     }
 }
 
-enum status board_set_run(struct board *board, const char *id, bool running, const json_t *history,
+enum status board_set_run(struct board *board, const char *id, const char *state, const json_t *history,
                           struct err *err)
 {
     struct run *run = NULL;
@@ -147,7 +151,9 @@ enum status board_set_run(struct board *board, const char *id, bool running, con
     if (!json_is_array(history))
         return err_set(err, STATUS_INVALID, "history must be a list of rows");
     TRY(find_or_add(board, id, &run, err));
-    run->running = running;
+    run->running = strcmp(state, "running") == 0;
+    run->paused = strcmp(state, "paused") == 0;
+    run->finished = strcmp(state, "finished") == 0;
     read_history(board, history, run);
     return STATUS_OK;
 }
@@ -193,4 +199,116 @@ enum status board_decide(const struct board *board, json_t *stop, json_t *why, s
             TRY(tell(board, run->id, &decision, stop, why, err));
     }
     return STATUS_OK;
+}
+
+/* ---- where runs pause ---- */
+
+bool board_pauses(const struct board *board)
+{
+    return stop_type_pauses(board->config.type);
+}
+
+void board_close(struct board *board)
+{
+    board->closed = true;
+}
+
+/* What came out for a run. */
+struct standing {
+    bool out;
+    size_t judged;                  /* bands with a verdict that let it go on, or one more than the last */
+    struct halving_decision newest; /* about its last value */
+    struct halving_verdict verdict; /* the last one */
+    bool has_verdict;
+};
+
+static void take_verdicts(const struct halving *halving, struct standing *standings)
+{
+    size_t count;
+    const struct halving_verdict *verdicts = halving_verdicts(halving, &count);
+    for (size_t i = 0; i < count; i++) {
+        struct standing *standing = &standings[verdicts[i].ordinal];
+        standing->out = !verdicts[i].promoted;
+        standing->judged = verdicts[i].band_index + 1;
+        standing->verdict = verdicts[i];
+        standing->has_verdict = true;
+    }
+}
+
+static enum status feed_cohorts(const struct board *board, struct halving *halving,
+                                struct standing *standings, struct err *err)
+{
+    for (const struct run *run = board->runs; run != NULL; run = run->hh.next)
+        for (size_t band = 0; band < run->reached; band++) {
+            TRY(halving_observe(halving, run->ordinal, run->id, band, run->values[band].value,
+                                &standings[run->ordinal].newest, err));
+            take_verdicts(halving, standings);
+        }
+    for (const struct run *run = board->runs; run != NULL; run = run->hh.next) {
+        if (run->running || run->paused)
+            continue;
+        TRY(halving_end(halving, run->ordinal, run->id, run->finished ? run->best : NAN, err));
+        take_verdicts(halving, standings);
+    }
+    if (board->closed)
+        TRY(halving_close(halving, (int64_t)HASH_COUNT(board->runs), err));
+    take_verdicts(halving, standings);
+    return STATUS_OK;
+}
+
+static enum status tell_order(const struct board *board, const struct run *run,
+                              const struct standing *standing, json_t *list, json_t *why, struct err *err)
+{
+    struct buffer reason CLEANUP(buffer_free) = BUFFER_INIT;
+    const struct halving_verdict *verdict = &standing->verdict;
+    bool waits = !standing->out && standing->judged < run->reached;
+    json_t *text;
+    if (waits) {
+        cohorts_explain(&standing->newest, &board->config, run->values[run->reached - 1].value, &reason);
+        text = json_pack("{s:I, s:I, s:f, s:s}", "band", (json_int_t)standing->newest.band, "bracket",
+                         (json_int_t)standing->newest.s, "value", run->values[run->reached - 1].value,
+                         "reason", buffer_text(&reason));
+    } else {
+        cohorts_explain_verdict(verdict, &board->config, &reason);
+        text = json_pack("{s:I, s:I, s:I, s:I, s:s}", "band", (json_int_t)verdict->band, "bracket",
+                         (json_int_t)verdict->s, "rank", (json_int_t)verdict->rank, "planned",
+                         (json_int_t)verdict->planned, "reason", buffer_text(&reason));
+    }
+    if (text == NULL || json_object_set_new(why, run->id, text) != 0 ||
+        json_array_append_new(list, json_string(run->id)) != 0)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    return STATUS_OK;
+}
+
+static json_t *order_for(const struct run *run, const struct standing *standing,
+                         const struct board_orders *orders)
+{
+    if (!run->running && !run->paused)
+        return NULL;
+    if (standing->out)
+        return orders->stop;
+    if (run->reached == 0 || standing->newest.answer == HALVING_NO_RUNG)
+        return NULL;
+    if (standing->judged >= run->reached)
+        return run->paused ? orders->resume : NULL;
+    return run->running ? orders->pause : NULL;
+}
+
+enum status board_decide_cohorts(const struct board *board, const struct board_orders *orders,
+                                 struct err *err)
+{
+    struct halving *halving CLEANUP(halving_free_at) = NULL;
+    struct standing *standings = calloc(HASH_COUNT(board->runs) + 1, sizeof *standings);
+    if (standings == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    enum status status = halving_new(&board->config, board->maximize, &halving, err);
+    if (status == STATUS_OK)
+        status = feed_cohorts(board, halving, standings, err);
+    for (const struct run *run = board->runs; run != NULL && status == STATUS_OK; run = run->hh.next) {
+        json_t *list = order_for(run, &standings[run->ordinal], orders);
+        if (list != NULL)
+            status = tell_order(board, run, &standings[run->ordinal], list, orders->why, err);
+    }
+    free(standings);
+    return status;
 }

@@ -29,10 +29,22 @@ void board_free(struct board *board);
 size_t board_band_count(const struct board *board);
 int64_t board_band(const struct board *board, size_t index);
 
-/* Replaces what is known of run `id`. `history` is an array of rows; only those count that hold the metric as
- * a number. INVALID. */
-enum status board_set_run(struct board *board, const char *id, bool running, const json_t *history,
+/* Replaces what is known of run `id`, in `state`. `history` is an array of rows; only those count that hold
+ * the metric as a number. INVALID. */
+enum status board_set_run(struct board *board, const char *id, const char *state, const json_t *history,
                           struct err *err) MUST_USE;
+
+bool board_pauses(const struct board *board);
+/* No more runs come: what the last cohort waits for is there. Where runs pause. */
+void board_close(struct board *board);
+/* Where runs pause, which take part in the order in which they became known: fills the arrays of ids `stop`,
+ * `pause` (running ones at a rung whose cohort is not complete) and `resume` (paused ones that were
+ * promoted), and `why`. */
+struct board_orders {
+    json_t *stop, *pause, *resume, *why;
+};
+enum status board_decide_cohorts(const struct board *board, const struct board_orders *orders,
+                                 struct err *err) MUST_USE;
 
 /* Fills `stop` (array of ids, in the order in which runs became known) and `why` (object by id). */
 enum status board_decide(const struct board *board, json_t *stop, json_t *why, struct err *err) MUST_USE;

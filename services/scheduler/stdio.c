@@ -18,8 +18,9 @@ static json_t *reduce_config(const json_t *config)
 {
     json_t *metric = json_object_get(config, "metric");
     json_t *rule = json_object_get(config, "early_terminate");
-    return json_pack("{s:s, s:s, s:{s:{s:i}}, s:O*, s:O*}", "method", "random", "program", "program",
-                     "parameters", "x", "value", 0, "metric", metric, "early_terminate", rule);
+    return json_pack("{s:s, s:s, s:b, s:{s:{s:f, s:f}}, s:O*, s:O*}", "method", "bayes", "program", "program",
+                     "resume", true, "parameters", "x", "min", 0.0, "max", 1.0, "metric", metric,
+                     "early_terminate", rule);
 }
 
 static enum status parse_config(const json_t *config, struct spec **out, struct err *err)
@@ -85,8 +86,25 @@ static enum status run_run(void *context, const json_t *request, json_t *answer,
     TRY(need_board(session, err));
     if (id == NULL || state == NULL)
         return err_set(err, STATUS_INVALID, "run: id and state must be texts");
-    TRY(board_set_run(session->board, id, strcmp(state, "running") == 0, json_object_get(request, "history"),
-                      err));
+    TRY(board_set_run(session->board, id, state, json_object_get(request, "history"), err));
+    return json_lines_set(answer, "ok", json_true(), err);
+}
+
+static enum status decide_cohorts(const struct board *board, json_t *answer, struct err *err)
+{
+    TRY(json_lines_set(answer, "pause", json_array(), err));
+    TRY(json_lines_set(answer, "resume", json_array(), err));
+    const struct board_orders orders = {json_object_get(answer, "stop"), json_object_get(answer, "pause"),
+                                        json_object_get(answer, "resume"), json_object_get(answer, "why")};
+    return board_decide_cohorts(board, &orders, err);
+}
+
+static enum status run_close(void *context, const json_t *request, json_t *answer, struct err *err)
+{
+    struct session *session = context;
+    (void)request;
+    TRY(need_board(session, err));
+    board_close(session->board);
     return json_lines_set(answer, "ok", json_true(), err);
 }
 
@@ -97,12 +115,15 @@ static enum status run_decide(void *context, const json_t *request, json_t *answ
     TRY(need_board(session, err));
     TRY(json_lines_set(answer, "stop", json_array(), err));
     TRY(json_lines_set(answer, "why", json_object(), err));
+    if (board_pauses(session->board))
+        return decide_cohorts(session->board, answer, err);
     return board_decide(session->board, json_object_get(answer, "stop"), json_object_get(answer, "why"), err);
 }
 
 static const struct json_lines_op operations[] = {
     {"init", run_init},
     {"run", run_run},
+    {"close", run_close},
     {"decide", run_decide},
 };
 
