@@ -109,7 +109,12 @@ static void add_latent(struct acquisition *acquisition, const double *x)
     acquisition->latent++;
 }
 
-/* The successes with the best means, whose true values noise hides; `means` is spoilt. */
+static bool is_apart(const struct acquisition_input *input, const double *row)
+{
+    return input->focus != NULL && row[input->focus->dim] != input->focus->level;
+}
+
+/* The successes with the best means, whose true values noise hides; `means` is spoilt. -inf: none. */
 static void add_rivals(struct acquisition *acquisition, const struct acquisition_input *input, double *means)
 {
     for (size_t r = 0; r < RIVALS && r < input->successes; r++) {
@@ -117,6 +122,8 @@ static void add_rivals(struct acquisition *acquisition, const struct acquisition
         for (size_t j = 1; j < input->successes; j++)
             if (means[j] > means[best])
                 best = j;
+        if (means[best] == -HUGE_VAL)
+            return;
         means[best] = -HUGE_VAL;
         add_latent(acquisition, input->success_rows + best * input->dims);
     }
@@ -152,15 +159,25 @@ static enum status add_drawn(struct acquisition *acquisition, const struct acqui
 {
     bool noisy = acquisition->gp.noise > NOISY_FROM * acquisition->gp.kernel.amplitude;
     double best = -HUGE_VAL;
-    for (size_t j = 0; j < input->successes; j++)
+    double least = HUGE_VAL;
+    for (size_t j = 0; j < input->successes; j++) {
+        least = fmin(least, means[j]);
+        if (is_apart(input, input->success_rows + j * input->dims))
+            means[j] = -HUGE_VAL;
         best = fmax(best, means[j]);
+    }
     if (noisy)
         add_rivals(acquisition, input, means);
     for (size_t j = 0; j < input->pending; j++)
-        add_latent(acquisition, input->pending_rows + j * input->dims);
+        if (!is_apart(input, input->pending_rows + j * input->dims))
+            add_latent(acquisition, input->pending_rows + j * input->dims);
     acquisition->draws = acquisition->latent > 0 ? ACQUISITION_DRAWS : 1;
+    if (best == -HUGE_VAL)
+        best = least; /* the level was never tried */
+    else if (noisy)
+        best = -HUGE_VAL; /* the rivals' */
     for (size_t s = 0; s < acquisition->draws; s++)
-        acquisition->best[s] = noisy ? -HUGE_VAL : best;
+        acquisition->best[s] = best;
     return acquisition->latent > 0 ? draw_latent(acquisition, input->seed, arena, err) : STATUS_OK;
 }
 

@@ -25,6 +25,12 @@
 
 #define ACQUISITION_DRAWS 32
 
+/* One level of a category, as if it had no other: improvement is over the best that is known of it. */
+struct focus {
+    size_t dim;
+    double level;
+};
+
 struct acquisition {
     struct gp gp; /* successes, then failures, then latent */
     size_t known; /* successes and failures */
@@ -51,7 +57,8 @@ struct acquisition_input {
     const double *values; /* z of successes */
     double *factors;      /* of their noises; outliers are marked here if mark_outliers */
     bool mark_outliers;
-    uint64_t seed; /* of the draws */
+    uint64_t seed;             /* of the draws */
+    const struct focus *focus; /* borrowed; NULL: none */
 };
 
 /* Everything from the arena. NO_MEMORY. */

@@ -88,7 +88,8 @@ enum status candidates_draw(const struct maximise_input *input, struct candidate
     size_t per_centre = 1;
     for (size_t k = 0; k < ARRAY_LEN(steps); k++)
         per_centre += steps[k].count;
-    TRY(candidates_init(out, space->count, CANDIDATES_SOBOL + centres * per_centre, arena, err));
+    size_t even = input->focus == NULL ? CANDIDATES_SOBOL : CANDIDATES_FOCUS;
+    TRY(candidates_init(out, space->count, even + centres * per_centre, arena, err));
     struct sobol *sobol = arena_alloc(arena, sizeof *sobol);
     double *unit = arena_alloc(arena, space->count * sizeof *unit);
     if (sobol == NULL || unit == NULL)
@@ -98,7 +99,7 @@ enum status candidates_draw(const struct maximise_input *input, struct candidate
         sobol_point(sobol, c, space->count, unit);
         dims_from_unit(space, unit, out->items[c].full);
     }
-    struct candidate *next = out->items + CANDIDATES_SOBOL;
+    struct candidate *next = out->items + even;
     for (size_t c = 0; c < centres; c++) {
         const double *centre = input->best_points + c * space->count;
         begin_at(centre, space->count, next++->full);
@@ -109,6 +110,8 @@ enum status candidates_draw(const struct maximise_input *input, struct candidate
             }
     }
     out->count = out->capacity;
+    for (size_t c = 0; input->focus != NULL && c < out->count; c++)
+        out->items[c].full[input->focus->dim] = input->focus->level;
     for (size_t c = 0; c < out->count; c++)
         candidates_settle(out, space, &out->items[c]);
     return STATUS_OK;

@@ -10,6 +10,7 @@
 #include "optim/maximise.h"
 
 #define CANDIDATES_SOBOL 512 /* the best known point comes right after them */
+#define CANDIDATES_FOCUS 8   /* the same within a focus */
 
 struct candidate {
     double *full;  /* a value in each dimension */

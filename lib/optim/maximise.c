@@ -14,6 +14,11 @@
 #define STARTS (STARTS_BEST + STARTS_DRAWN + 1)
 #define LOG_SHARE_MIN (-30.0)
 
+static bool is_apart(const struct focus *focus, const double *full)
+{
+    return focus != NULL && full[focus->dim] != focus->level;
+}
+
 static enum status value_all(const struct maximise_input *input, struct candidates *candidates,
                              struct arena *arena, struct err *err)
 {
@@ -22,7 +27,8 @@ static enum status value_all(const struct maximise_input *input, struct candidat
         return err_set(err, STATUS_NO_MEMORY, "candidates: out of memory");
     TRY(acquisition_at_rows(input->acquisition, candidates->coordinates, candidates->count, worth, err));
     for (size_t c = 0; c < candidates->count; c++)
-        candidates->items[c].worth = isnan(worth[c]) ? -HUGE_VAL : worth[c];
+        candidates->items[c].worth =
+            isnan(worth[c]) || is_apart(input->focus, candidates->items[c].full) ? -HUGE_VAL : worth[c];
     return STATUS_OK;
 }
 
@@ -116,7 +122,7 @@ enum status maximise(const struct maximise_input *input, double *out_point, doub
     if (order == NULL)
         return err_set(err, STATUS_NO_MEMORY, "candidates: out of memory");
     *found = false;
-    if (!whole) {
+    if (!whole && input->focus == NULL) {
         TRY(search_from_starts(input, order, &candidates, &ends, &arena, err));
         struct candidate **best = sorted(&ends, &arena);
         if (best == NULL)

@@ -4,6 +4,10 @@
  * search, which alternates bounded L-BFGS over the continuous dimensions with
  * a line search over each discrete one. Small discrete spaces are searched
  * whole.
+ *
+ * Within a focus, of a few Sobol points of that level and small steps from its
+ * best the most worth is taken, without a local search: where little is known,
+ * that would end in the corners of the cube.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_OPTIM_MAXIMISE_H
@@ -17,6 +21,7 @@ struct maximise_input {
     const struct optim_space *space;
     const struct acquisition *acquisition;
     const struct seen *seen;
+    const struct focus *focus; /* NULL: none */
     const double *best_points; /* settled, best first */
     size_t best_count;
     uint64_t seed;

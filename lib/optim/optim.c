@@ -18,8 +18,11 @@
 #define START_LEAST 4
 #define START_MOST 12
 #define EXPLORE_SHARE 0.1
-#define EXPLORE_SHARE_IDLE 0.5       /* while the model expects next to nothing */
-#define IDLE_BELOW (-8.0)            /* log of the expected improvement, in deviations of the values */
+#define EXPLORE_SHARE_IDLE 0.5 /* while the model expects next to nothing */
+#define IDLE_BELOW (-8.0)      /* log of the expected improvement, in deviations of the values */
+#define IDLE_GAIN 1e-4         /* or that in units of the values: of the best one above the median */
+#define FOCUS_SHARE 0.7        /* of the suggestions of EXPLORE, where a category offers a level */
+#define FOCUS_LEVELS_MAX 32
 #define EVEN_TRIES 1024              /* Sobol points tried for one that was not seen */
 #define SCAN_MAX (UINT64_C(1) << 20) /* combinations looked at for one that was not seen */
 #define BEST_POINTS 5
@@ -82,6 +85,7 @@ struct ask {
     const struct optim_question *question;
     struct arena *arena;
     struct seen seen;
+    double gain;         /* what the model expects of its best point; see transform_gain */
     double *full, *unit; /* scratch */
     bool *active;
 };
@@ -158,6 +162,7 @@ static enum optim_phase choose_phase(const struct optim *optim, const struct opt
 
 /* What is predicted from, gathered for one call. */
 struct belief {
+    const struct focus *focus; /* NULL: none */
     struct transform transform;
     struct subset subset;
     struct acquisition acquisition;
@@ -179,10 +184,13 @@ static enum status list_best(const struct history *history, struct belief *belie
     belief->best_points = arena_alloc(arena, BEST_POINTS * dims * sizeof(double));
     if (belief->best_points == NULL)
         return err_set(err, STATUS_NO_MEMORY, "model: out of memory");
-    for (; belief->best_count < BEST_POINTS && belief->best_count < count; belief->best_count++) {
-        size_t index = belief->transform.pairs[count - 1 - belief->best_count].index;
-        memcpy(belief->best_points + belief->best_count * dims, history->successes.points + index * dims,
-               dims * sizeof(double));
+    for (size_t k = count; k-- > 0 && belief->best_count < BEST_POINTS;) {
+        size_t index = belief->transform.pairs[k].index;
+        const double *point = history->successes.points + index * dims;
+        const struct focus *focus = belief->focus;
+        bool last = k == 0 && belief->best_count == 0; /* there must be one */
+        if (last || focus == NULL || point[focus->dim] == focus->level)
+            memcpy(belief->best_points + belief->best_count++ * dims, point, dims * sizeof(double));
     }
     return STATUS_OK;
 }
@@ -226,6 +234,7 @@ static enum status believe(struct ask *ask, struct belief *belief, struct err *e
     size_t dims = optim->space->count;
     struct acquisition_input input;
     TRY(gather(optim, belief, &input, ask->arena, err));
+    input.focus = belief->focus;
     size_t skipped = failures->count > OPTIM_FAILURES_MAX ? failures->count - OPTIM_FAILURES_MAX : 0;
     input.failures = failures->count - skipped;
     input.failure_rows = failures->coordinates + skipped * dims;
@@ -253,15 +262,16 @@ static void predict(const struct belief *belief, const double *x, double *mean, 
                  transform_invert(&belief->transform, z - width) / 2;
 }
 
-static enum status suggest_by_model(struct ask *ask, double *out_point, bool *found,
-                                    struct optim_report *report, struct err *err)
+static enum status suggest_by_model(struct ask *ask, const struct focus *focus, double *out_point,
+                                    bool *found, struct optim_report *report, struct err *err)
 {
     struct optim *optim = ask->optim;
-    struct belief belief = {.best_count = 0};
+    struct belief belief = {.focus = focus};
     TRY(believe(ask, &belief, err));
     const struct maximise_input input = {.space = optim->space,
                                          .acquisition = &belief.acquisition,
                                          .seen = &ask->seen,
+                                         .focus = focus,
                                          .best_points = belief.best_points,
                                          .best_count = belief.best_count,
                                          .seed = optim->seed,
@@ -271,9 +281,58 @@ static enum status suggest_by_model(struct ask *ask, double *out_point, bool *fo
         return STATUS_OK;
     dims_embed(optim->space, out_point, ask->full);
     predict(&belief, ask->full, &report->mean, &report->deviation, &report->success);
+    ask->gain = transform_gain(&belief.transform, exp(report->log_improvement) / report->success);
     report->noise = sqrt(belief.acquisition.gp.noise);
     report->model_count = belief.subset.count;
     report->length_scales = optim->learnt.theta;
+    return STATUS_OK;
+}
+
+/* ---- elsewhere ---- */
+
+static bool can_focus(const struct optim_dim *dim)
+{
+    return dim->kind == OPTIM_CATEGORY && dim->levels > 1 && dim->levels <= FOCUS_LEVELS_MAX;
+}
+
+/* A level that the best point does not have, of one of its categories; false: there is none. */
+static bool choose_focus(const struct ask *ask, struct focus *out)
+{
+    const struct optim_space *space = ask->optim->space;
+    const struct told *told = &ask->optim->history.successes;
+    struct draws draws = {.seed = ask->optim->seed, .ordinal = ask->question->ordinal, .name = "optim.focus"};
+    size_t best = 0;
+    size_t count = 0;
+    for (size_t j = 1; j < told->count; j++)
+        if (told->values[j] > told->values[best])
+            best = j;
+    if (draws_unit(&draws) >= FOCUS_SHARE)
+        return false;
+    for (size_t i = 0; i < space->count; i++) {
+        double here = told->points[best * space->count + i];
+        if (!can_focus(&space->dims[i]) || here == OPTIM_INACTIVE || draws_below(&draws, ++count) > 0)
+            continue;
+        double level = (double)draws_below(&draws, space->dims[i].levels - 1);
+        *out = (struct focus){.dim = i, .level = level < here ? level : level + 1};
+    }
+    return count > 0;
+}
+
+/* A point that the best of the model would keep one from: what is most worth within a level of a category, or
+ * one of an even design. */
+static enum status look_elsewhere(struct ask *ask, bool modelled, double *out_point, bool *found,
+                                  struct err *err)
+{
+    struct focus focus;
+    struct optim_report ignored;
+    *found = false;
+    struct sobol *sobol = arena_alloc(ask->arena, sizeof *sobol);
+    if (sobol == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
+    if (modelled && choose_focus(ask, &focus))
+        TRY(suggest_by_model(ask, &focus, out_point, found, &ignored, err));
+    if (!*found)
+        *found = spread_evenly(ask, out_point, sobol);
     return STATUS_OK;
 }
 
@@ -283,25 +342,26 @@ enum status optim_suggest(struct optim *optim, const struct optim_question *ques
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct ask ask = {.optim = optim, .question = question, .arena = &arena};
     bool found = false;
+    bool other = false;
     *report = (struct optim_report){.phase = choose_phase(optim, question)};
     double *point = arena_alloc(&arena, optim->space->count * sizeof *point);
-    double *even = arena_alloc(&arena, optim->space->count * sizeof *even);
-    struct sobol *sobol = arena_alloc(&arena, sizeof *sobol);
-    if (point == NULL || even == NULL || sobol == NULL)
+    double *elsewhere = arena_alloc(&arena, optim->space->count * sizeof *elsewhere);
+    if (point == NULL || elsewhere == NULL)
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
     TRY(begin(&ask, err));
     if (report->phase == OPTIM_MODEL)
-        TRY(suggest_by_model(&ask, point, &found, report, err));
-    bool idle = found && report->log_improvement - log(report->success) < IDLE_BELOW &&
+        TRY(suggest_by_model(&ask, NULL, point, &found, report, err));
+    bool little = report->log_improvement - log(report->success) < IDLE_BELOW || ask.gain < IDLE_GAIN;
+    bool idle = found && little &&
                 random_draw_unit(optim->seed, question->ordinal, "optim.idle", 0) < EXPLORE_SHARE_IDLE;
-    if ((!found || idle) && spread_evenly(&ask, even, sobol)) {
-        report->phase = report->phase == OPTIM_MODEL ? OPTIM_EXPLORE : report->phase;
-        point = even;
-    } else if (!found) {
+    if (!found || idle)
+        TRY(look_elsewhere(&ask, report->phase != OPTIM_START, elsewhere, &other, err));
+    if (other && report->phase == OPTIM_MODEL)
+        report->phase = OPTIM_EXPLORE;
+    else if (!other && !found)
         report->phase = OPTIM_EXHAUSTED;
-        return STATUS_OK;
-    }
-    memcpy(out_point, point, optim->space->count * sizeof *point);
+    if (report->phase != OPTIM_EXHAUSTED)
+        memcpy(out_point, other ? elsewhere : point, optim->space->count * sizeof *point);
     return STATUS_OK;
 }
 

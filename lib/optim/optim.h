@@ -18,9 +18,11 @@
 struct optim;
 
 enum optim_phase {
-    OPTIM_START,   /* too little is known: points that fill the space evenly */
-    OPTIM_EXPLORE, /* one in ten is such a point however much is known, one in two once nothing is expected */
-    OPTIM_MODEL,   /* most worth by the model */
+    OPTIM_START, /* too little is known: points that fill the space evenly */
+    /* One in ten looks elsewhere however much is known, one in two once nothing is expected: an even point,
+     * or the most worth within a level of a category that the best point does not have. */
+    OPTIM_EXPLORE,
+    OPTIM_MODEL,     /* most worth by the model */
     OPTIM_EXHAUSTED, /* every point of a discrete space was told or is pending; no point */
     OPTIM_PHASE_COUNT
 };

@@ -146,3 +146,11 @@ double transform_log_slope(const struct transform *transform, double z)
     return log(transform->strength / (log_strength * transform->deviation)) -
            (0.5 - logarithm) * log_strength;
 }
+
+double transform_gain(const struct transform *transform, double gain)
+{
+    const struct transform_pair *pairs = transform->pairs;
+    double spread = pairs[transform->count - 1].value - pairs[(transform->count - 1) / 2].value;
+    double distance = -expm1(-gain * transform->deviation * log1p(transform->strength)) / transform->strength;
+    return spread > 0 ? distance * transform->range / spread : HUGE_VAL;
+}

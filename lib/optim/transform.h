@@ -46,6 +46,10 @@ enum status transform_apply(struct transform *transform, double strength, const 
 /* Logarithm of dz by the warped value in units of their range, where z is. */
 double transform_log_slope(const struct transform *transform, double z);
 
+/* What a gain of z over the best value's is worth, as a share of what the best value is above the median;
+ * infinite when they are equal. There is a value. */
+double transform_gain(const struct transform *transform, double gain);
+
 /* The value that has this z; below the worst value it is the worst. */
 double transform_invert(const struct transform *transform, double z);
 

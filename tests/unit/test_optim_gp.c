@@ -249,6 +249,74 @@ static void test_acquisition_gradient(void **state)
     }
 }
 
+/* From a numerically exact process, down to improvements of exp(-30000): 1e-300 is exp(-690). */
+static void test_improvement_of_sixty_digits(void **state)
+{
+    (void)state;
+    struct arena arena = arena_make(0);
+    struct err err = ERR_INIT;
+    struct acquisition acquisition;
+    double theta[THETA_COUNT(GP_DIMS)];
+    double factors[GP_POINTS];
+    double rows[EI_QUERIES];
+    reference_theta(theta);
+    theta[THETA_NOISE(GP_DIMS)] = log(EI_NOISE - GP_NOISE_MIN);
+    for (size_t j = 0; j < GP_POINTS; j++)
+        factors[j] = 1;
+    const struct acquisition_input input = {.dims = GP_DIMS,
+                                            .category = gp_category,
+                                            .theta = theta,
+                                            .successes = GP_POINTS,
+                                            .success_rows = gp_points,
+                                            .values = gp_values,
+                                            .factors = factors};
+    assert_int_equal(acquisition_init(&acquisition, &input, &arena, &err), STATUS_OK);
+    assert_int_equal(acquisition_at_rows(&acquisition, ei_queries, EI_QUERIES, rows, &err), STATUS_OK);
+    for (size_t q = 0; q < EI_QUERIES; q++) {
+        double found = acquisition_at(&acquisition, ei_queries + q * GP_DIMS, NULL);
+        assert_near(found, ei_values[q], 1e-8 * fabs(ei_values[q]));
+        assert_near(rows[q], ei_values[q], 1e-8 * fabs(ei_values[q]));
+    }
+    arena_free(&arena);
+}
+
+/* What is best of a category's level counts within it; other levels' results say what they say of the
+ * function. */
+static void test_focus_on_a_level(void **state)
+{
+    (void)state;
+    struct arena arena = arena_make(0);
+    struct err err = ERR_INIT;
+    double theta[THETA_COUNT(GP_DIMS)];
+    double factors[GP_POINTS];
+    reference_theta(theta);
+    theta[THETA_NOISE(GP_DIMS)] = log(EI_NOISE - GP_NOISE_MIN);
+    for (size_t j = 0; j < GP_POINTS; j++)
+        factors[j] = 1;
+    struct acquisition_input input = {.dims = GP_DIMS,
+                                      .category = gp_category,
+                                      .theta = theta,
+                                      .successes = GP_POINTS,
+                                      .success_rows = gp_points,
+                                      .values = gp_values,
+                                      .factors = factors};
+    struct acquisition all;
+    assert_int_equal(acquisition_init(&all, &input, &arena, &err), STATUS_OK);
+    double most = -HUGE_VAL;
+    for (size_t level = 0; level <= 3; level++) { /* nothing is known of the last */
+        const struct focus focus = {.dim = GP_DIMS - 1, .level = (double)level};
+        struct acquisition one;
+        input.focus = &focus;
+        assert_int_equal(acquisition_init(&one, &input, &arena, &err), STATUS_OK);
+        assert_true(one.best[0] <= all.best[0]);
+        assert_true(isfinite(acquisition_at(&one, gp_queries, NULL)));
+        assert_true(acquisition_at(&one, gp_queries, NULL) >= acquisition_at(&all, gp_queries, NULL));
+        most = fmax(most, one.best[0]);
+    }
+    assert_near(most, all.best[0], 0);
+    arena_free(&arena);
+}
+
 /* A pending point is as good as known: its surroundings are worth less than before. */
 static void test_pending_points_repel(void **state)
 {
@@ -281,9 +349,14 @@ static void test_links_openblas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_predicts_as_scikit_learn), cmocka_unit_test(test_grows_as_it_factors),
-        cmocka_unit_test(test_leaves_one_out),           cmocka_unit_test(test_loss_gradient),
-        cmocka_unit_test(test_acquisition_gradient),     cmocka_unit_test(test_pending_points_repel),
+        cmocka_unit_test(test_predicts_as_scikit_learn),
+        cmocka_unit_test(test_grows_as_it_factors),
+        cmocka_unit_test(test_leaves_one_out),
+        cmocka_unit_test(test_loss_gradient),
+        cmocka_unit_test(test_acquisition_gradient),
+        cmocka_unit_test(test_pending_points_repel),
+        cmocka_unit_test(test_improvement_of_sixty_digits),
+        cmocka_unit_test(test_focus_on_a_level),
         cmocka_unit_test(test_links_openblas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

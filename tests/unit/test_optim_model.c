@@ -124,6 +124,30 @@ static void test_failures_repel(void **state)
     optim_free(optim);
 }
 
+/* Where the best is known to all digits, the other level of the category gets most of the points that look
+ * elsewhere. */
+static void test_looks_at_other_levels(void **state)
+{
+    (void)state;
+    struct optim *optim = make();
+    const double best[DIMS] = {0.4, 0.7, 0};
+    size_t elsewhere = 0;
+    size_t other = 0;
+    tell_random(optim, 0, 60);
+    tell(optim, best, value_of(best));
+    for (uint64_t k = 0; k < 60; k++) {
+        double x[DIMS];
+        struct optim_report report;
+        suggest(optim, 100 + k, x, &report);
+        elsewhere += report.phase == OPTIM_EXPLORE;
+        other += report.phase == OPTIM_EXPLORE && x[DIMS - 1] == 1;
+        tell(optim, x, value_of(x));
+    }
+    assert_true(elsewhere > 15);
+    assert_true(other * 3 > elsewhere * 2);
+    optim_free(optim);
+}
+
 /* More results than the model takes in: a subset stands for them, the same whoever asks when. */
 static void test_many_results(void **state)
 {
@@ -159,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_predicts_in_units_of_the_values),
         cmocka_unit_test(test_an_outlier_is_not_believed),
         cmocka_unit_test(test_failures_repel),
+        cmocka_unit_test(test_looks_at_other_levels),
         cmocka_unit_test(test_many_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

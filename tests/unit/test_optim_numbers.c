@@ -26,6 +26,7 @@ static void test_log_h(void **state)
 {
     (void)state;
     (void)gp_scales, (void)gp_points, (void)gp_values, (void)gp_queries, (void)gp_means, (void)gp_variances;
+    (void)ei_queries, (void)ei_values;
     for (size_t i = 0; i < sizeof ei_u / sizeof ei_u[0]; i++)
         assert_near(log_ei_h(ei_u[i]), ei_log_h[i], 1e-13 * (1 + fabs(ei_log_h[i])));
 }
@@ -91,6 +92,40 @@ static void test_transform_keeps_order_and_inverts(void **state)
         assert_near(squares / VALUES, 1, 1e-10);
         arena_free(&arena);
     }
+}
+
+/* A gain is what the inverse says of it. */
+static void test_transform_gain(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct arena arena = arena_make(0);
+        struct err err = ERR_INIT;
+        struct transform transform;
+        double values[VALUES];
+        double z[VALUES];
+        make_values(seed, values);
+        assert_int_equal(transform_apply(&transform, seed % 2 == 0 ? TRANSFORM_STRENGTH : 256, values, VALUES,
+                                         z, &arena, &err),
+                         STATUS_OK);
+        double best = transform.pairs[VALUES - 1].value;
+        double spread = best - transform.pairs[(VALUES - 1) / 2].value;
+        for (double gain = 1e-3; gain < 2; gain *= 10) {
+            double above = transform_invert(&transform, z[transform.pairs[VALUES - 1].index] + gain);
+            double expected = (above / transform.scale - best) / spread;
+            if (isfinite(above * 2))
+                assert_near(transform_gain(&transform, gain), expected, 1e-9 * (1 + expected));
+        }
+        arena_free(&arena);
+    }
+    double z[3];
+    struct arena arena = arena_make(0);
+    struct err err = ERR_INIT;
+    struct transform transform;
+    assert_int_equal(transform_apply(&transform, TRANSFORM_STRENGTH, (double[]){2, 2, 2}, 3, z, &arena, &err),
+                     STATUS_OK);
+    assert_true(isinf(transform_gain(&transform, 0.1)));
+    arena_free(&arena);
 }
 
 static void test_transform_of_few_and_equal_values(void **state)
@@ -185,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_log_h),
         cmocka_unit_test(test_log_ei_derivatives),
         cmocka_unit_test(test_transform_keeps_order_and_inverts),
+        cmocka_unit_test(test_transform_gain),
         cmocka_unit_test(test_transform_of_few_and_equal_values),
         cmocka_unit_test(test_sobol_is_a_net),
         cmocka_unit_test(test_minimise_within_bounds),
