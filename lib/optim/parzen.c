@@ -2,6 +2,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "optim/cell.h"
 #include "optim/tpe.h"
@@ -38,13 +39,9 @@ static void weigh(struct parzen *parzen)
     parzen->cumulative[parzen->count] = 1;
 }
 
-/* Where the kernel of a point (the prior's at `count`) stands in a numeric dimension. */
-static void kernel_at(const struct parzen *parzen, size_t kernel, size_t i, double *mean, double *deviation)
+static size_t index_of(const struct parzen *parzen, size_t kernel, size_t i)
 {
-    size_t at = kernel * parzen->space->count + i;
-    bool own = kernel < parzen->count && parzen->means[at] != OPTIM_INACTIVE;
-    *mean = own ? parzen->means[at] : PRIOR_MEAN; /* without a value nothing is known but the prior */
-    *deviation = own ? parzen->deviations[at] : PRIOR_DEVIATION;
+    return i * (parzen->count + 1) + kernel;
 }
 
 static double place_of(const struct optim_dim *dim, double value)
@@ -80,18 +77,28 @@ static double gap_at(const struct placed *order, size_t count, size_t i)
 
 static void place_kernels(struct parzen *parzen, size_t i, struct placed *order)
 {
-    size_t dims = parzen->space->count;
     size_t count = 0;
     double least = 1 / fmin(DEVIATION_CELLS_MAX, (double)parzen->count + 2);
-    for (size_t k = 0; k < parzen->count; k++) {
-        double mean = place_of(&parzen->space->dims[i], parzen->points[k][i]);
-        parzen->means[k * dims + i] = mean;
+    for (size_t k = 0; k <= parzen->count; k++) {
+        double value = k < parzen->count ? parzen->points[k][i] : OPTIM_INACTIVE;
+        double mean = place_of(&parzen->space->dims[i], value);
+        size_t at = index_of(parzen, k, i);
+        parzen->means[at] =
+            mean != OPTIM_INACTIVE ? mean : PRIOR_MEAN; /* where nothing is known but the prior */
+        parzen->deviations[at] = PRIOR_DEVIATION;
         if (mean != OPTIM_INACTIVE)
             order[count++] = (struct placed){.mean = mean, .kernel = k};
     }
     qsort(order, count, sizeof *order, compare_placed);
     for (size_t j = 0; j < count; j++)
-        parzen->deviations[order[j].kernel * dims + i] = fmin(fmax(gap_at(order, count, j), least), 1);
+        parzen->deviations[index_of(parzen, order[j].kernel, i)] =
+            fmin(fmax(gap_at(order, count, j), least), 1);
+}
+
+static void note_levels(struct parzen *parzen, size_t i)
+{
+    for (size_t k = 0; k <= parzen->count; k++)
+        parzen->means[index_of(parzen, k, i)] = k < parzen->count ? parzen->points[k][i] : OPTIM_INACTIVE;
 }
 
 /* Logarithm of what a kernel's density is divided by, so that it is 1 over the range. */
@@ -101,18 +108,25 @@ static double log_scale(const struct optim_dim *dim, double mean, double deviati
     return dim->kind == OPTIM_FLOAT ? log_mass + log(deviation) + 0.5 * log(2 * M_PI) : log_mass;
 }
 
-static void measure(struct parzen *parzen)
+static void measure(struct parzen *parzen, size_t i)
 {
-    size_t dims = parzen->space->count;
-    for (size_t k = 0; k <= parzen->count; k++)
-        for (size_t i = 0; i < dims; i++) {
-            const struct optim_dim *dim = &parzen->space->dims[i];
-            double mean = 0;
-            double deviation = 0;
-            kernel_at(parzen, k, i, &mean, &deviation);
-            parzen->log_scales[k * dims + i] =
-                dim->kind == OPTIM_CATEGORY ? 0 : log_scale(dim, mean, deviation);
+    for (size_t k = 0; k <= parzen->count; k++) {
+        size_t at = index_of(parzen, k, i);
+        parzen->log_scales[at] =
+            log_scale(&parzen->space->dims[i], parzen->means[at], parzen->deviations[at]);
+    }
+}
+
+static void fill(struct parzen *parzen, struct placed *order)
+{
+    for (size_t i = 0; i < parzen->space->count; i++) {
+        if (parzen->space->dims[i].kind == OPTIM_CATEGORY) {
+            note_levels(parzen, i);
+            continue;
         }
+        place_kernels(parzen, i, order);
+        measure(parzen, i);
+    }
 }
 
 enum status parzen_init(struct parzen *parzen, const struct optim_space *space, const double *const *points,
@@ -132,9 +146,7 @@ enum status parzen_init(struct parzen *parzen, const struct optim_space *space, 
         parzen->cumulative == NULL || parzen->log_scales == NULL || parzen->terms == NULL)
         return err_set(err, STATUS_NO_MEMORY, "densities: out of memory");
     weigh(parzen);
-    for (size_t i = 0; i < space->count; i++)
-        place_kernels(parzen, i, order);
-    measure(parzen);
+    fill(parzen, order);
     return STATUS_OK;
 }
 
@@ -145,14 +157,20 @@ static double share_of(const struct optim_dim *dim, uint64_t level)
     return dim->shares != NULL ? dim->shares[level] : 1 / (double)dim->levels;
 }
 
+/* In units of a point's own level. */
+static double prior_weight(const struct parzen *parzen, const struct optim_dim *dim)
+{
+    return PRIOR_WEIGHT * (double)dim->levels / (double)(parzen->count + 1);
+}
+
 /* The kernel's own level, smoothed by the prior's shares. */
 static double category_chance(const struct parzen *parzen, size_t kernel, size_t i, uint64_t level)
 {
     const struct optim_dim *dim = &parzen->space->dims[i];
-    double own = kernel < parzen->count ? parzen->points[kernel][i] : OPTIM_INACTIVE;
+    double own = parzen->means[index_of(parzen, kernel, i)];
     if (own == OPTIM_INACTIVE)
         return share_of(dim, level);
-    double prior = PRIOR_WEIGHT * (double)dim->levels / (double)(parzen->count + 1);
+    double prior = prior_weight(parzen, dim);
     return (prior * share_of(dim, level) + (own == (double)level)) / (prior + 1);
 }
 
@@ -177,57 +195,84 @@ void parzen_draw(const struct parzen *parzen, struct draws *draws, double *out_f
         kernel++;
     for (size_t i = 0; i < parzen->space->count; i++) {
         const struct optim_dim *dim = &parzen->space->dims[i];
-        double mean = 0;
-        double deviation = 0;
+        double mean = parzen->means[index_of(parzen, kernel, i)];
+        double deviation = parzen->deviations[index_of(parzen, kernel, i)];
         u = draws_unit(draws);
         if (dim->kind == OPTIM_CATEGORY) {
             out_full[i] = draw_category(parzen, kernel, i, u);
             continue;
         }
-        kernel_at(parzen, kernel, i, &mean, &deviation);
         double x = mean + deviation * cell_quantile(-mean / deviation, (1 - mean) / deviation, u);
         x = fmin(fmax(x, 0), 1);
         out_full[i] = dim->kind == OPTIM_FLOAT ? x : (double)dims_level_near(dim, x);
     }
 }
 
-/* Of an ORDERED dimension: the mass of the level's cell. */
-static double log_cell(const struct optim_dim *dim, double value, double mean, double deviation)
+/* What kernels need to know of one dimension of a point. */
+struct probe {
+    enum optim_kind kind;
+    double value;
+    double low, high;                   /* of an ORDERED level's cell */
+    double log_own, log_other, log_any; /* of a category: of kernels that have it, another one, or none */
+};
+
+static double log_of(double chance)
 {
-    double low = 0;
-    double high = 0;
-    cell_bounds(dim, (uint64_t)value, &low, &high);
-    double mass = cell_mass((fmax(low, 0) - mean) / deviation, (fmin(high, 1) - mean) / deviation);
-    return mass > DBL_MIN ? log(mass) : LOG_TINY;
+    return log(fmax(chance, DBL_MIN));
+}
+
+static void probe_dimension(const struct parzen *parzen, size_t i, double value, struct probe *out)
+{
+    const struct optim_dim *dim = &parzen->space->dims[i];
+    *out = (struct probe){.kind = dim->kind, .value = value};
+    if (dim->kind == OPTIM_ORDERED) {
+        cell_bounds(dim, (uint64_t)value, &out->low, &out->high);
+        out->low = fmax(out->low, 0);
+        out->high = fmin(out->high, 1);
+    }
+    if (dim->kind != OPTIM_CATEGORY)
+        return;
+    double prior = prior_weight(parzen, dim);
+    double share = share_of(dim, (uint64_t)value);
+    out->log_own = log_of((prior * share + 1) / (prior + 1));
+    out->log_other = log_of(prior * share / (prior + 1));
+    out->log_any = log_of(share);
 }
 
 /* Of one dimension that the point has. */
-static double log_kernel(const struct parzen *parzen, size_t kernel, size_t i, double value)
+static double log_kernel(const struct parzen *parzen, size_t at, const struct probe *probe)
 {
-    const struct optim_dim *dim = &parzen->space->dims[i];
-    double mean = 0;
-    double deviation = 0;
-    if (dim->kind == OPTIM_CATEGORY)
-        return log(fmax(category_chance(parzen, kernel, i, (uint64_t)value), DBL_MIN));
-    kernel_at(parzen, kernel, i, &mean, &deviation);
-    double scale = parzen->log_scales[kernel * parzen->space->count + i];
-    double z = (value - mean) / deviation;
-    return dim->kind == OPTIM_FLOAT ? -z * z / 2 - scale : log_cell(dim, value, mean, deviation) - scale;
+    double mean = parzen->means[at];
+    double deviation = parzen->deviations[at];
+    if (probe->kind == OPTIM_FLOAT) {
+        double z = (probe->value - mean) / deviation;
+        return -z * z / 2 - parzen->log_scales[at];
+    }
+    if (probe->kind == OPTIM_CATEGORY)
+        return mean == OPTIM_INACTIVE ? probe->log_any
+               : mean == probe->value ? probe->log_own
+                                      : probe->log_other;
+    double mass = cell_mass((probe->low - mean) / deviation, (probe->high - mean) / deviation);
+    return (mass > DBL_MIN ? log(mass) : LOG_TINY) - parzen->log_scales[at];
 }
 
 double parzen_log_density(const struct parzen *parzen, const double *point)
 {
+    struct probe probe;
     double most = -HUGE_VAL;
     double sum = 0;
-    for (size_t k = 0; k <= parzen->count; k++) {
-        double term = parzen->log_weights[k];
-        for (size_t i = 0; i < parzen->space->count; i++)
-            if (point[i] != OPTIM_INACTIVE)
-                term += log_kernel(parzen, k, i, point[i]);
-        parzen->terms[k] = term;
-        most = fmax(most, term);
+    memcpy(parzen->terms, parzen->log_weights, (parzen->count + 1) * sizeof *parzen->terms);
+    for (size_t i = 0; i < parzen->space->count; i++) {
+        if (point[i] == OPTIM_INACTIVE)
+            continue;
+        probe_dimension(parzen, i, point[i], &probe);
+        for (size_t k = 0; k <= parzen->count; k++)
+            parzen->terms[k] += log_kernel(parzen, index_of(parzen, k, i), &probe);
     }
     for (size_t k = 0; k <= parzen->count; k++)
-        sum += exp(parzen->terms[k] - most);
+        most = fmax(most, parzen->terms[k]);
+    for (size_t k = 0; k <= parzen->count; k++)
+        if (parzen->terms[k] > most + LOG_TINY)
+            sum += exp(parzen->terms[k] - most);
     return most + log(sum);
 }

@@ -16,11 +16,11 @@ struct parzen {
     const struct optim_space *space;
     const double *const *points; /* settled, oldest first; borrowed */
     size_t count;
-    double *means;       /* count x dims: of kernels in numeric dimensions; OPTIM_INACTIVE: not there */
-    double *deviations;  /* likewise */
+    double *means;       /* dims x (count + 1): of kernels; levels of a category, OPTIM_INACTIVE: none */
+    double *deviations;  /* likewise, of numeric dimensions */
     double *log_weights; /* count + 1, the last one the prior's */
     double *cumulative;  /* likewise; the last is 1 */
-    double *log_scales;  /* count + 1 x dims: of numeric kernels, what makes them densities in their range */
+    double *log_scales;  /* likewise, what makes kernels densities in their range */
     double *terms;       /* scratch; count + 1 */
 };
 
