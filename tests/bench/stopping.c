@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * A tuning problem whose learning curves are known: epochs that a random search by 16 workers spends until a
- * run is within 1 % of the best that there is, without early stopping and under each rule, over some seeds.
+ * A tuning problem whose learning curves are known: epochs that a search by 16 workers spends until a run is
+ * within 1 % of the best of those drawn, without early stopping and under each rule, over some seeds.
  *
- * Each seed draws 256 configurations of four parameters. The loss of one after t of 81 epochs is
- *
- *     floor + gap * (1 + t / tau)^-beta
- *
- * where floor is a bowl over all parameters and tau and beta follow one of them, so that curves cross:
- * printed is how many pairs of configurations stand after few epochs as they do at the end. What is logged
- * has noise of 1 % on it; what counts as reached has not. A search that has tried all configurations tries
- * them again with other noise, and is given up, at the price of trying each twice without stopping, when it
- * has spent that.
+ * stopping_problem.h says what is tuned. As curves cross, printed is how many pairs of configurations stand
+ * after few epochs as they do at the end. What counts as reached has no noise on it. A search that has tried
+ * all configurations tries them again with other noise, and is given up, at the price of trying each twice
+ * without stopping, when it has spent that. The model of bohb chooses any points, the others the 256 drawn.
  *
  *     bench_stopping [SEEDS]
  */
@@ -20,19 +15,13 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "base/random.h"
 #include "stop/stop.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/stopping_halving.h"
+#include "tests/bench/stopping_problem.h"
 
 #define SEEDS_DEFAULT 20
 #define SEEDS_MAX 1000
-#define CONFIGS 256
-#define DIMS 4
-#define EPOCHS 81
-#define WORKERS 16
-#define NEAR 1.01
-#define NOISE 0.01
-#define EPOCHS_MAX (INT64_C(2) * CONFIGS * EPOCHS)
 
 struct contender {
     const char *name;
@@ -57,67 +46,22 @@ static const struct contender contenders[] = {
      {.type = STOP_ASHA, .min_iter = 1, .max_iter = EPOCHS, .eta = 3, .strict = true},
      1.0 / 3},
     {"stopping/median", true, {.type = STOP_MEDIAN, .min_iter = 1, .eta = 1.15, .min_runs = 5}, 1},
+    {"stopping/hyperband_full",
+     true,
+     {.type = STOP_HYPERBAND_FULL, .min_iter = 1, .max_iter = EPOCHS, .eta = 3, .strict = true},
+     1},
+    {"stopping/bohb",
+     true,
+     {.type = STOP_BOHB, .min_iter = 1, .max_iter = EPOCHS, .eta = 3, .strict = true},
+     1},
 };
 
-/* How much the speed of learning differs between configurations. Goals are for the first; in the second slow
- * starters look hopeless at the early bands although the best is among them, which no rule that compares
- * early can know. */
-struct kind {
-    const char *name;
-    double tau, tau_spread, beta, beta_spread;
-    bool has_goals;
-};
-
+/* Goals are for the first; in the second slow starters look hopeless at the early bands although the best is
+ * among them, which no rule that compares early can know. */
 static const struct kind kinds[] = {
     {"curves that cross early", 0.5, 0.25, 1.0, 0.1, true},
     {"slow starters", 0.3, 2, 0.9, 0.5, false},
 };
-
-struct curve {
-    double floor, gap, tau, beta;
-};
-
-struct problem {
-    const struct kind *kind;
-    uint64_t seed;
-    struct curve curves[CONFIGS];
-    double best; /* least loss after all epochs */
-};
-
-static double loss_after(const struct curve *curve, int epoch)
-{
-    return curve->floor + curve->gap * pow(1 + epoch / curve->tau, -curve->beta);
-}
-
-static struct curve draw_curve(const struct kind *kind, uint64_t seed, uint64_t number)
-{
-    static const double optimum[DIMS] = {0.35, 0.6, 0.2, 0.75}, weight[DIMS] = {0.8, 0.5, 0.3, 0.1};
-    double point[DIMS];
-    struct curve curve = {.floor = 0.1, .gap = 2.2};
-    for (uint32_t i = 0; i < DIMS; i++) {
-        point[i] = random_draw_unit(seed, number, "point", i);
-        curve.floor += weight[i] * (point[i] - optimum[i]) * (point[i] - optimum[i]);
-    }
-    curve.tau = kind->tau + kind->tau_spread * (1 - point[0]);
-    curve.beta = kind->beta + kind->beta_spread * point[0];
-    return curve;
-}
-
-static void draw_problem(const struct kind *kind, uint64_t seed, struct problem *out)
-{
-    *out = (struct problem){.kind = kind, .seed = seed, .best = HUGE_VAL};
-    for (uint64_t i = 0; i < CONFIGS; i++) {
-        out->curves[i] = draw_curve(kind, seed, i);
-        out->best = fmin(out->best, loss_after(&out->curves[i], EPOCHS));
-    }
-}
-
-/* Standard normal, a function of its arguments (Box and Muller). */
-static double draw_normal(uint64_t seed, uint64_t run, uint32_t epoch)
-{
-    double radius = sqrt(-2 * log(1 - random_draw_unit(seed, run, "radius", epoch)));
-    return radius * cos(6.283185307179586 * random_draw_unit(seed, run, "angle", epoch));
-}
 
 struct worker {
     uint64_t run;
@@ -156,8 +100,8 @@ static bool train(struct search *search, struct worker *worker)
     const struct problem *problem = search->problem;
     if (worker->epoch == 0)
         *worker = (struct worker){.run = search->next_run++, .best = HUGE_VAL};
-    double loss = loss_after(&problem->curves[worker->run % CONFIGS], ++worker->epoch);
-    double logged = loss * (1 + NOISE * draw_normal(problem->seed, worker->run, (uint32_t)worker->epoch));
+    double loss = curve_loss(&problem->curves[worker->run % CONFIGS], ++worker->epoch);
+    double logged = problem_logged(problem, worker->run, worker->epoch, loss);
     search->spent++;
     worker->best = fmin(worker->best, logged);
     worker->total += logged;
@@ -172,6 +116,8 @@ static int64_t run_search(const struct problem *problem, const struct contender 
     struct search search = {.problem = problem};
     struct err err = ERR_INIT;
     bool reached = false;
+    if (contender->config.type == STOP_HYPERBAND_FULL || contender->config.type == STOP_BOHB)
+        return halving_search(problem, &contender->config, tried);
     if (contender->stops && stop_rule_new(&contender->config, false, &search.rule, &err) != STATUS_OK)
         bench_fail("making a rule", err.text);
     while (!reached && search.spent < EPOCHS_MAX)
@@ -194,7 +140,7 @@ static struct tally measure(const struct kind *kind, const struct contender *con
     struct tally tally = {0};
     for (size_t i = 0; i < seeds; i++) {
         uint64_t tried;
-        draw_problem(kind, i + 1, &problem);
+        problem_draw(kind, i + 1, &problem);
         spent[i] = (double)run_search(&problem, contender, &tried);
         tally.mean += spent[i] / (double)seeds;
         tally.worst = fmax(tally.worst, spent[i]);
@@ -212,15 +158,25 @@ static double pairs_in_order(const struct kind *kind, int epoch, size_t seeds)
     static double early[CONFIGS], late[CONFIGS];
     size_t alike = 0, pairs = 0;
     for (size_t seed = 1; seed <= seeds; seed++) {
-        draw_problem(kind, seed, &problem);
+        problem_draw(kind, seed, &problem);
         for (size_t i = 0; i < CONFIGS; i++) {
-            early[i] = loss_after(&problem.curves[i], epoch);
-            late[i] = loss_after(&problem.curves[i], EPOCHS);
+            early[i] = curve_loss(&problem.curves[i], epoch);
+            late[i] = curve_loss(&problem.curves[i], EPOCHS);
             for (size_t k = 0; k < i; k++, pairs++)
                 alike += (early[i] < early[k]) == (late[i] < late[k]);
         }
     }
     return (double)alike / (double)pairs;
+}
+
+/* The epochs of the last contender, by the fewest of the others. */
+static int tell_last(const struct tally tallies[])
+{
+    double fewest = HUGE_VAL;
+    for (size_t i = 0; i + 1 < ARRAY_LEN(contenders); i++)
+        fewest = fmin(fewest, tallies[i].mean);
+    bench_begin("stopping/bohb_to_next");
+    return bench_at_most(tallies[ARRAY_LEN(contenders) - 1].mean / fewest, "of the fewest of the others", 1);
 }
 
 static void print_kind(const struct kind *kind, size_t seeds, struct tally tallies[])
@@ -229,12 +185,12 @@ static void print_kind(const struct kind *kind, size_t seeds, struct tally talli
     for (int epoch = 1; epoch < EPOCHS; epoch *= 3)
         (void)printf("after %2d epochs %.0f %% of the pairs stand as at the end\n", epoch,
                      100 * pairs_in_order(kind, epoch, seeds));
-    (void)printf("%-10s %8s %8s %8s %6s %6s %9s\n", "rule", "mean", "median", "worst", "share", "runs",
+    (void)printf("%-14s %8s %8s %8s %6s %6s %9s\n", "rule", "mean", "median", "worst", "share", "runs",
                  "given up");
     for (size_t i = 0; i < ARRAY_LEN(contenders); i++) {
         const char *name = strrchr(contenders[i].name, '/');
         tallies[i] = measure(kind, &contenders[i], seeds);
-        (void)printf("%-10s %8.0f %8.0f %8.0f %6.2f %6.0f %9zu\n",
+        (void)printf("%-14s %8.0f %8.0f %8.0f %6.2f %6.0f %9zu\n",
                      name != NULL ? name + 1 : contenders[i].name, tallies[i].mean, tallies[i].median,
                      tallies[i].worst, tallies[i].mean / tallies[0].mean, tallies[i].tried,
                      tallies[i].given_up);
@@ -253,6 +209,8 @@ int main(int argc, char *argv[])
             bench_begin(contenders[i].name);
             missed |= bench_at_most(tallies[i].mean / tallies[0].mean, "of the epochs", contenders[i].goal);
         }
+        if (kinds[k].has_goals)
+            missed |= tell_last(tallies);
     }
     return missed;
 }
