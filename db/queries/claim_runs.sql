@@ -58,7 +58,10 @@ WITH key AS MATERIALIZED (
     WHERE sweep_id = $1 AND state = 'pending' AND (SELECT mine FROM turn)
       AND (SELECT state FROM sweep) = 'running'
       AND (fresh_until IS NULL OR attempt > 0
-           OR fresh_until >= (SELECT results FROM besom.sweep_counters WHERE sweep_id = $1))
+           OR fresh_until >= (SELECT CASE WHEN s.learns_rungs THEN c.rung_values ELSE c.results END
+                              FROM besom.sweep_counters c
+                              JOIN besom.sweeps s ON s.sweep_id = c.sweep_id
+                              WHERE c.sweep_id = $1))
     ORDER BY priority DESC, ordinal
     LIMIT (SELECT runs FROM room)
     FOR NO KEY UPDATE SKIP LOCKED

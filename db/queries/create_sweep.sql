@@ -2,7 +2,7 @@
 -- Gives the id of the sweep that the request made (another one's when it was made before); no row: the id is taken.
 -- $1 sweep, $2 project, $3 name, $4 method, $5 metric, $6 program, $7 file name, $8 spec, $9 request, $10 maximize,
 -- $11 seed, $12 run cap, $13 grid count or NULL, $14 source, $15 most runs at once, $16 suggestions depend on results,
--- $17 runs pause at rungs. Called by store_create_sweep.
+-- $17 runs pause at rungs, $18 suggestions depend on rung values instead. Called by store_create_sweep.
 WITH known AS (
     SELECT sweep_id FROM besom.sweeps WHERE request_id = $9
 ), project AS (
@@ -11,8 +11,8 @@ WITH known AS (
     ON CONFLICT DO NOTHING
 ), sweep AS (
     INSERT INTO besom.sweeps (sweep_id, project, name, method, metric, program, request_id, maximize, seed, run_cap,
-                              grid_count, concurrency, learns, pauses)
-    SELECT $1, $2, $3, $4, $5, $6, $9, $10, $11, $12, $13::bigint, $15, $16, $17 WHERE NOT EXISTS (SELECT FROM known)
+                              grid_count, concurrency, learns, pauses, learns_rungs)
+    SELECT $1, $2, $3, $4, $5, $6, $9, $10, $11, $12, $13::bigint, $15, $16, $17, $18 WHERE NOT EXISTS (SELECT FROM known)
     ON CONFLICT (sweep_id) DO NOTHING
     RETURNING sweep_id
 ), spec AS (

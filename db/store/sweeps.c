@@ -42,6 +42,7 @@ static const struct field NEW_FIELDS[] = {
     FIELD(I64, struct store_sweep_new, concurrency),
     FIELD(BOOL, struct store_sweep_new, learns),
     FIELD(BOOL, struct store_sweep_new, pauses),
+    FIELD(BOOL, struct store_sweep_new, learns_rungs),
 };
 static const struct field COUNT_FIELDS[] = {
     FIELD(I64, struct store_run_counts, queued),      FIELD(I64, struct store_run_counts, pending),

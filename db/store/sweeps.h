@@ -33,6 +33,7 @@ struct store_sweep_new {
     const char *sweep_id, *project, *name, *method, *metric, *program, *file_name, *spec_json, *request_id;
     bool maximize, has_grid_count, learns; /* learns: suggestions depend on results */
     bool pauses;                           /* its runs pause at rungs */
+    bool learns_rungs;                     /* it learns, from rung values in their order instead of results */
     uint64_t seed;
     int64_t run_cap, grid_count, concurrency; /* 0 = no cap, no limit */
     const void *source;
@@ -109,10 +110,10 @@ struct store_refill_need {
     int64_t queued; /* runs that wait for an agent, retries included */
     int64_t next_ordinal;
     int32_t spec_version;
-    int64_t result_cursor;
-    int64_t room;  /* runs that run_cap still allows to prepare; INT64_MAX without one */
-    bool learns;   /* suggestions depend on results */
-    int64_t stale; /* prepared before the newest result came, never handed out; not among queued */
+    int64_t result_cursor; /* of the rung values where its model learns from these */
+    int64_t room;          /* runs that run_cap still allows to prepare; INT64_MAX without one */
+    bool learns;           /* suggestions depend on results */
+    int64_t stale;         /* prepared before the newest result came, never handed out; not among queued */
 };
 /* Sweeps in state pending or running with stale runs, or not exhausted with fewer than low_water queued runs
  * and room > 0. */
@@ -140,8 +141,8 @@ enum status store_insert_runs(struct store_tx *tx, const char *sweep_id, const c
 struct store_queue {
     int64_t dropped, queued, next_ordinal;
     int32_t spec_version;
-    int64_t result_cursor;
-    int64_t room; /* what run_cap, and the most runs at once, allow to prepare now */
+    int64_t result_cursor; /* as of store_refill_need */
+    int64_t room;          /* what run_cap, and the most runs at once, allow to prepare now */
     bool exhausted;
 };
 /*

@@ -55,6 +55,12 @@ bool spec_method_learns(enum spec_method method)
     return schema_method_learns[method];
 }
 
+bool spec_learns_rungs(const struct spec *spec)
+{
+    return spec_method_learns(spec->method) && spec->has_early_terminate &&
+           spec->early_terminate.type == STOP_BOHB;
+}
+
 const char *spec_goal_name(enum spec_goal goal)
 {
     return schema_goal_names[goal];

@@ -153,6 +153,8 @@ const char *spec_method_name(enum spec_method method);
 const char *spec_optimizer_name(enum spec_optimizer optimizer);
 /* Its suggestions depend on the results of runs before. */
 bool spec_method_learns(enum spec_method method);
+/* They depend on what runs brought to rungs, in that order, not on results. */
+bool spec_learns_rungs(const struct spec *spec);
 const char *spec_goal_name(enum spec_goal goal);
 
 #endif

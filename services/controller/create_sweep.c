@@ -84,6 +84,7 @@ static struct store_sweep_new make_sweep(const Besom__V1__CreateSweepRequest *me
         .maximize = spec->metric.goal == SPEC_GOAL_MAXIMIZE,
         .learns = spec_method_learns(spec->method),
         .pauses = spec->has_early_terminate && stop_type_pauses(spec->early_terminate.type),
+        .learns_rungs = spec_learns_rungs(spec),
         .has_grid_count = source->has_grid_count,
         .seed = creation->seed,
         .run_cap = spec->run_cap,

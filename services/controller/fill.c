@@ -77,7 +77,10 @@ static enum status suggest(struct filling *filling, int64_t count, Besom__V1__Su
     request.spec_version = filling->need.spec_version;
     request.first_ordinal = filling->need.next_ordinal;
     request.count = (int32_t)count;
-    request.result_cursor = filling->need.result_cursor;
+    if (spec_learns_rungs(filling->facts->spec))
+        request.rung_cursor = filling->need.result_cursor;
+    else
+        request.result_cursor = filling->need.result_cursor;
     int64_t begun_us = clock_monotonic_us(&clock_system);
     besom_status code = besom_suggest(filling->controller->suggestion, &request, response, &error);
     metric_observe(&controller_metrics[CONTROLLER_SUGGEST_DURATION], 0,

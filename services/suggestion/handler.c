@@ -92,6 +92,7 @@ static void run_asking(struct model_job *job, struct model *model, const struct 
                                             .spec_version = request->spec_version,
                                             .first_ordinal = request->first_ordinal,
                                             .result_cursor = request->result_cursor,
+                                            .rung_cursor = request->rung_cursor,
                                             .count = request->count};
     struct suggest_batch batch CLEANUP(suggest_batch_free) = {0};
     struct err err = ERR_INIT;

@@ -31,6 +31,10 @@ size_t model_bytes(const struct model *model)
 struct reading {
     const struct model *model;
     const struct model_question *question;
+    const struct spec *spec;
+    bool by_rungs;
+    int64_t cursor;            /* of results, or of rung values */
+    struct rung_budget budget; /* by_rungs only */
     bool rebuild;
     struct store_result *prior, *results;
     size_t prior_count, result_count;
@@ -39,31 +43,60 @@ struct reading {
     int64_t digest;
 };
 
+static enum status digest(struct store_tx *tx, const struct reading *reading, int64_t until, int64_t *out,
+                          struct err *err)
+{
+    return (reading->by_rungs ? store_digest_budgets : store_digest_results)(tx, reading->question->sweep_id,
+                                                                             until, out, err);
+}
+
 static enum status must_rebuild(struct store_tx *tx, struct reading *reading, struct err *err)
 {
     const struct model *model = reading->model;
-    int64_t digest = 0;
-    reading->rebuild = model->bayes == NULL || model->cursor > reading->question->result_cursor;
+    int64_t known = 0;
+    reading->rebuild = model->bayes == NULL || model->cursor > reading->cursor ||
+                       (reading->by_rungs && model->budget.band_index != reading->budget.band_index);
     if (reading->rebuild)
         return STATUS_OK;
-    TRY(store_digest_results(tx, reading->question->sweep_id, model->cursor, &digest, err));
-    reading->rebuild = digest != model->digest;
+    TRY(digest(tx, reading, model->cursor, &known, err));
+    reading->rebuild = known != model->digest;
     return STATUS_OK;
+}
+
+static enum status read_results(struct store_tx *tx, struct reading *reading, struct err *err)
+{
+    const char *sweep_id = reading->question->sweep_id;
+    int64_t after = reading->rebuild ? 0 : reading->model->cursor, ordinal = reading->question->first_ordinal;
+    TRY(store_list_results(tx, sweep_id, after, reading->cursor, &reading->results, &reading->result_count,
+                           err));
+    return store_list_open_params(tx, sweep_id, ordinal, reading->cursor, &reading->open,
+                                  &reading->open_count, err);
+}
+
+static enum status read_rung_values(struct store_tx *tx, struct reading *reading, struct err *err)
+{
+    const char *sweep_id = reading->question->sweep_id;
+    int64_t after = reading->rebuild ? 0 : reading->model->cursor, ordinal = reading->question->first_ordinal;
+    int32_t band_index = reading->budget.band_index;
+    TRY(store_list_budget_results(tx, sweep_id, after, reading->cursor, band_index, &reading->results,
+                                  &reading->result_count, err));
+    return store_list_open_budget_params(tx, sweep_id, ordinal, reading->cursor, band_index, &reading->open,
+                                         &reading->open_count, err);
 }
 
 static enum status read_history(struct store_tx *tx, void *context, struct err *err)
 {
     struct reading *reading = context;
     const struct model_question *question = reading->question;
+    if (reading->by_rungs)
+        TRY(rung_budget_choose(tx, question->sweep_id, reading->spec, reading->cursor, &reading->budget,
+                               err));
     TRY(must_rebuild(tx, reading, err));
     reading->prior_count = 0;
-    if (reading->rebuild)
+    if (reading->rebuild && (!reading->by_rungs || reading->budget.band_index == STORE_WHOLE_RUNS))
         TRY(store_list_prior_runs(tx, question->sweep_id, &reading->prior, &reading->prior_count, err));
-    TRY(store_list_results(tx, question->sweep_id, reading->rebuild ? 0 : reading->model->cursor,
-                           question->result_cursor, &reading->results, &reading->result_count, err));
-    TRY(store_digest_results(tx, question->sweep_id, question->result_cursor, &reading->digest, err));
-    return store_list_open_params(tx, question->sweep_id, question->first_ordinal, question->result_cursor,
-                                  &reading->open, &reading->open_count, err);
+    TRY(digest(tx, reading, reading->cursor, &reading->digest, err));
+    return (reading->by_rungs ? read_rung_values : read_results)(tx, reading, err);
 }
 
 static enum status observe(struct bayes *bayes, const char *params_json, const struct bayes_outcome *outcome,
@@ -101,10 +134,23 @@ static enum status learn(struct model *model, const struct reading *reading, str
         metric_add(&suggestion_metrics[SUGGESTION_LEARNED], 0, 1);
     if (reading->rebuild)
         metric_add(&suggestion_metrics[SUGGESTION_REBUILT], 0, 1);
-    model->cursor = reading->question->result_cursor;
+    model->cursor = reading->cursor;
     model->digest = reading->digest;
+    model->budget = reading->budget;
     for (size_t i = 0; i < reading->open_count; i++)
         TRY(observe(model->bayes, reading->open[i], &pending, err));
+    return STATUS_OK;
+}
+
+/* Where it learns from rungs, the reason says from which. */
+static enum status tell_budget(const struct model *model, const struct suggestion *item, struct err *err)
+{
+    const struct spec *spec = model->held->spec;
+    if (!spec_learns_rungs(spec))
+        return STATUS_OK;
+    json_t *budget = rung_budget_json(&model->budget, spec);
+    if (budget == NULL || json_object_set_new(item->why, "budget", budget) != 0)
+        return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
     return STATUS_OK;
 }
 
@@ -121,6 +167,8 @@ static enum status ask(struct model *model, const struct model_question *questio
         TRY(bayes_ask(model->bayes, item, &out->exhausted, err));
         if (out->exhausted)
             out->count--;
+        else
+            TRY(tell_budget(model, item, err));
     }
     return STATUS_OK;
 }
@@ -143,6 +191,9 @@ static enum status prepare(struct model *model, const struct model_source *sourc
     struct reading reading = {.model = model, .question = question};
     const struct cached_spec *held = NULL;
     TRY(hold_spec(model, source, question, &held, err));
+    reading.spec = held->spec;
+    reading.by_rungs = spec_learns_rungs(held->spec);
+    reading.cursor = reading.by_rungs ? question->rung_cursor : question->result_cursor;
     enum status status =
         question->first_ordinal >= held->begin_ordinal
             ? store_read(source->store, &arena, read_history, &reading, err)
@@ -165,8 +216,9 @@ enum status model_suggest(struct model *model, const struct model_source *source
                           const struct model_question *question, struct suggest_batch *out, struct err *err)
 {
     *out = (struct suggest_batch){0};
-    if (question->count < 1 || question->count > SUGGEST_COUNT_MAX || question->result_cursor < 0)
-        return err_set(err, STATUS_INVALID, "count must be 1 to %d and result_cursor at least 0",
+    if (question->count < 1 || question->count > SUGGEST_COUNT_MAX || question->result_cursor < 0 ||
+        question->rung_cursor < 0)
+        return err_set(err, STATUS_INVALID, "count must be 1 to %d and cursors at least 0",
                        SUGGEST_COUNT_MAX);
     enum status status = prepare(model, source, question, err);
     if (status == STATUS_OK)

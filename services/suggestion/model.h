@@ -11,6 +11,7 @@
 
 #include "db/store/store.h"
 #include "services/suggestion/bayes.h"
+#include "services/suggestion/rung_budget.h"
 #include "services/suggestion/spec_cache.h"
 #include "services/suggestion/survey.h"
 
@@ -19,8 +20,9 @@ struct model {
     struct bayes *bayes;            /* owned; NULL = empty */
     const struct cached_spec *held; /* of the cache; what bayes was made from */
     int32_t version;                /* of the spec */
-    int64_t cursor;                 /* number of the last result that it was told */
-    int64_t digest;                 /* of results up to it */
+    int64_t cursor;                 /* number of the last result (or rung value) that it was told */
+    int64_t digest;                 /* of those up to it */
+    struct rung_budget budget;      /* of a spec that learns from rungs: what its values are of */
     struct survey *survey;          /* owned; NULL = none */
 };
 
@@ -32,8 +34,9 @@ struct model_source {
 struct model_question {
     const char *sweep_id;
     int32_t spec_version;
-    int64_t first_ordinal, result_cursor;
-    int32_t count; /* 1..SUGGEST_COUNT_MAX */
+    int64_t first_ordinal;
+    int64_t result_cursor, rung_cursor; /* the second counts where the spec learns from rungs */
+    int32_t count;                      /* 1..SUGGEST_COUNT_MAX */
 };
 
 /* Ordinals of one question count as pending for those after it. After a failure the model is empty. */

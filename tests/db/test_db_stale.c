@@ -64,6 +64,29 @@ static void a_stale_run_is_not_handed_out(void **state)
     session_close(session);
 }
 
+/* Where the model learns from rung values, these make runs stale and results do not. */
+static void a_rung_value_makes_stale_who_learns_from_them(void **state)
+{
+    struct database *database = *state;
+    struct session *session = open_learning(database, (struct sweep_options){.runs = 3});
+    struct store_refill_need *needs;
+    size_t count;
+    database_execute(database->url, "UPDATE besom.sweeps SET learns_rungs = true");
+    one_result(session, "agent0");
+    assert_int_equal(fixture_claim(session, "agent1", 0, 1).verdict, STORE_CLAIM_RUN);
+    assert_ok(session_commit(session));
+    database_execute(database->url, "UPDATE besom.sweep_counters SET rung_values = 5");
+    assert_int_equal(fixture_claim(session, "agent2", 0, 1).verdict, STORE_CLAIM_NONE);
+    assert_ok(store_list_refill_needs(session_tx(session), 10, &needs, &count, &test_err));
+    assert_int_equal(count, 1);
+    assert_int_equal(needs[0].stale, 1);
+    assert_int_equal(needs[0].result_cursor, 5);
+    struct store_queue queue = drop(database, session);
+    assert_int_equal(queue.dropped, 1);
+    assert_int_equal(queue.result_cursor, 5);
+    session_close(session);
+}
+
 static void what_was_handed_out_once_stays(void **state)
 {
     struct database *database = *state;
@@ -268,15 +291,11 @@ static void an_insert_behind_a_result_is_stale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_stale_run_is_not_handed_out),
-        CASE(what_was_handed_out_once_stays),
-        CASE(a_drop_gives_room_and_ordinals_back),
-        CASE(there_is_room_for_as_many_as_may_run),
-        CASE(a_gap_stays_a_gap),
-        CASE(kept_runs_bear_some_results),
-        CASE(only_the_owner_drops),
-        CASE(a_claim_under_way_beats_the_drop),
-        CASE(a_claim_that_waited_for_the_drop_gets_nothing_stale),
+        CASE(a_stale_run_is_not_handed_out),        CASE(a_rung_value_makes_stale_who_learns_from_them),
+        CASE(what_was_handed_out_once_stays),       CASE(a_drop_gives_room_and_ordinals_back),
+        CASE(there_is_room_for_as_many_as_may_run), CASE(a_gap_stays_a_gap),
+        CASE(kept_runs_bear_some_results),          CASE(only_the_owner_drops),
+        CASE(a_claim_under_way_beats_the_drop),     CASE(a_claim_that_waited_for_the_drop_gets_nothing_stale),
         CASE(an_insert_behind_a_result_is_stale),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
