@@ -96,7 +96,7 @@ static enum status answer_importance(const struct look *look, struct survey *sur
             return no_memory(err);
         message->n_parameters++;
     }
-    if (message->n_parameters != dims)
+    if (message->parameters == NULL || message->n_parameters != dims)
         return no_memory(err);
     qsort(message->parameters, dims, sizeof(*message->parameters), compare_parameters);
     message->runs = (int64_t)found.count;

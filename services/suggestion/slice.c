@@ -82,7 +82,7 @@ static void complete(const struct optim_space *space, const double *base, double
     for (size_t i = 0; i < space->count; i++) {
         const struct optim_dim *dim = &space->dims[i];
         double middle = dim->kind == OPTIM_FLOAT     ? 0.5
-                        : dim->kind == OPTIM_ORDERED ? (double)(dim->levels / 2)
+                        : dim->kind == OPTIM_ORDERED ? floor((double)dim->levels / 2)
                                                      : 0;
         full[i] = base[i] == OPTIM_INACTIVE ? middle : base[i];
     }

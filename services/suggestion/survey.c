@@ -224,7 +224,7 @@ static enum status update(struct survey **survey, const struct survey_source *so
         return err_set(err, STATUS_PRECONDITION, "single runs have no space to learn about");
     reading.survey = *survey != NULL && (*survey)->version == version ? *survey : NULL;
     TRY(store_read(source->store, arena, read_results, &reading, err));
-    if (reading.anew)
+    if (reading.anew || *survey == NULL)
         TRY(make_anew(survey, source, sweep_id, version, err));
     struct survey *told = *survey;
     if (reading.anew || reading.result_count > 0) {
