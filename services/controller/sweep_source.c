@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FILE_NAME_MAX_BYTES 1024
+#define PROGRAM_MAX_BYTES 4096
 #define DEFAULT_FILE_NAME "sweep.yaml"
 
 const char *sweep_source_given(const char *text)
@@ -68,13 +70,25 @@ static enum status count_grid(struct sweep_source *source, struct err *err)
     return STATUS_OK;
 }
 
+static enum status check_length(const char *what, const char *text, size_t most, struct err *err)
+{
+    if (text == NULL || strlen(text) <= most)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID, "%s may have %zu bytes", what, most);
+}
+
 enum status sweep_source_read(const ProtobufCBinaryData *bytes, const char *file_name,
                               const struct spec_options *options, struct sweep_source *out, struct err *err)
 {
     *out = (struct sweep_source){.warnings = BUFFER_INIT};
     if (bytes->len > SPEC_FILE_MAX)
         return err_set(err, STATUS_INVALID, "a sweep file may have 1 MiB");
+    /* the file's name stands before each of its problems */
+    TRY(check_length("file_name", file_name, FILE_NAME_MAX_BYTES, err));
+    TRY(check_length("program", options->program, PROGRAM_MAX_BYTES, err));
     TRY(parse(bytes, file_name[0] != '\0' ? file_name : DEFAULT_FILE_NAME, options, out, err));
+    TRY(check_length("the sweep's name", out->spec->name, SWEEP_NAME_MAX_BYTES, err));
+    TRY(check_length("the project's name", out->spec->project, SWEEP_NAME_MAX_BYTES, err));
     TRY(count_grid(out, err));
     out->spec_json = spec_to_canonical_json(out->spec);
     return out->spec_json != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");

@@ -242,6 +242,11 @@ def test_bad_requests_have_clear_statuses(stack, contract):
         cases = [
             ("sweep_service", "CreateSweep", dict(source=b"method: gird\n", file_name="bad.yaml"), "INVALID_ARGUMENT", "bad.yaml:1:"),
             ("sweep_service", "CreateSweep", dict(source=b"\xff\xfe\x00", file_name="bad.yaml"), "INVALID_ARGUMENT", "bad.yaml"),
+            ("sweep_service", "CreateSweep", dict(), "INVALID_ARGUMENT", ""),
+            ("sweep_service", "CreateSweep", dict(source=SWEEP, file_name="f" * 1025), "INVALID_ARGUMENT", "file_name may have"),
+            ("sweep_service", "CreateSweep", dict(source=SWEEP, program="p" * 4097), "INVALID_ARGUMENT", "program may have"),
+            ("sweep_service", "CreateSweep", dict(source=SWEEP + b"project: " + b"p" * 256), "INVALID_ARGUMENT", "project's name may"),
+            ("sweep_service", "CreateSweep", dict(source=SWEEP + b"name: " + b"p" * 256), "INVALID_ARGUMENT", "sweep's name may"),
             ("sweep_service", "GetSweep", dict(sweep_id="nosuch00"), "NOT_FOUND", "nosuch00"),
             ("sweep_service", "GetSweep", dict(sweep_id="no such; --"), "INVALID_ARGUMENT", ""),
             ("run_service", "GetRun", dict(run_id="nosuch00"), "NOT_FOUND", "nosuch00"),
