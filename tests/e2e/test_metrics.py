@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 
 import grpc
+import psycopg2
 import pytest
 
 import localstack
@@ -50,7 +51,7 @@ class Replica:
     """A second process of one service on the stack's database, with a port for its metrics."""
 
     def __init__(self, stack, name, *options):
-        self.name, self.port = name, free_port()
+        self.stack, self.name, self.port = stack, name, free_port()
         self.socket = f"unix:{stack.home}/{name}-2.sock"
         self.log = os.path.join(stack.home, name + "-2.log")
         dropped = {option for option in options if option.startswith("--")} | {"--listen"}
@@ -80,6 +81,10 @@ class Replica:
             if line.startswith(series + " "):
                 return float(line.rsplit(" ", 1)[1])
         return 0
+
+    def option(self, name):
+        words = localstack.read_bytes(f"/proc/{self.process.pid}/cmdline").decode().split("\0")
+        return words[words.index(name) + 1]
 
     def lines(self):
         return [json.loads(line) for line in localstack.read_bytes(self.log).decode().splitlines()]
@@ -173,8 +178,7 @@ def test_a_request_id_goes_along(services):
     suggestion = services["suggestion"]
     with grpc.insecure_channel(suggestion.socket) as channel:
         call = channel.unary_unary("/besom.v1.SuggestionService/Suggest")
-        arguments = localstack.read_bytes(f"/proc/{suggestion.process.pid}/cmdline").decode().split("\0")
-        with open(arguments[arguments.index("--service-token-file") + 1]) as file:
+        with open(suggestion.option("--service-token-file")) as file:
             token = file.read().strip()
         with pytest.raises(grpc.RpcError) as failure:
             call(b"\x0a\x08nosweep1", metadata=[("authorization", "Bearer " + token), ("x-request-id", "from-a-test.1")],
@@ -182,6 +186,25 @@ def test_a_request_id_goes_along(services):
     assert failure.value.code() == grpc.StatusCode.NOT_FOUND
     failed = [line for line in suggestion.lines() if line["event"] == "suggest_failed"]
     assert failed[-1]["request"] == "from-a-test.1"
+
+
+def test_agents_say_what_waits_in_their_spools(services):
+    """While nothing can be stored, signs of life tell how many batches wait; afterwards none does."""
+    controller = services["controller"]
+    stack, spooled = controller.stack, "besom_controller_spooled_batches"
+    sweep = stack.create("""
+command: [sh, -c, "for i in $(seq 40); do besom log loss=$i; sleep 0.2; done", "${args}"]
+method: grid
+parameters: {x: {value: 1}}
+""")
+    agent = stack.start_agent(sweep, 1)
+    wait_for(lambda: controller.value("besom_controller_open_attempts") == 1, 30, "the run is tracked")
+    with psycopg2.connect(controller.option("--database-url")) as session, session.cursor() as cursor:
+        cursor.execute("LOCK TABLE besom.metric_inbox IN EXCLUSIVE MODE")
+        wait_for(lambda: controller.value(spooled) >= 1, 8, "an agent says that batches wait")
+    assert agent.wait(60) == 0, stack.agent_text(1)
+    wait_for(lambda: controller.value(spooled) == 0, 10, "nothing waits")
+    assert stack.runs(sweep)[0]["metrics"]["loss"]["count"] == 40
 
 
 def test_pages_of_the_port(services):
