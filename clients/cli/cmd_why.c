@@ -171,6 +171,18 @@ static void print_exceptions(struct cli *cli, const json_t *why)
                (long long)json_integer_value(passed), first != NULL ? text_clean(&cli->arena, first) : "?");
 }
 
+/* Of a sweep whose model learns from what runs brought to rungs. */
+static void print_budget(struct cli *cli, const json_t *budget)
+{
+    const char *unit = json_string_value(json_object_get(budget, "unit"));
+    if (budget == NULL)
+        return;
+    printf("  fitted at     %s %lld, which %lld runs have come to\n",
+           unit != NULL ? text_clean(&cli->arena, unit) : "?",
+           (long long)json_integer_value(json_object_get(budget, "at")),
+           (long long)json_integer_value(json_object_get(budget, "values")));
+}
+
 static void print_bayes(struct cli *cli, const json_t *why)
 {
     const char *optimizer = json_string_value(json_object_get(why, "optimizer"));
@@ -187,6 +199,7 @@ static void print_bayes(struct cli *cli, const json_t *why)
     printf("  learnt from   %lld results, with %lld runs that had none yet\n",
            (long long)json_integer_value(json_object_get(why, "results")),
            (long long)json_integer_value(json_object_get(why, "pending")));
+    print_budget(cli, json_object_get(why, "budget"));
     printf("  best so far   %s\n", number_text(json_object_get(why, "best"), text));
     if (json_object_get(why, "predicted") != NULL)
         print_model(cli, why);
