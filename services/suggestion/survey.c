@@ -264,6 +264,7 @@ static enum status fit(struct survey *survey, struct err *err)
     if (survey->count < least)
         return err_set(err, STATUS_PRECONDITION, "needs at least %zu finished runs with a value, has %zu",
                        least, survey->count);
+    arena_reset(&survey->arena); /* of an attempt that failed */
     TRY(surface_fit(&input, &survey->surface, &survey->arena, err));
     survey->fitted = true;
     return STATUS_OK;
