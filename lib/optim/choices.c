@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "optim/choices.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,10 @@ void choices_reset(struct choices *choices)
 {
     for (size_t k = 0; k < choices->count; k++) {
         const struct optim_dim *dim = dim_of(choices, k);
+        double *chances = choices->chances[k];
+        assert(chances != NULL); /* by choices_init */
         for (size_t level = 0; level < dim->levels; level++)
-            choices->chances[k][level] = dim->shares != NULL ? dim->shares[level] : 1 / (double)dim->levels;
+            chances[level] = dim->shares != NULL ? dim->shares[level] : 1 / (double)dim->levels;
     }
 }
 
