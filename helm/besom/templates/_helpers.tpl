@@ -1,0 +1,257 @@
+{{/* Name of all objects. */}}
+{{- define "besom.name" -}}
+{{- default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "besom.labels" -}}
+app.kubernetes.io/name: besom
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{/* (dict "root" $ "component" "controller") */}}
+{{- define "besom.selector" -}}
+app.kubernetes.io/name: besom
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "besom.image" -}}
+{{ .root.Values.image.prefix }}/{{ .component }}:{{ default .root.Chart.AppVersion .root.Values.image.tag }}
+{{- end -}}
+
+{{- define "besom.authSecret" -}}
+{{ default (printf "%s-auth" (include "besom.name" .)) .Values.auth.existingSecret }}
+{{- end -}}
+
+{{- define "besom.tlsSecret" -}}
+{{- if eq .Values.tls.source "secret" }}{{ required "tls.existingSecret is needed with tls.source: secret" .Values.tls.existingSecret }}
+{{- else }}{{ include "besom.name" . }}-tls{{ end }}
+{{- end -}}
+
+{{- define "besom.databaseSecret" -}}
+{{- if eq .Values.database.mode "external" }}{{ required "database.external.existingSecret is needed with database.mode: external" .Values.database.external.existingSecret }}
+{{- else if eq .Values.database.mode "cloudNativePG" }}{{ include "besom.name" . }}-database-app
+{{- else }}{{ include "besom.name" . }}-database{{ end }}
+{{- end -}}
+
+{{- define "besom.databaseKey" -}}
+{{- if eq .Values.database.mode "external" }}{{ .Values.database.external.key }}
+{{- else if eq .Values.database.mode "cloudNativePG" }}uri
+{{- else }}url{{ end }}
+{{- end -}}
+
+{{/* Pods and containers as the restricted profile wants them. (dict "uid" 10001) */}}
+{{- define "besom.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ .uid }}
+runAsGroup: {{ .uid }}
+fsGroup: {{ .uid }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "besom.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* The database's environment variable. (dict "root" $ "key" KEY) */}}
+{{- define "besom.databaseEnv" -}}
+- name: BESOM_DATABASE_URL
+  valueFrom:
+    secretKeyRef: {name: {{ include "besom.databaseSecret" .root }}, key: {{ .key }}}
+{{- end -}}
+
+{{- define "besom.databaseVolume" -}}
+{{- with .Values.database.external.caSecret }}
+- name: database-ca
+  secret: {secretName: {{ . }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- end -}}
+
+{{- define "besom.databaseMount" -}}
+{{- if .Values.database.external.caSecret }}
+- {name: database-ca, mountPath: /etc/besom/database, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{/* One service: Deployment, Service, budget, autoscaler. (dict "root" $ "component" NAME "port" N "metrics" N "args" LIST) */}}
+{{- define "besom.service" -}}
+{{- $root := .root -}}
+{{- $name := printf "%s-%s" (include "besom.name" $root) .component -}}
+{{- $own := index $root.Values .component -}}
+{{- $tls := ne $root.Values.tls.source "none" -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "besom.labels" $root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+spec:
+  {{- if not $own.autoscaling.enabled }}
+  replicas: {{ $own.replicas }}
+  {{- end }}
+  strategy:
+    type: RollingUpdate
+    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+  selector:
+    matchLabels: {{- include "besom.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels: {{- include "besom.selector" . | nindent 8 }}
+      annotations:
+        checksum/auth: {{ include (print $root.Template.BasePath "/auth.yaml") $root | sha256sum | trunc 32 | quote }}
+        {{- with $own.podAnnotations }}{{- toYaml . | nindent 8 }}{{- end }}
+    spec:
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: 45
+      securityContext: {{- include "besom.podSecurity" (dict "uid" 10001) | nindent 8 }}
+      {{- with $root.Values.image.pullSecrets }}
+      imagePullSecrets: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $own.nodeSelector }}
+      nodeSelector: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $own.tolerations }}
+      tolerations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $own.affinity }}
+      affinity: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      topologySpreadConstraints:
+      - maxSkew: 1
+        topologyKey: kubernetes.io/hostname
+        whenUnsatisfiable: ScheduleAnyway
+        labelSelector:
+          matchLabels: {{- include "besom.selector" . | nindent 12 }}
+      containers:
+      - name: {{ .component }}
+        image: {{ include "besom.image" . }}
+        imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+        securityContext: {{- include "besom.containerSecurity" $root | nindent 10 }}
+        command: [besom-{{ .component }}]
+        args:
+        - --listen=0.0.0.0:{{ .port }}
+        - --metrics-address=0.0.0.0
+        - --metrics-port={{ .metrics }}
+        - --pool-size={{ $own.poolSize }}
+        - --log-level={{ $root.Values.logLevel }}
+        - --log-format={{ $root.Values.logFormat }}
+        - --service-token-file=/etc/besom/auth/service-token
+        {{- if $root.Values.database.external.unprepared }}
+        - --unprepared
+        {{- end }}
+        {{- if $tls }}
+        - --tls-cert-file=/etc/besom/tls/tls.crt
+        - --tls-key-file=/etc/besom/tls/tls.key
+        {{- else }}
+        - --insecure
+        {{- end }}
+        {{- range .args }}
+        - {{ . }}
+        {{- end }}
+        {{- range $own.extraArgs }}
+        - {{ . | quote }}
+        {{- end }}
+        env: {{- include "besom.databaseEnv" (dict "root" $root "key" (include "besom.databaseKey" $root)) | nindent 8 }}
+        ports:
+        - {name: grpc, containerPort: {{ .port }}, protocol: TCP}
+        - {name: metrics, containerPort: {{ .metrics }}, protocol: TCP}
+        startupProbe:
+          httpGet: {path: /healthz, port: metrics}
+          periodSeconds: 2
+          failureThreshold: 60
+        livenessProbe:
+          httpGet: {path: /healthz, port: metrics}
+          periodSeconds: 10
+          timeoutSeconds: 5
+          failureThreshold: 6
+        readinessProbe:
+          httpGet: {path: /readyz, port: metrics}
+          periodSeconds: 5
+          timeoutSeconds: 5
+        lifecycle:
+          preStop:
+            exec: {command: [sleep, "5"]}
+        resources: {{- toYaml $own.resources | nindent 10 }}
+        volumeMounts:
+        - {name: auth, mountPath: /etc/besom/auth, readOnly: true}
+        {{- if $tls }}
+        - {name: tls, mountPath: /etc/besom/tls, readOnly: true}
+        {{- end }}
+        - {name: run, mountPath: /run/besom}
+        {{- include "besom.databaseMount" $root | nindent 8 }}
+      volumes:
+      - name: auth
+        secret:
+          secretName: {{ include "besom.authSecret" $root }}
+          defaultMode: 0440
+          items: {{- toYaml .secrets | nindent 10 }}
+      {{- if $tls }}
+      - name: tls
+        secret: {secretName: {{ include "besom.tlsSecret" $root }}, defaultMode: 0440}
+      {{- end }}
+      - name: run
+        emptyDir: {}
+      {{- include "besom.databaseVolume" $root | nindent 6 }}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ $name }}
+  labels:
+    {{- include "besom.labels" $root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+  {{- if eq .component "controller" }}
+  {{- with $root.Values.service.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+spec:
+  type: {{ eq .component "controller" | ternary $root.Values.service.type "ClusterIP" }}
+  selector: {{- include "besom.selector" . | nindent 4 }}
+  ports:
+  - {name: grpc, port: {{ .port }}, targetPort: grpc, protocol: TCP}
+  - {name: metrics, port: {{ .metrics }}, targetPort: metrics, protocol: TCP}
+{{- $least := $own.autoscaling.enabled | ternary $own.autoscaling.minReplicas $own.replicas | int }}
+{{- if and $root.Values.podDisruptionBudget.enabled (gt $least 1) }}
+---
+apiVersion: {{ semverCompare ">=1.21-0" $root.Capabilities.KubeVersion.Version | ternary "policy/v1" "policy/v1beta1" }}
+kind: PodDisruptionBudget
+metadata:
+  name: {{ $name }}
+  labels: {{- include "besom.labels" $root | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels: {{- include "besom.selector" . | nindent 6 }}
+{{- end }}
+{{- if $own.autoscaling.enabled }}
+{{- $v2 := semverCompare ">=1.23-0" $root.Capabilities.KubeVersion.Version }}
+---
+apiVersion: {{ $v2 | ternary "autoscaling/v2" "autoscaling/v1" }}
+kind: HorizontalPodAutoscaler
+metadata:
+  name: {{ $name }}
+  labels: {{- include "besom.labels" $root | nindent 4 }}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ $name }}}
+  minReplicas: {{ $own.autoscaling.minReplicas }}
+  maxReplicas: {{ $own.autoscaling.maxReplicas }}
+  {{- if $v2 }}
+  metrics:
+  - type: Resource
+    resource:
+      name: cpu
+      target: {type: Utilization, averageUtilization: {{ $own.autoscaling.targetCPUUtilizationPercentage }}}
+  {{- else }}
+  targetCPUUtilizationPercentage: {{ $own.autoscaling.targetCPUUtilizationPercentage }}
+  {{- end }}
+{{- end }}
+{{- end -}}
