@@ -100,7 +100,7 @@ static void run_asking(struct model_job *job, struct model *model, const struct 
                              ? model_suggest(model, source, &question, &batch, &err)
                              : err_set(&err, STATUS_DEADLINE, "nobody waits for the suggestion any more");
     if (status == STATUS_OK) {
-        suggestion_count((int)asking->method, request->result_cursor, batch.count,
+        suggestion_count((int)asking->method, request->result_cursor + request->rung_cursor, batch.count,
                          clock_monotonic_us(&clock_system) - asking->begun_us);
         reply(asking->call, request, &batch);
     } else {
