@@ -123,6 +123,22 @@ static besom_status get_bare_run(void)
     return status;
 }
 
+/* Calls about a sweep that the suggestion service would answer. */
+#define LOOK(name, Name, NAME, call)                                            \
+    static besom_status name(void)                                              \
+    {                                                                           \
+        Besom__V1__##Name##Request request = BESOM__V1__##NAME##_REQUEST__INIT; \
+        Besom__V1__##Name##Response *response;                                  \
+        besom_error error;                                                      \
+        request.sweep_id = (char *)(uintptr_t)SWEEP;                            \
+        besom_status status = call(served.client, &request, &response, &error); \
+        besom_message_free(response);                                           \
+        return status;                                                          \
+    }
+LOOK(get_importance, GetImportance, GET_IMPORTANCE, besom_importance_get)
+LOOK(predict, Predict, PREDICT, besom_predict)
+LOOK(get_recommendation, GetRecommendation, GET_RECOMMENDATION, besom_recommendation_get)
+
 static void begin(struct database *database, const char *project, const char *sweep)
 {
     served_start(&served, database, 1, (struct controller_options){0});
@@ -148,6 +164,9 @@ static void others_may_do_nothing(void **state)
     assert_int_equal(list_sweeps(""), 0);
     assert_int_equal(list_agents(), 0);
     assert_int_equal(get_bare_run(), BESOM_NOT_FOUND);
+    assert_int_equal(get_importance(), BESOM_NOT_FOUND);
+    assert_int_equal(predict(), BESOM_NOT_FOUND);
+    assert_int_equal(get_recommendation(), BESOM_NOT_FOUND);
     end();
 }
 
