@@ -18,7 +18,7 @@ static const struct field NUMBERED_FIELDS[] = {
     FIELD(I32, struct store_rung_value, band_index), FIELD(I64, struct store_rung_value, band),
     FIELD(F64, struct store_rung_value, value),      FIELD(F64, struct store_rung_value, best),
     FIELD(F64, struct store_rung_value, mean),       FIELD(TEXT, struct store_rung_value, kind),
-    FIELD(I64, struct store_rung_value, ordinal),
+    FIELD(I64, struct store_rung_value, ordinal),    FIELD(I64, struct store_rung_value, age_us),
 };
 #define DECISION_FIELDS                                                                            \
     FIELD(TEXT, struct store_decision, run_id), FIELD(TEXT, struct store_decision, rivals_json),   \

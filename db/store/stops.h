@@ -18,6 +18,7 @@ struct store_rung_value {
     double value, best, mean; /* at the row, best and mean up to it */
     const char *kind;         /* reading only: "value", "ended", "closed" (the migration says what) */
     int64_t ordinal;          /* reading only: of the run; -1 = not known */
+    int64_t age_us;           /* reading only: since it was recorded */
 };
 /* Gives gapless numbers per sweep in the order of `rows` (sorted by sweep_id). One counter update per sweep.
  */

@@ -57,6 +57,7 @@ struct turn {
     int64_t decided;
     struct store_rung_value *values; /* the next undecided ones; in values_arena */
     size_t count;
+    int64_t read_us;                  /* monotonic: when the values were */
     struct store_decision *decisions; /* in judged_arena */
     size_t decision_count;
     struct store_verdict *verdicts; /* in judged_arena */
@@ -83,6 +84,7 @@ static enum status take_row(struct store_tx *tx, void *context, struct err *err)
 static enum status take(struct turn *turn, struct err *err)
 {
     TRY(store_transaction(turn->decider->store, &turn->values_arena, take_row, turn, err));
+    turn->read_us = clock_monotonic_us(&clock_system);
     if (!turn->taken)
         return err_set(err, STATUS_CONFLICT, "another scheduler decides the stops of sweep %s",
                        turn->sweep_id);
@@ -234,11 +236,15 @@ static enum status record_rows(struct store_tx *tx, void *context, struct err *e
 static void count_decisions(const struct turn *turn)
 {
     size_t stops = 0;
-    for (size_t i = 0; i < turn->count; i++)
+    int64_t since_us = clock_monotonic_us(&clock_system) - turn->read_us;
+    for (size_t i = 0; i < turn->decision_count; i++)
         stops += turn->decisions[i].stop;
+    for (size_t i = 0; i < turn->count; i++)
+        if (strcmp(turn->values[i].kind, "value") == 0)
+            metric_observe(&scheduler_metrics[SCHEDULER_DELAY], 0, turn->values[i].age_us + since_us);
     metric_add(&scheduler_metrics[SCHEDULER_DECISIONS], DECISION_METRIC_STOP, (int64_t)stops);
     metric_add(&scheduler_metrics[SCHEDULER_DECISIONS], DECISION_METRIC_GO_ON,
-               (int64_t)(turn->count - stops));
+               (int64_t)(turn->decision_count - stops));
     metric_add(&scheduler_metrics[SCHEDULER_ORDERS], 0, turn->stops);
 }
 

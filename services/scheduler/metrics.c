@@ -8,6 +8,10 @@ struct metric scheduler_metrics[SCHEDULER_METRIC_COUNT] = {
                              .type = METRIC_COUNTER,
                              .labels = {&decision_label},
                              .help = "Values at bands that were decided."},
+    [SCHEDULER_DELAY] = {.name = "besom_scheduler_decision_delay_seconds",
+                         .type = METRIC_HISTOGRAM,
+                         METRIC_LATENCY,
+                         .help = "From the storing of a value at a band to its recorded decision."},
     [SCHEDULER_DURATION] =
         {.name = "besom_scheduler_decide_duration_seconds",
          .type = METRIC_HISTOGRAM,

@@ -9,6 +9,7 @@
 
 enum {
     SCHEDULER_DECISIONS, /* of enum decision_metric */
+    SCHEDULER_DELAY,
     SCHEDULER_DURATION,
     SCHEDULER_ORDERS,
     SCHEDULER_REBUILT,

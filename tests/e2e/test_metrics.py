@@ -159,6 +159,8 @@ def test_traffic_is_counted(services):
     assert suggestion.value('besom_suggestion_suggestions_total{method="bayes"}') >= 12
     assert suggestion.value("besom_suggestion_fits_total") >= 1
     decided = sum(scheduler.value(f'besom_scheduler_decisions_total{{decision="{word}"}}') for word in ("go_on", "stop"))
+    assert scheduler.value("besom_scheduler_decision_delay_seconds_count") == decided
+    assert scheduler.value('besom_scheduler_decision_delay_seconds_bucket{le="10"}') == decided
     assert decided >= 1 and scheduler.value("besom_scheduler_decide_duration_seconds_count") >= 1
     for service in services.values():
         assert service.value("besom_ready") == 1 and service.value("besom_database_up") == 1
