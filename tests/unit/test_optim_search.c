@@ -12,6 +12,8 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "optim/cell.h"
+#include "optim/margin.h"
 #include "optim/search.h"
 
 #define DIMS_MAX 10
@@ -104,7 +106,7 @@ static void test_cmaes_needs_what_it_needs_elsewhere(void **state)
         size_t least, most;
     } cases[] = {
         {"sphere", sphere, 1400, 2500},
-        {"ellipsoid", ellipsoid, 4000, 7000},
+        {"ellipsoid", ellipsoid, 3500, 7000},
         {"rosenbrock", rosenbrock, 4000, 8000},
     };
     (void)state;
@@ -116,6 +118,97 @@ static void test_cmaes_needs_what_it_needs_elsewhere(void **state)
         printf("%s: %zu evaluations, from %zu to %zu\n", cases[i].name, counts[3], counts[0], counts[6]);
         assert_in_range(counts[3], cases[i].least, cases[i].most);
     }
+}
+
+/* Evaluations to 1e-9 on the sphere with eight at a time, which end in any order. */
+static size_t count_evaluations_of_eight(uint64_t seed, size_t most)
+{
+    enum { OPEN = 8 };
+    const struct optim_space space = {.dims = floats, .count = DIMS_MAX};
+    struct search search = begin(&search_cmaes, &space, seed);
+    static double open[OPEN][DIMS_MAX];
+    double x[DIMS_MAX];
+    size_t begun = 0;
+    size_t ended = 0;
+    for (; begun < OPEN; begun++)
+        ask(&search, begun, NULL, 0, open[begun]);
+    for (double value = 1; value > 1e-9 && ended < most; ended++) {
+        double *point = open[(size_t)(random_draw_unit(seed, ended, "ends", 0) * OPEN)];
+        for (size_t i = 0; i < DIMS_MAX; i++)
+            x[i] = 10 * (point[i] - 0.4);
+        value = sphere(x, DIMS_MAX);
+        tell(&search, point, -value);
+        ask(&search, begun++, NULL, 0, point);
+    }
+    search_release(&search);
+    return ended;
+}
+
+static void test_cmaes_bears_workers(void **state)
+{
+    size_t counts[7];
+    (void)state;
+    for (size_t seed = 0; seed < ARRAY_LEN(counts); seed++)
+        counts[seed] = count_evaluations_of_eight(seed, 30000);
+    qsort(counts, ARRAY_LEN(counts), sizeof counts[0], compare_sizes);
+    printf("sphere, eight at a time: %zu evaluations, from %zu to %zu\n", counts[3], counts[0], counts[6]);
+    assert_in_range(counts[3], 1400, 3500);
+}
+
+static double fact(const struct search_report *report, const char *name)
+{
+    for (size_t i = 0; i < report->fact_count; i++)
+        if (strcmp(report->facts[i].name, name) == 0)
+            return report->facts[i].value;
+    fail_msg("no fact %s", name);
+    return NAN;
+}
+
+/* Where nothing changes it begins anew, with twice as many a generation. */
+static void test_cmaes_begins_anew(void **state)
+{
+    const struct optim_space space = {.dims = floats, .count = 2};
+    struct search search = begin(&search_cmaes, &space, 1);
+    double point[2];
+    double first = 0;
+    struct search_report report;
+    (void)state;
+    for (size_t c = 0; c < 1000; c++) {
+        report = ask(&search, c, NULL, 0, point);
+        first = c == 0 ? fact(&report, "population") : first;
+        tell(&search, point, c % 5 == 0 ? NAN : 3);
+    }
+    assert_true(fact(&report, "restarts") >= 1);
+    assert_true(fact(&report, "population") == first * pow(2, fact(&report, "restarts")));
+    search_release(&search);
+}
+
+/* However small the distribution, both neighbours of the mean's level keep alpha/2, a lone one alpha. */
+static void test_margin_keeps_neighbours(void **state)
+{
+    static const double alpha = 0.02;
+    struct err err = ERR_INIT;
+    (void)state;
+    for (uint64_t levels = 2; levels <= 9; levels++)
+        for (size_t step = 0; step <= 40; step++) {
+            const struct optim_dim dim = {.kind = OPTIM_ORDERED, .levels = levels};
+            double mean = -0.2 + 1.4 * (double)step / 40;
+            struct cma *cma = NULL;
+            assert_int_equal(cma_new(1, 6, 1e-3 * (double)(1 + step % 7 * 50), &mean, &cma, &err), STATUS_OK);
+            margin_keep(cma, 0, &dim, alpha);
+            double low = 0;
+            double high = 0;
+            uint64_t level = dims_level_near(&dim, cma->mean[0]);
+            cell_bounds(&dim, level, &low, &high);
+            double deviation = cma_deviation(cma, 0);
+            double below = cell_mass(-HUGE_VAL, (low - cma->mean[0]) / deviation);
+            double above = cell_mass((high - cma->mean[0]) / deviation, HUGE_VAL);
+            bool lowest = level == 0;
+            bool highest = level + 1 == levels;
+            assert_true(lowest || below >= alpha / (highest ? 1 : 2) * (1 - 1e-6));
+            assert_true(highest || above >= alpha / (lowest ? 1 : 2) * (1 - 1e-6));
+            cma_free(cma);
+        }
 }
 
 /* ---- TPE against recorded runs of Optuna's ---- */
@@ -356,6 +449,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cmaes_needs_what_it_needs_elsewhere),
+        cmocka_unit_test(test_cmaes_bears_workers),
+        cmocka_unit_test(test_cmaes_begins_anew),
+        cmocka_unit_test(test_margin_keeps_neighbours),
         cmocka_unit_test(test_tpe_is_as_good_as_recorded),
         cmocka_unit_test(test_each_stratum_is_hit_once),
         cmocka_unit_test(test_sobol_has_no_memory),
