@@ -142,20 +142,39 @@ static json_t *read_point(struct schema *schema, const struct node *map, size_t 
     return NULL;
 }
 
-/* Warns of a point that stands there twice. `seen` maps texts to the numbers of points. */
-static void check_repeat(struct schema *schema, const struct node *map, const json_t *given, size_t number,
-                         json_t *seen)
+/* Points that stand there twice. */
+struct repeats {
+    json_t *seen;              /* owned; texts to the numbers of points */
+    const struct node *node;   /* the first repeat */
+    size_t count, first, same; /* its number, and that of the point that it repeats */
+};
+
+static void note_repeat(struct schema *schema, const struct node *map, const json_t *given, size_t number,
+                        struct repeats *repeats)
 {
     char *text = space_config_text(given);
-    const json_t *first = text != NULL ? json_object_get(seen, text) : NULL;
-    if (first != NULL)
-        schema_warning(schema, map, "point %zu of enqueue is point %lld again: %s", number,
-                       (long long)json_integer_value(first),
-                       schema->spec->method == SPEC_METHOD_GRID ? "a grid hands each out once"
-                                                                : "it is tried again");
-    else if (text == NULL || json_object_set_new(seen, text, json_integer((json_int_t)number)) != 0)
+    const json_t *same = text != NULL ? json_object_get(repeats->seen, text) : NULL;
+    if (same != NULL && repeats->count++ == 0) {
+        repeats->node = map;
+        repeats->first = number;
+        repeats->same = (size_t)json_integer_value(same);
+    } else if (same == NULL && (text == NULL || json_object_set_new(repeats->seen, text,
+                                                                    json_integer((json_int_t)number)) != 0)) {
         schema->reader.out_of_memory = true;
+    }
     free(text);
+}
+
+static void warn_repeats(struct schema *schema, const struct repeats *repeats)
+{
+    char more[64] = "";
+    if (repeats->count > 1)
+        (void)snprintf(more, sizeof more, ", and %zu more stand there again", repeats->count - 1);
+    if (repeats->count > 0)
+        schema_warning(schema, repeats->node, "point %zu of enqueue is point %zu again%s: %s", repeats->first,
+                       repeats->same, more,
+                       schema->spec->method == SPEC_METHOD_GRID ? "a grid hands each out once"
+                                                                : "such are tried again");
 }
 
 static void check_cap(struct schema *schema, const struct node *key, size_t count)
@@ -169,16 +188,17 @@ static void check_cap(struct schema *schema, const struct node *key, size_t coun
 static json_t *read_points(struct schema *schema, const struct node *list)
 {
     json_t *points = json_array();
-    json_t *seen = json_object();
+    struct repeats repeats = {.seen = json_object()};
     for (size_t i = 0; i < list->count; i++) {
         json_t *given = read_point(schema, list->items[i], i + 1);
         if (given == NULL)
             continue;
-        check_repeat(schema, list->items[i], given, i + 1, seen);
+        note_repeat(schema, list->items[i], given, i + 1, &repeats);
         if (json_array_append_new(points, given) != 0)
             schema->reader.out_of_memory = true;
     }
-    json_decref(seen);
+    warn_repeats(schema, &repeats);
+    json_decref(repeats.seen);
     return points;
 }
 
