@@ -186,7 +186,8 @@ enum status store_finish_runs(struct store_tx *tx, const struct store_finish *it
 enum status store_kill_pending_run(struct store_tx *tx, const char *sweep_id, const char *run_id,
                                    bool *killed, struct err *err) MUST_USE;
 
-/* What decides an end: the attempt's newest directive and the preempting mark. NOT_FOUND. */
+/* What decides an end: the attempt's newest directive (a pause only when there is no other) and the
+ * preempting mark. NOT_FOUND. */
 struct store_end_facts {
     const char *directive_kind; /* "" = none */
     const char *directive_reason;

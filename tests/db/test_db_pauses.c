@@ -126,6 +126,16 @@ static void the_verdict_comes_after_the_pause(void **state)
     struct store_end_facts facts;
     assert_ok(store_get_end_facts(session_tx(session), SWEEP, "run00000", 1, &facts, &test_err));
     assert_string_equal(facts.directive_kind, "pause");
+    struct store_verdict *read;
+    size_t count;
+    bool created;
+    assert_ok(
+        store_add_directive(session_tx(session), SWEEP, "run00001", "stop_user", "", &created, &test_err));
+    const struct store_decision second = waits("run00001", 2); /* comes after a user's order */
+    (void)record(session, 2, &second, 1, NULL, 0);
+    assert_ok(store_get_end_facts(session_tx(session), SWEEP, "run00001", 1, &facts, &test_err));
+    assert_string_equal(facts.directive_kind, "stop_user");
+    session_rollback(session);
     end(session, &claims[0], 0, "paused");
     end(session, &claims[1], 1, "paused");
     assert_state(database, "run00000", "paused", "");
@@ -142,8 +152,6 @@ static void the_verdict_comes_after_the_pause(void **state)
     assert_int_equal(number(database, "priority FROM besom.runs WHERE run_id = 'run00000'"), 1);
     assert_int_equal(number(database, "retries FROM besom.runs WHERE run_id = 'run00000'"), 0);
     assert_int_equal(number(database, "result_number FROM besom.runs WHERE run_id = 'run00001'"), 1);
-    struct store_verdict *read;
-    size_t count;
     assert_ok(store_list_verdicts(session_tx(session), SWEEP, "run00001", &read, &count, &test_err));
     assert_true(count == 1 && !read[0].promoted && read[0].rank == 2);
     session_close(session);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs that pause at rungs and go on from their checkpoints when they are promoted (hyperband_full)."""
 import os
+import re
 import signal
 
 import pytest
@@ -210,3 +211,24 @@ def test_what_it_would_have_done():
         replay = stack.json("replay", sweep, "--early-terminate", "type: hyperband_full, max_iter: 9")
         given = next(rule for rule in replay["rules"] if rule["rule"] == "given")
         assert (given["stopped"], given["rows"], given["best_stopped"]) == (12, EPOCHS_OF_A_ROUND, False)
+
+
+def test_the_page_is_right():
+    """The program and the table of docs/early-stopping.md; an epoch takes as long as an order may."""
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "docs", "early-stopping.md")) as file:
+        page = file.read().split("## Runs that pause")[1].split("\n## ")[0]
+    program = re.search(r"```python\n(.*?)```", page, re.S).group(1)
+    program = program.replace('state["epoch"] += 1', 'state["epoch"] += 1; import time; time.sleep(0.1)')
+    head = re.search(r"\n\n((?:    [^\n]*\n)+)", page).group(1).replace("\n    ", "\n")[4:]
+    with LocalStack() as stack:
+        text = head.replace("run_cap: 98", "run_cap: 49") + (
+            "metric: {name: loss}\nparameters: {lr: {min: 0.0, max: 0.5}}\ncommand: [/usr/bin/python3, "
+            + stack.write("train.py", program) + "]\n")
+        table_text = stack.command("check", stack.write("sweep.yaml", text)).stdout.split("Early termination")[1]
+        for line in table_text.splitlines()[:9]:
+            assert line.strip() in page, line
+        sweep = stack.create(text)
+        finish(stack, sweep, [stack.start_agent(sweep, 0, "-j", "6", "--workdir", stack.home)])
+        assert [(one["bracket"], one["band"], one["planned"], one["promoted"]) for one in table(stack, sweep).values()] == [
+            (3, 1, 27, 9), (3, 3, 9, 3), (3, 9, 3, 1), (2, 3, 12, 4), (2, 9, 4, 1), (1, 9, 6, 2)]
+        assert sum(run["state"] == "finished" for run in stack.runs(sweep)) == 1 + 1 + 2 + 4
