@@ -4,6 +4,7 @@
 To add one: a class in peer.py, a row in METHODS, and a file of pinned versions in requirements/.
 """
 import collections
+import glob
 import json
 import os
 import subprocess
@@ -67,6 +68,15 @@ def why_missing(name):
         return "not installed"
 
 
+def read_words(path, after=""):
+    """The words of a file, those after the last `after`; none when the process or the file is not there."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return (file.read().rsplit(after, 1)[-1] if after else file.read()).split()
+    except OSError:
+        return []
+
+
 class Process:
     """A running optimiser. `seconds` is the processor time it has taken so far."""
 
@@ -104,12 +114,12 @@ class Process:
         return subprocess.run([self.process.args[0], "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
     def seconds(self):
-        try:
-            with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as stat:
-                fields = stat.read().rsplit(")", 1)[1].split()
-        except OSError:
-            return float("nan")
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """To the nanosecond of living threads, or to the tick of all, whichever is more."""
+        folder = f"/proc/{self.process.pid}"
+        threads = [read_words(path) for path in glob.glob(f"{folder}/task/*/schedstat")]
+        ticks = read_words(f"{folder}/stat", after=")")
+        living = sum(int(words[0]) for words in threads if words) / 1e9
+        return max(living, (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")) if ticks else living
 
     def close(self):
         self.process.stdin.close()

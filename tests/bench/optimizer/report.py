@@ -130,12 +130,12 @@ def speed(path):
     sizes = sorted({line["n"] for line in lines})
     names = [name for name in methods.METHODS if any(key[0] == name for key in found)]
     dates = ", ".join(sorted({line["date"] for line in lines}))
-    table = Table(f"Seconds for an ask and the tell after it when n results are known, median of {lines[-1]['rounds']} in turn "
-                  f"({lines[-1]['problem']}, one thread, {dates}):", ["method", *(f"n = {size}" for size in sizes)])
+    table = Table(f"Seconds of a processor for an ask and the tell after it when n results are known, median of "
+                  f"{lines[-1]['rounds']} in turn ({lines[-1]['problem']}, one thread, {dates}):", ["method", *(f"n = {size}" for size in sizes)])
     for name in names:
         table.add(methods.label(name), *(seconds(found.get((name, size))) for size in sizes))
     for name in RATIOS:
-        cells = [f"{found[name, size]['wall_s'] / found['besom', size]['wall_s']:.1f}"
+        cells = [f"{found[name, size]['cpu_s'] / found['besom', size]['cpu_s']:.1f}"
                  if (name, size) in found and ("besom", size) in found else "-" for size in sizes]
         if any(cell != "-" for cell in cells):
             table.add(f"{methods.label(name)} / {methods.label('besom')}", *cells)
@@ -143,7 +143,7 @@ def speed(path):
 
 
 def seconds(line):
-    return f"{line['wall_s']:.4f}" if line else "-"
+    return f"{line['cpu_s']:.4f}" if line else "-"
 
 
 def where():

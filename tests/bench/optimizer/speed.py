@@ -74,7 +74,7 @@ def run(names, options):
                     continue
                 version = next(course.version for course in courses if course.name == name)
                 line = {"method": name, "version": version, "problem": problem.name, "n": size, "rounds": len(spent),
-                        "wall_s": statistics.median(wall for wall, _ in spent), "cpu_s": statistics.mean(cpu for _, cpu in spent),
+                        "wall_s": statistics.median(wall for wall, _ in spent), "cpu_s": statistics.median(cpu for _, cpu in spent),
                         "worst_s": max(wall for wall, _ in spent), "date": time.strftime("%Y-%m-%d", time.gmtime())}
                 file.write(json.dumps(line) + "\n")
                 file.flush()
