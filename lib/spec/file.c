@@ -268,6 +268,20 @@ static void check_impute(struct schema *schema)
                        schema_impute_names[spec->metric.impute_while_running]);
 }
 
+/* A name that lines of output have for their step is no metric: nothing of it would be logged. */
+static void check_step_metric(struct schema *schema)
+{
+    const struct spec *spec = schema->spec;
+    const char *step = spec->metrics_from.step;
+    if (spec->step_metric == NULL || step == NULL || strcmp(spec->step_metric, step) != 0)
+        return;
+    schema_error(
+        schema, node_find(schema->root, "early_terminate")->key,
+        "step_metric: %s is never logged: metrics_from takes it as the step of a row, not as a metric "
+        "(leave step out of metrics_from, or count rows)",
+        step);
+}
+
 /* What hyperband_full and bohb need of the rest of the file. */
 static void check_pausing(struct schema *schema)
 {
@@ -328,6 +342,7 @@ void schema_read_file(struct schema *schema)
     apply_options(schema);
     check_presence(schema);
     check_metric(schema);
+    check_step_metric(schema);
     check_pausing(schema);
     check_program(schema);
     check_impute(schema);

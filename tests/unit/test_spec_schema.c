@@ -313,6 +313,9 @@ static void test_faulty_sections(void **state)
         {"metric: {name: x}\nearly_terminate: {type: median, max_stops: 1.5}", "max_stops must be a share"},
         {"metric: {name: x}\nearly_terminate: {type: median, step_metric: [epoch]}", "must be text"},
         {"metric: {name: x}\nearly_terminate: {type: median, step_metric: ''}", "step_metric must name"},
+        {"metric: {name: x}\nearly_terminate: {type: median, step_metric: epoch}\n"
+         "metrics_from: {source: stdout, step: epoch}",
+         "step_metric: epoch is never logged"},
         {"early_terminate: {type: hyperband, min_iter: 3}", "4:1: early_terminate needs a metric"},
         {"run_cap: -1", "whole number of at least 1"},
         {"run_cap: many", "whole number of at least 1"},
