@@ -346,8 +346,11 @@ enum status acquisition_at_rows(const struct acquisition *acquisition, const dou
 void acquisition_belief(const struct acquisition *acquisition, const double *x, double *mean,
                         double *deviation, double *chance)
 {
+    /* Latent points stand in the factor as if they were measured: what they may give is no knowledge. */
+    struct gp told = acquisition->gp;
+    told.points.count = acquisition->known;
     double variance = 0;
-    gp_predict(&acquisition->gp, x, acquisition->column, NULL, mean, &variance);
+    gp_predict(&told, x, acquisition->column, NULL, mean, &variance);
     *deviation = sqrt(variance);
     *chance = exp(log_chance(acquisition, x, NULL, NULL));
 }

@@ -72,7 +72,7 @@ double acquisition_at(const struct acquisition *acquisition, const double *x, do
 enum status acquisition_at_rows(const struct acquisition *acquisition, const double *rows, size_t count,
                                 double *out, struct err *err) MUST_USE;
 
-/* The model's belief at x: pending points count as their mean draw. */
+/* The model's belief at x by what was told; pending points change nothing. */
 void acquisition_belief(const struct acquisition *acquisition, const double *x, double *mean,
                         double *deviation, double *chance);
 
