@@ -20,6 +20,7 @@
 #include "optim/choices.h"
 #include "optim/draws.h"
 #include "optim/margin.h"
+#include "optim/rank.h"
 #include "optim/search.h"
 #include "optim/stagnation.h"
 #include "optim/unseen.h"
@@ -160,24 +161,6 @@ static double place_of(const struct cmaes *cmaes, size_t j, double value, double
     return mean + deviation * z;
 }
 
-struct ranked {
-    double value;
-    size_t index;
-};
-
-/* Best first, failures last; equal ones as they came. */
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *x = a;
-    const struct ranked *y = b;
-    bool x_failed = isnan(x->value);
-    if (x_failed != isnan(y->value))
-        return x_failed ? 1 : -1;
-    if (!x_failed && x->value != y->value)
-        return x->value > y->value ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
 static void put_in_order(const struct cmaes *cmaes, const struct ranked *order, const double *rows,
                          size_t width)
 {
@@ -209,7 +192,7 @@ static enum status end_generation(struct cmaes *cmaes, struct err *err)
         return err_set(err, STATUS_NO_MEMORY, "cmaes: out of memory");
     for (size_t i = 0; i < cmaes->lambda; i++)
         order[i] = (struct ranked){.value = cmaes->values[i], .index = i};
-    qsort(order, cmaes->lambda, sizeof *order, compare_ranked);
+    rank_sort(order, cmaes->lambda);
     for (size_t i = 0; i < cmaes->lambda; i++)
         cmaes->values[i] = order[i].value;
     cmaes->count = 0;

@@ -21,6 +21,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "optim/rank.h"
 #include "optim/search.h"
 #include "optim/unseen.h"
 
@@ -63,24 +64,6 @@ static enum status tpe_tell(void *state, const double *point, double value, stru
 
 /* ---- good and bad ---- */
 
-struct ranked {
-    double value;
-    size_t index;
-};
-
-/* Best first, failures last; equal ones by age. */
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *x = a;
-    const struct ranked *y = b;
-    bool x_failed = isnan(x->value);
-    if (x_failed != isnan(y->value))
-        return x_failed ? 1 : -1;
-    if (!x_failed && x->value != y->value)
-        return x->value > y->value ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
 struct split {
     const double **good, **bad; /* oldest first; pending ones are the newest of the bad */
     size_t good_count, bad_count;
@@ -111,7 +94,7 @@ static enum status divide(const struct tpe *tpe, const struct optim_question *qu
         return err_set(err, STATUS_NO_MEMORY, "tpe: out of memory");
     for (size_t i = 0; i < told->count; i++)
         order[i] = (struct ranked){.value = told->values[i], .index = i};
-    qsort(order, told->count, sizeof *order, compare_ranked);
+    rank_sort(order, told->count);
     for (size_t i = 0; i < good; i++)
         is_good[order[i].index] = true;
     for (size_t i = 0; i < told->count; i++)
