@@ -14,6 +14,7 @@
 #include "services/common/ticker.h"
 #include "services/controller/controller.h"
 #include "services/controller/facts.h"
+#include "services/controller/metrics.h"
 
 #define LOOK_MS 1500
 #define COUNTS_MS 5000 /* what was read of a token, at most */
@@ -180,14 +181,14 @@ static enum status read_one(struct access *access, const char *token_id, struct 
 
 /* ---- calls ---- */
 
-/* False: the token must be read first. */
-static bool try_check(struct access *access, const char *token_id, const unsigned char *hash,
+/* False: the token must be read first; what was read less than age_ms ago counts. */
+static bool try_check(struct access *access, const char *token_id, const unsigned char *hash, int64_t age_ms,
                       struct rpc_identity *identity, enum status *status, struct err *err)
 {
     int64_t at_ms = now_ms();
     pthread_mutex_lock(&access->lock);
     struct entry *entry = find(access, token_id);
-    bool known = entry != NULL && at_ms - entry->read_ms <= COUNTS_MS;
+    bool known = entry != NULL && at_ms - entry->read_ms <= age_ms;
     if (known) {
         entry->used_ms = at_ms;
         *status = judge(entry, at_ms, err);
@@ -211,12 +212,13 @@ static enum status check_made(struct access *access, const char *token, struct r
     enum status status = STATUS_OK;
     if (!token_text_read(access->options.keys, token, token_id, hash))
         return err_set(err, STATUS_UNAUTHENTICATED, "the token is not known here");
-    if (try_check(access, token_id, hash, identity, &status, err))
+    if (try_check(access, token_id, hash, COUNTS_MS, identity, &status, err))
         return status;
     TRY(read_one(access, token_id, err));
-    if (try_check(access, token_id, hash, identity, &status, err))
+    /* just read for this call, which does well with it even if it is to be read again for others */
+    if (try_check(access, token_id, hash, INT64_MAX, identity, &status, err))
         return status;
-    return err_set(err, STATUS_UNAVAILABLE, "the token could not be read in time (try again)");
+    return err_set(err, STATUS_UNAVAILABLE, "the token was forgotten (try again)");
 }
 
 static enum status check_file(struct access *access, const char *token, struct rpc_identity *identity,
@@ -269,8 +271,13 @@ enum status access_check(void *context, const char *token, const char *peer_name
         status = check_file(access, token, identity, err);
     if (status == STATUS_OK)
         status = token_check_role(identity, roles, err);
-    if (status == STATUS_UNAUTHENTICATED || status == STATUS_DENIED)
-        log_refusal(access, token, err);
+    if (status == STATUS_EXHAUSTED)
+        controller_count(CONTROLLER_REFUSALS, REFUSAL_METRIC_LIMITED);
+    if (status != STATUS_UNAUTHENTICATED && status != STATUS_DENIED)
+        return status;
+    controller_count(CONTROLLER_REFUSALS,
+                     status == STATUS_DENIED ? REFUSAL_METRIC_DENIED : REFUSAL_METRIC_UNAUTHENTICATED);
+    log_refusal(access, token, err);
     return status;
 }
 

@@ -10,6 +10,8 @@ static const struct metric_label batch_label =
     METRIC_LABEL("verdict", "stored", "repeated", "refused", "failed");
 static const struct metric_label outcome_label = METRIC_LABEL("outcome", "done", "failed");
 static const struct metric_label lost_label = METRIC_LABEL("outcome", "lost", "released");
+static const struct metric_label refusal_label =
+    METRIC_LABEL("reason", "unauthenticated", "denied", "limited");
 static const struct metric_label standby_label =
     METRIC_LABEL("mode", "synchronous", "asynchronous", "unknown");
 /* In the order of enum run_state. */
@@ -123,6 +125,11 @@ struct metric controller_metrics[CONTROLLER_METRIC_COUNT] = {
          .labels = {&standby_label},
          .help = "Standbys of the database by how commits wait for them; unknown when the role may "
                  "not see it (grant it pg_monitor)."},
+    [CONTROLLER_REFUSALS] = {.name = "besom_controller_refused_calls_total",
+                             .type = METRIC_COUNTER,
+                             .labels = {&refusal_label},
+                             .help = "Calls without a token that counts, of the wrong role, or beyond "
+                                     "--rate-limit."},
 };
 
 void controller_count(size_t metric, size_t series)

@@ -231,6 +231,49 @@ static void each_token_has_its_own_limit(void **state)
     end(&house);
 }
 
+struct crowd {
+    struct gatehouse *house;
+    const char *const *texts;
+    int seed, failures;
+};
+
+static void *call_often(void *context)
+{
+    struct crowd *crowd = context;
+    struct rpc_identity identity;
+    for (int i = 0; i < 2000; i++) {
+        crowd->failures += check(crowd->house, crowd->texts[(i + crowd->seed) % 4], &identity) != STATUS_OK;
+        if (i % 50 == 0)
+            access_forget(crowd->house->access, "crowd000");
+    }
+    return NULL;
+}
+
+/* Checks, looks and tokens that are to be read again, at once. */
+static void many_call_at_once(void **state)
+{
+    struct database *database = *state;
+    struct gatehouse house;
+    char made[3][TOKEN_TEXT_SIZE];
+    const char *texts[] = {made[0], made[1], made[2], FILE_TOKEN};
+    struct crowd crowds[6];
+    pthread_t threads[ARRAY_LEN(crowds)];
+    begin(&house, database, 1000000, 1000000);
+    make(&house, database, "crowd000", "reader", 0, made[0]);
+    make(&house, database, "crowd111", "writer", 0, made[1]);
+    make(&house, database, "crowd222", "admin", 60000, made[2]);
+    for (size_t i = 0; i < ARRAY_LEN(crowds); i++) {
+        crowds[i] = (struct crowd){&house, texts, (int)i, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, call_often, &crowds[i]), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(crowds); i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(crowds[i].failures, 0);
+    }
+    assert_int_equal(access_stats(house.access).refused, 0);
+    end(&house);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(strangers_reach_no_database, database_make, database_drop),
         cmocka_unit_test_setup_teardown(what_changes_elsewhere_holds_in_time, database_make, database_drop),
         cmocka_unit_test_setup_teardown(an_outage_lets_nobody_stay_for_ever, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(many_call_at_once, database_make, database_drop),
         cmocka_unit_test_setup_teardown(each_token_has_its_own_limit, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
