@@ -109,3 +109,13 @@ def test_prior_runs_of_another_space(stack):
     run_to_end(stack, sweep)
     why = stack.json("why", by_ordinal(stack, sweep)[0]["run_id"])["suggestion"]
     assert why["results"] == 2 and why["passed_over"] == 2
+
+
+def test_an_update_may_change_the_optimizer(stack):
+    sweep = stack.create(bayes(stack, "sobol", 11, ""))
+    run_to_end(stack, sweep)
+    done = stack.command("sweep", "--update", sweep, stack.write("next.yaml", bayes(stack, "tpe", 13, "")))
+    assert "warning: 2 of 2 points of enqueue have been tried" in done.stderr
+    assert len(run_to_end(stack, sweep)) == 13
+    why = stack.json("why", by_ordinal(stack, sweep)[12]["run_id"])["suggestion"]
+    assert (why["optimizer"], why["phase"], why["results"]) == ("tpe", "model", 12)
