@@ -8,11 +8,11 @@
 
 /* In the order of `besom --help`; commands of a group stand together. */
 const struct cli_command *const cli_commands[] = {
-    &cmd_up,     &cmd_down, &cmd_run,        &cmd_sweep,   &cmd_check,    &cmd_sample,  &cmd_agent,
-    &cmd_submit, &cmd_ls,   &cmd_status,     &cmd_runs,    &cmd_best,     &cmd_metrics, &cmd_export,
-    &cmd_logs,   &cmd_why,  &cmd_importance, &cmd_predict, &cmd_brackets, &cmd_replay,  &cmd_agents,
-    &cmd_stop,   &cmd_tag,  &cmd_note,       &cmd_rename,  &cmd_delete,   &cmd_log,     &cmd_token,
-    &cmd_audit,  &cmd_help, &cmd_version,
+    &cmd_up,     &cmd_down,   &cmd_run,  &cmd_sweep,      &cmd_check,   &cmd_sample,   &cmd_agent,
+    &cmd_deploy, &cmd_submit, &cmd_ls,   &cmd_status,     &cmd_runs,    &cmd_best,     &cmd_metrics,
+    &cmd_export, &cmd_logs,   &cmd_why,  &cmd_importance, &cmd_predict, &cmd_brackets, &cmd_replay,
+    &cmd_agents, &cmd_stop,   &cmd_tag,  &cmd_note,       &cmd_rename,  &cmd_delete,   &cmd_log,
+    &cmd_token,  &cmd_audit,  &cmd_help, &cmd_version,
 };
 const size_t cli_command_count = ARRAY_LEN(cli_commands);
 

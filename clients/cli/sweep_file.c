@@ -54,7 +54,7 @@ static void tell_problems(const char *path, const struct spec_problems *problems
         cli_note("%zu more problems are not shown", problems->dropped);
 }
 
-static int parse(struct sweep_file *file, const struct sweep_flags *flags, bool tell)
+int sweep_file_parse(struct sweep_file *file, const struct sweep_flags *flags, bool tell)
 {
     struct spec_options options = {.program = flags->program, .name = flags->name, .project = flags->project};
     options.methods = flags->any_method ? ~0u : RUN_METHODS;
@@ -78,7 +78,7 @@ int sweep_file_load(const char *path, const struct sweep_flags *flags, bool tell
     *out = (struct sweep_file){.path = path, .bytes = BUFFER_INIT};
     spec_problems_init(&out->problems);
     int code = read_bytes(path, &out->bytes);
-    return code == CLI_OK ? parse(out, flags, tell) : code;
+    return code == CLI_OK ? sweep_file_parse(out, flags, tell) : code;
 }
 
 void sweep_file_free(struct sweep_file *file)

@@ -61,6 +61,8 @@ struct sweep_file {
  * `tell` is false. CLI_USAGE when there is an error. `out` is to be given back in any case. */
 int sweep_file_load(const char *path, const struct sweep_flags *flags, bool tell,
                     struct sweep_file *out) MUST_USE;
+/* The second half of it: of bytes that are there, with `problems` initialised. */
+int sweep_file_parse(struct sweep_file *file, const struct sweep_flags *flags, bool tell) MUST_USE;
 /* Usable as CLEANUP. */
 void sweep_file_free(struct sweep_file *file);
 
