@@ -51,17 +51,18 @@ static enum status join_features(const Besom__V1__RegisterAgentRequest *message,
 }
 
 /* An agent whose runs failed at once marked its host: others of it would only spoil more runs. */
-static enum status check_quarantine(struct store_tx *tx, const Besom__V1__RegisterAgentRequest *message,
-                                    struct err *err)
+static enum status check_quarantine(struct store_tx *tx, const struct request *request, struct err *err)
 {
+    const Besom__V1__RegisterAgentRequest *message = request->message;
     const char *reason;
     bool ended;
     if (message->ignore_quarantine) {
         TRY(store_end_quarantine(tx, message->sweep_id, message->host, &ended, err));
         if (!ended)
             return STATUS_OK;
-        return store_add_event(tx, message->sweep_id, "quarantine_ended", message->agent_id, "",
-                               message->host, err);
+        return store_add_event(tx, message->sweep_id, "quarantine_ended",
+                               rpc_call_identity(request->call)->subject, message->agent_id, message->host,
+                               err);
     }
     TRY(store_get_quarantine(tx, message->sweep_id, message->host, message->agent_id, &reason, err));
     if (reason == NULL)
@@ -82,7 +83,7 @@ static enum status run_register(struct store_tx *tx, struct request *request, st
     if (response == NULL)
         return no_memory(err);
     TRY(join_features(message, &features, err));
-    TRY(check_quarantine(tx, message, err));
+    TRY(check_quarantine(tx, request, err));
     const struct store_agent agent = {.sweep_id = message->sweep_id,
                                       .agent_id = message->agent_id,
                                       .host = message->host,
@@ -92,8 +93,8 @@ static enum status run_register(struct store_tx *tx, struct request *request, st
                                       .slots = message->slots,
                                       .protocol = PROTOCOL};
     TRY(store_register_agent(tx, &agent, err));
-    TRY(store_add_event(tx, message->sweep_id, "agent_registered", message->agent_id, message->agent_id,
-                        message->host, err));
+    TRY(store_add_event(tx, message->sweep_id, "agent_registered", rpc_call_identity(request->call)->subject,
+                        message->agent_id, message->host, err));
     TRY(picture_sweep(tx, message->sweep_id, &response->sweep, err));
     response->protocol = PROTOCOL;
     response->lease_ms = options->lease_ms;
@@ -135,7 +136,7 @@ static enum status run_retire(struct store_tx *tx, struct request *request, stru
         return no_memory(err);
     TRY(store_retire_agent(tx, message->sweep_id, message->agent_id, reason, message->quarantine, err));
     TRY(store_add_event(tx, message->sweep_id, message->quarantine ? "agent_quarantined" : "agent_retired",
-                        message->agent_id, message->agent_id, reason, err));
+                        rpc_call_identity(request->call)->subject, message->agent_id, reason, err));
     request->response = &response->base;
     return STATUS_OK;
 }

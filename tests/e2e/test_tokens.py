@@ -498,8 +498,8 @@ def test_every_change_is_in_the_trail(stack, admin, caller):
     one("OpenProject", project="trail")
     trail = stack.json("audit", one.token_id, "-n", "0")["events"]
     assert [event["kind"] for event in reversed(trail)] == [
-        "token_created", "sweep_created", "runs_edited", "run_stop_ordered", "run_deleted", "sweep_changed", "sweep_changed",
-        "sweep_updated", "sweep_changed", "sweep_deleted", "sweep_created"]
+        "token_created", "sweep_created", "agent_registered", "runs_edited", "run_stop_ordered", "run_deleted", "sweep_changed",
+        "sweep_changed", "sweep_updated", "sweep_changed", "sweep_deleted", "sweep_created"]
     assert {event["actor"] for event in trail[:-1]} == {actor} and trail[-1]["actor"].startswith("file:")
     assert {event["project"] for event in trail} == {"trail"}
     assert {event["subject"] for event in trail if event["kind"].startswith("run")} == {run, other}
