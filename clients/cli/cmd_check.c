@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "connection.h"
 #include "entity.h"
+#include "stop/halving.h"
 #include "stop/stop.h"
 #include "stop_table.h"
 #include "sweep_file.h"
@@ -50,6 +51,29 @@ static json_t *problems_json(const struct spec_problems *problems)
     return array;
 }
 
+/* Of a rule whose runs pause: each bracket with the runs at its rungs, the last at max_iter. */
+static json_t *brackets_json(const struct stop_config *config, const struct findings *findings)
+{
+    struct halving_bracket brackets[HALVING_BRACKETS_MAX];
+    size_t count = 0;
+    struct err err = ERR_INIT;
+    json_t *array = json_array();
+    if (halving_brackets(config, brackets, &count, &err) != STATUS_OK)
+        return array;
+    for (size_t i = 0; i < count; i++) {
+        json_t *rungs = json_array();
+        int64_t runs = brackets[i].runs;
+        for (size_t band = brackets[i].first_band; band <= findings->band_count; band++) {
+            int64_t at = band < findings->band_count ? findings->bands[band] : config->max_iter;
+            json_array_append_new(rungs, json_pack("[I, I]", (json_int_t)at, (json_int_t)runs));
+            runs = halving_keeps(runs, config->eta);
+        }
+        json_array_append_new(array, json_pack("{s:I, s:I, s:o}", "bracket", (json_int_t)brackets[i].s,
+                                               "runs", (json_int_t)brackets[i].runs, "rungs", rungs));
+    }
+    return array;
+}
+
 static void add_findings(json_t *object, const struct spec *spec)
 {
     struct findings findings = look(spec);
@@ -57,6 +81,8 @@ static void add_findings(json_t *object, const struct spec *spec)
     for (size_t i = 0; i < findings.band_count; i++)
         json_array_append_new(bands, json_integer(findings.bands[i]));
     json_object_set_new(object, "bands", bands);
+    if (spec->has_early_terminate && stop_type_pauses(spec->early_terminate.type))
+        json_object_set_new(object, "brackets", brackets_json(&spec->early_terminate, &findings));
     json_object_set_new(object, "method", json_string(spec_method_name(spec->method)));
     json_object_set_new(object, "optimizer",
                         spec->method == SPEC_METHOD_BAYES ? json_string(spec_optimizer_name(spec->optimizer))

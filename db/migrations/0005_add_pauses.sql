@@ -3,6 +3,7 @@
 
 ALTER TABLE besom.sweeps
     ADD COLUMN pauses boolean NOT NULL DEFAULT false;       -- its runs pause at rungs
+CREATE INDEX sweeps_pausing ON besom.sweeps (sweep_id) WHERE pauses;
 
 -- All that a verdict rests on has one order: besides values ('value'), that a run ended ('ended': `value` is its
 -- objective when it finished, NaN otherwise; no run when its ordinal has none), and that runs to come have ordinals

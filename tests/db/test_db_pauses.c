@@ -332,6 +332,25 @@ static void what_does_not_come_is_told_once(void **state)
     session_close(session);
 }
 
+static void a_deleted_run_is_not_waited_for(void **state)
+{
+    struct database *database = *state;
+    fixture_sweep(database, (struct sweep_options){.runs = 2, .agents = 1, .exhausted = true});
+    database_execute(database->url, "UPDATE besom.sweeps SET pauses = true");
+    struct session *session = session_open(database);
+    struct store_claim claim = fixture_start_run(session, "agent0");
+    end(session, &claim, 0, "finished");
+    for (int i = 0; i < 2; i++) {
+        char run[16];
+        (void)snprintf(run, sizeof run, "run%05d", i);
+        assert_ok(store_delete_run(session_tx(session), SWEEP, run, &test_err));
+        assert_ok(session_commit(session));
+        assert_int_equal(number(database, "count(*) FROM besom.rung_values WHERE kind = 'ended'"), i + 1);
+    }
+    assert_int_equal(number(database, "max(ordinal) FROM besom.rung_values"), 1);
+    session_close(session);
+}
+
 static void what_is_left_paused_ends_with_its_sweep(void **state)
 {
     struct database *database = *state;
@@ -371,6 +390,7 @@ int main(void)
         CASE(what_is_queued_again_pauses_or_ends_too),
         CASE(ends_have_a_place_in_the_order),
         CASE(what_does_not_come_is_told_once),
+        CASE(a_deleted_run_is_not_waited_for),
         CASE(what_is_left_paused_ends_with_its_sweep),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);

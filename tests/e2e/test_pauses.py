@@ -199,6 +199,9 @@ def test_the_file_is_checked():
             program="train.py", method="random", x="{min: 0, max: 1}", rule=RULE.format(epochs=9))
         right = stack.command("check", stack.write("right.yaml", text)).stdout
         assert "9 at 1, 3 at 3, 1 to 9" in right and "5 at 3, 1 to 9" in right, right
+        brackets = stack.json("check", stack.write("right.yaml", text))["brackets"]
+        assert [(one["bracket"], one["rungs"]) for one in brackets] == [
+            (2, [[1, 9], [3, 3], [9, 1]]), (1, [[3, 5], [9, 1]]), (0, [[9, 3]])]
         without = stack.command("check", stack.write("wrong.yaml", text.replace("resume: true\n", "")), check=False)
         assert without.returncode == 2 and "add resume: true" in without.stderr
 
