@@ -105,6 +105,7 @@ struct agent {
     int64_t started_ms, ended, failed;
     int interrupts;            /* signals that ask to end, so far */
     int terminations;          /* those that do not come from a keyboard */
+    int64_t terminated_ms;     /* when the last of them counted */
     bool quarantine;           /* its runs failed at once: what it says when it retires */
     enum end_cause stop_cause; /* from AGENT_STOPPING on */
     int64_t ended_ms;          /* while stopping: no command lives since; 0 = one does */

@@ -13,6 +13,7 @@
 
 #define STOP_TICK_MS 200
 #define REPORT_WITHIN_MS 10000
+#define SAME_TERMINATION_MS 3000
 
 static void order_all(struct agent *agent, bool at_once, enum end_cause cause, const char *reason)
 {
@@ -84,10 +85,23 @@ static void take_interrupt(struct agent *agent)
     }
 }
 
+/* A batch system signals all processes of a job, and its shell may pass that on: one termination comes twice.
+ */
+static bool is_repeated(struct agent *agent)
+{
+    int64_t now_ms = loop_now_ms();
+    if (agent->terminations > 0 && now_ms - agent->terminated_ms < SAME_TERMINATION_MS)
+        return true;
+    agent->terminated_ms = now_ms;
+    return false;
+}
+
 /* A batch system warns with SIGUSR1, maybe more than once, before it terminates. */
 static void take_termination(struct agent *agent, bool warning)
 {
     bool stopping = agent->stop_cause == END_CAUSE_PREEMPTED;
+    if (!warning && is_repeated(agent))
+        return;
     if (!warning && agent->terminations++ > 0 && stopping) {
         leave_at_once(agent);
         return;
