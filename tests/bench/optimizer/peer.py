@@ -140,7 +140,7 @@ class Skopt:
                 kind = Integer if entry["type"] == "int" else Real
                 dimensions.append(kind(entry["low"], entry["high"], prior="log-uniform" if entry["log"] else "uniform"))
         self.optimizer = skopt.Optimizer(dimensions, random_state=request["seed"] % 2 ** 32)
-        self.open, self.values, self.count, self.parallel = {}, [], 0, request.get("parallel", 1) > 1
+        self.open, self.values, self.news, self.count = {}, [], [], 0
 
     def point(self, x):
         return {entry["name"]: entry["choices"][int(v)] if entry["type"] == "cat" else int(v) if entry["type"] == "int" else float(v)
@@ -151,14 +151,16 @@ class Skopt:
                 for entry in self.space]
 
     def ask(self):
-        optimizer = self.optimizer
-        if self.open and self.values:
-            optimizer = optimizer.copy(random_state=self.count)
-            lie = sum(self.values) / len(self.values)
-            optimizer.tell(list(self.open.values()), [lie] * len(self.open))
-        elif self.open:
-            x = self.optimizer.space.rvs(random_state=self.optimizer.rng)[0]
-            return self.opened(x)
+        if self.open and not self.values:
+            return self.opened(self.optimizer.space.rvs(random_state=self.optimizer.rng)[0])
+        if self.news:
+            self.optimizer.tell(*map(list, zip(*self.news)), fit=not self.open)
+            self.news = []
+        if not self.open:
+            return self.opened(self.optimizer.ask())
+        optimizer = self.optimizer.copy(random_state=self.count)
+        lie = sum(self.values) / len(self.values)
+        optimizer.tell(list(self.open.values()), [lie] * len(self.open))
         return self.opened(optimizer.ask())
 
     def opened(self, x):
@@ -167,15 +169,15 @@ class Skopt:
         return self.count, self.point(x)
 
     def tell(self, number, value):
-        self.learn(self.open.pop(number), value, fit=not self.parallel)
+        self.learn(self.open.pop(number), value)
 
-    def learn(self, x, value, fit):
+    def learn(self, x, value):
         value = value if value is not None else max(self.values, default=0.0)
         self.values.append(value)
-        self.optimizer.tell(x, value, fit=fit)
+        self.news.append((x, value))
 
     def observe(self, point, value):
-        self.learn(self.place(point), value, fit=False)
+        self.learn(self.place(point), value)
 
 
 class Hebo:
