@@ -31,7 +31,7 @@ static enum status count_values(struct store_tx *tx, const char *sweep_id, int64
     }
     TRY(store_list_prior_runs(tx, sweep_id, &prior, &count, err));
     for (size_t i = 0; i < count; i++)
-        counts[band_count] += isfinite(prior[i].objective);
+        counts[band_count] += isfinite(prior[i].objective) ? 1 : 0;
     return STATUS_OK;
 }
 
