@@ -68,7 +68,8 @@ def who_ran(runs, problems):
 
 
 def milliseconds(runs, field):
-    return f"{1000 * sum(run[field] for run in runs) / sum(run['trials'] for run in runs):.3g}"
+    value = 1000 * sum(run[field] for run in runs) / sum(run["trials"] for run in runs)
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def how_much(own, problems, mode):
