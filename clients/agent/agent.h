@@ -58,6 +58,7 @@ struct slot {
     char *gpus;        /* owned; held from before AcquireRun to the end; NULL = not bound */
     struct call *call; /* under way; frees itself after its answer */
     int64_t asked_ms, backoff_ms;
+    int64_t began_ms; /* its run; 0 = none, or taken up */
     struct loop_timer retry_timer;
     /* From here on: of the attempt in the slot. */
     struct attempt_paths paths;
@@ -97,12 +98,14 @@ struct agent {
     bool finished;    /* the loop may end */
     bool registered;
     struct call *call; /* register or retire */
-    struct loop_timer step_timer, register_timer, stop_timer, term_timer;
+    struct loop_timer step_timer, register_timer, stop_timer, term_timer, time_timer;
     int64_t backoff_ms;
     int64_t lease_ms, renew_ms, lost_after_ms;
     struct slot *slots; /* owned; more than asked for when a killed agent had more */
     int slot_count;
     int64_t started_ms, ended, failed;
+    int64_t job_end_ms;        /* when the batch system ends this job, monotonic; 0 = it does not */
+    int64_t longest_run_ms;    /* of those that ended here */
     int interrupts;            /* signals that ask to end, so far */
     int terminations;          /* those that do not come from a keyboard */
     int64_t terminated_ms;     /* when the last of them counted */

@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "agent_signals.h"
+#include "agent_time.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -162,6 +163,7 @@ enum status agent_set_up(struct agent *agent, struct err *err)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     agent->step_timer = (struct loop_timer){.fire = agent_on_step, .context = agent};
     agent->register_timer = (struct loop_timer){.fire = agent_register, .context = agent};
+    TRY(agent_time_open(agent, err));
     TRY(agent_signals_watch(agent, err));
     TRY(open_client(agent, err));
     TRY(find_sweep(agent, err));
@@ -179,7 +181,7 @@ static void nothing(void *context)
 static void free_loop(struct agent *agent)
 {
     struct loop_timer *timers[] = {&agent->step_timer, &agent->register_timer, &agent->stop_timer,
-                                   &agent->term_timer};
+                                   &agent->term_timer, &agent->time_timer};
     for (size_t i = 0; i < ARRAY_LEN(timers); i++)
         loop_timer_forget(agent->loop, timers[i]);
     loop_post(agent->loop, nothing, NULL);

@@ -34,6 +34,13 @@ static const struct config_key keys[] = {
     ROW("gpus-per-run", 0, CONFIG_INT, gpus_per_run, .initial = "1",
         .environment = "BESOM_AGENT_GPUS_PER_RUN", .value_name = "N", .min = 1, .max = SLOTS_MAX,
         .help = "With --gpus: how many each run gets, as its CUDA_VISIBLE_DEVICES"),
+    ROW("time-left-from", 0, CONFIG_TEXT, time_left_from, .environment = "BESOM_AGENT_TIME_LEFT_FROM",
+        .value_name = "SYSTEM",
+        .help = "slurm: take no further run when the time left of this job is less than the longest run here "
+                "has taken, and leave"),
+    ROW("time-per-run", 0, CONFIG_DURATION_MS, time_per_run_ms, .environment = "BESOM_AGENT_TIME_PER_RUN",
+        .value_name = "TIME", .min = 0, .max = INT64_MAX / 2,
+        .help = "With --time-left-from: a run takes at least so long, the first one too, such as 30m"),
     ROW("wandb", 0, CONFIG_BOOL, wandb, .environment = "BESOM_AGENT_WANDB",
         .help = "Let `import wandb` of the runs find Besom's stand-in"),
     ROW("forward-signals", 'f', CONFIG_BOOL, forward_signals, .environment = "BESOM_AGENT_FORWARD_SIGNALS",
@@ -116,6 +123,16 @@ static enum status check_host(const char *host, struct err *err)
     return STATUS_OK;
 }
 
+static enum status check_time_left(const struct agent_options *options, struct err *err)
+{
+    if (options->time_left_from != NULL && strcmp(options->time_left_from, "slurm") != 0)
+        return err_set(err, STATUS_INVALID, "--time-left-from: '%.40s' is not known (slurm is)",
+                       options->time_left_from);
+    if (options->time_left_from == NULL && options->time_per_run_ms > 0)
+        return err_set(err, STATUS_INVALID, "--time-per-run goes with --time-left-from slurm");
+    return STATUS_OK;
+}
+
 static enum status read_sweep(const struct config_result *result, struct agent_options *out, struct err *err)
 {
     if (result->argument_count == 0)
@@ -138,6 +155,7 @@ static enum status check_submit(const struct config_result *result, struct agent
         return err_set(err, STATUS_INVALID, "--submit needs a command: --submit FILE -- COMMAND [ARGS...]");
     out->slots = 1;
     out->count = 0;
+    out->time_left_from = NULL;
     return STATUS_OK;
 }
 
@@ -158,5 +176,6 @@ enum status options_parse(int argc, char *const argv[], struct arena *arena, str
     if (out->command != NULL && out->command[0] == NULL)
         return err_set(err, STATUS_INVALID, "no command behind '--' (usage: %s)", command.usage);
     TRY(check_host(out->host, err));
+    TRY(check_time_left(out, err));
     return out->submit != NULL ? check_submit(&result, out, err) : read_sweep(&result, out, err);
 }

@@ -24,6 +24,8 @@ struct agent_options {
     int64_t slots;        /* 0 = not said */
     const char *gpus;
     int64_t gpus_per_run;
+    const char *time_left_from; /* "slurm"; NULL = nobody is asked */
+    int64_t time_per_run_ms;    /* 0 = not said */
     bool wandb;
     bool forward_signals;
     int64_t term_timeout_ms; /* -1 = none */

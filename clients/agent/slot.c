@@ -96,6 +96,7 @@ static void start_run(struct slot *slot, const Besom__V1__RunAssignment *run)
         slot_finish(slot);
         return;
     }
+    slot->began_ms = loop_now_ms();
     say("Agent Starting Run: %s%s%s with config:", run->run_id, slot->gpus != NULL ? " on GPU " : "",
         slot->gpus != NULL ? slot->gpus : "");
     say_config(run->params_json);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "agent_time.h"
 #include "backoff.h"
 #include "base/log.h"
 #include "control.h"
@@ -234,6 +235,9 @@ static void take_done(struct slot *slot, const Besom__V1__FinishDone *done)
     struct agent *agent = slot->agent;
     if (agent->submitted)
         agent_note_single_end(agent, &slot->end);
+    if (slot->began_ms > 0)
+        agent_time_note(agent, loop_now_ms() - slot->began_ms);
+    slot->began_ms = 0;
     slot_release(slot);
     if (!agent->submitted)
         agent_count_end(agent, by_itself ? exit_code : 0);

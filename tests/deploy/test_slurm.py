@@ -231,3 +231,18 @@ def test_requeued_job_runs_each_point_once(slurm, stack):
     log = read_bytes(os.path.join(slurm.folder, f"job-{started[3]}.log")).decode()
     assert log.count("Starting besom agent") == 2 and f"sweep {first} is finished" in log, log
     assert "not reported" not in log
+
+
+def test_agent_leaves_before_the_limit(slurm, stack):
+    """A job of one minute, runs that are said to take 50 s: after some ten seconds it takes no more."""
+    log = os.path.join(slurm.folder, "limited.log")
+    script = (f"#!/bin/sh\n#SBATCH --time=1\n#SBATCH --output={log}\n"
+              "exec besom agent --time-left-from slurm --time-per-run 50s --run-dir $SHARED/runs SWEEP\n")
+    text = f"method: grid\ncommand: [sleep, '0.2']\nparameters: {{x: {{values: {list(range(1000))}}}}}\n"
+    made = deploy(slurm, stack, sweeps=text, script=script)[0]
+    wait_for(lambda: b"agent done" in read_bytes(log), 55, "the agent leaves")
+    wait_for(lambda: slurm.ask("squeue", "-h") == "", 30, "no job is left")
+    assert re.search(r"agent done: \d+ s are left of its job and a run takes 50 s", read_bytes(log).decode())
+    assert "JobState=COMPLETED" in slurm.ask("scontrol", "show", "job", made["job_id"])
+    states = [run["state"] for run in stack.runs(made["sweep_id"])]
+    assert "finished" in states and set(states) <= {"finished", "pending"}
