@@ -197,7 +197,8 @@ static bool train(struct search *search, size_t *worker)
 
 static void search_init(struct search *search, const struct stop_config *config)
 {
-    static const struct optim_dim dims[DIMS] = {{OPTIM_FLOAT}, {OPTIM_FLOAT}, {OPTIM_FLOAT}, {OPTIM_FLOAT}};
+    static const struct optim_dim dims[DIMS] = {
+        {.kind = OPTIM_FLOAT}, {.kind = OPTIM_FLOAT}, {.kind = OPTIM_FLOAT}, {.kind = OPTIM_FLOAT}};
     static const struct optim_space space = {.dims = dims, .count = DIMS};
     struct err err = ERR_INIT;
     check(halving_new(config, false, &search->halving, &err), &err);

@@ -141,6 +141,7 @@ static void an_end_that_changed_is_learnt_anew(void **state)
     struct model model = {.bayes = NULL};
     make_sweep(database);
     struct suggest_batch before CLEANUP(suggest_batch_free) = suggest_at(&model, &source, RUNS);
+    assert_true(before.count > 0);
     database_execute(database->url, "UPDATE besom.runs SET state = 'stopped' WHERE run_id = 'r14'");
     assert_as_rebuilt(&model, &source, RUNS);
     database_execute(database->url, "DELETE FROM besom.runs WHERE run_id = 'r5'");
