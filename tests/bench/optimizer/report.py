@@ -144,7 +144,9 @@ def speed(path):
 
 
 def seconds(line):
-    return f"{line['cpu_s']:.4f}" if line else "-"
+    if line is None:
+        return "-"
+    return f"{line['cpu_s']:.4f}" + (" (once)" if line["rounds"] == 1 else "")
 
 
 def where():
