@@ -205,11 +205,15 @@ def test_too_few_and_unknown(stack):
 def test_without_the_suggestion_service(stack, random_sweep):
     over = threading.Event()
 
-    def keep_down():
-        while not over.wait(0.02):
-            for pid in suggestion_pids(stack):
-                os.kill(pid, signal.SIGKILL)
+    def kill():
+        for pid in suggestion_pids(stack):
+            os.kill(pid, signal.SIGKILL)
 
+    def keep_down():
+        while not over.wait(0.01):
+            kill()
+
+    kill()
     killer = threading.Thread(target=keep_down)
     killer.start()
     try:
