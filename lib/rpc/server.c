@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpc/server.h"
 
+#include <assert.h>
 #include <grpc/compression.h>
 #include <string.h>
 
@@ -194,6 +195,7 @@ static enum status register_methods(struct rpc_server *server, struct err *err)
 static enum status make_slots(struct rpc_server *server, struct err *err)
 {
     size_t per_method = SLOTS_PER_WORKER * (size_t)server->workers;
+    assert(server->entry_count > 0 && per_method > 0);
     server->slots = calloc(server->entry_count * per_method, sizeof *server->slots);
     server->threads = calloc((size_t)server->workers, sizeof *server->threads);
     if (server->slots == NULL || server->threads == NULL)

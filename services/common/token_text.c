@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/common/token_text.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,7 @@ static void make_tag(const struct key *key, const char *id, unsigned char out[TA
 void token_text_make(const struct token_keys *keys, const char *id, char out[TOKEN_TEXT_SIZE],
                      unsigned char hash[TOKEN_HASH_SIZE], char key_id[TOKEN_KEY_ID_SIZE])
 {
+    assert(keys->keys != NULL); /* a controller has at least one */
     const struct key *key = &keys->keys[0];
     unsigned char secret[RANDOM_SIZE + TAG_SIZE];
     char digits[SECRET_LENGTH + 1];
