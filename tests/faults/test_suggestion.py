@@ -8,7 +8,7 @@ import time
 import localstack
 
 LIFE_S = 0.4
-RUNS = 8
+RUNS = 10
 TRAIN = '''
 import json, os, socket, sys
 x = float(sys.argv[1].split("=")[1])
@@ -64,7 +64,7 @@ def test_each_short_life_of_the_service_is_used():
         assert agent.wait(120) == 0, stack.agent_text(0)
         runs = stack.runs(sweep)
         print(f"{killer.kills} kills, {RUNS} runs in {time.monotonic() - begin:.0f} s")
-        assert killer.kills >= 5
+        assert killer.kills >= 2
         assert sorted(run["ordinal"] for run in runs) == list(range(RUNS))
         assert len({run["params"]["x"] for run in runs}) == RUNS
 
