@@ -16,13 +16,14 @@ void server_stay(struct rpc_server *server, struct rpc_stay *stay, grpc_call *co
 
 void server_unstay(struct rpc_server *server, struct rpc_stay *stay)
 {
-    if (stay->at == NULL)
-        return;
+    /* neighbours of the list write `at` as well */
     pthread_mutex_lock(&server->stays_lock);
-    *stay->at = stay->next;
-    if (stay->next != NULL)
-        stay->next->at = stay->at;
-    stay->at = NULL;
+    if (stay->at != NULL) {
+        *stay->at = stay->next;
+        if (stay->next != NULL)
+            stay->next->at = stay->at;
+        stay->at = NULL;
+    }
     pthread_mutex_unlock(&server->stays_lock);
 }
 
