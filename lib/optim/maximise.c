@@ -8,6 +8,7 @@
 #include "optim/local_search.h"
 
 #define ENUMERATE_MAX 2048
+#define LOCAL_FROM 3 /* successes a dimension: with fewer, a local search ends in the corners of the cube */
 #define LARGE_MODEL 256 /* points from which two starts less must do */
 #define STARTS_BEST 3
 #define STARTS_DRAWN 3
@@ -122,7 +123,8 @@ enum status maximise(const struct maximise_input *input, double *out_point, doub
     if (order == NULL)
         return err_set(err, STATUS_NO_MEMORY, "candidates: out of memory");
     *found = false;
-    if (!whole && input->focus == NULL) {
+    bool local = input->acquisition->successes >= LOCAL_FROM * input->space->count;
+    if (!whole && input->focus == NULL && local) {
         TRY(search_from_starts(input, order, &candidates, &ends, &arena, err));
         struct candidate **best = sorted(&ends, &arena);
         if (best == NULL)

@@ -5,9 +5,9 @@
  * a line search over each discrete one. Small discrete spaces are searched
  * whole.
  *
- * Within a focus, of a few Sobol points of that level and small steps from its
- * best the most worth is taken, without a local search: where little is known,
- * that would end in the corners of the cube.
+ * While successes are few, and within a focus (of a few Sobol points of that
+ * level and small steps from its best), the most worth is taken without a local
+ * search: where little is known, that would end in the corners of the cube.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_OPTIM_MAXIMISE_H

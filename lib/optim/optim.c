@@ -128,7 +128,15 @@ static bool scan(struct ask *ask, double *out_point)
     return false;
 }
 
-/* An unseen point of an even design, by ordinal. */
+/* People choose ranges around what they know to work. */
+static void move_to_centre(const struct optim_space *space, double *unit)
+{
+    for (size_t i = 0; i < space->count; i++)
+        if (space->dims[i].kind != OPTIM_CATEGORY)
+            unit[i] = 0.5;
+}
+
+/* An unseen point of an even design, by ordinal; the first one is the centre. */
 static bool spread_evenly(struct ask *ask, double *out_point, struct sobol *sobol)
 {
     const struct optim_space *space = ask->optim->space;
@@ -137,6 +145,8 @@ static bool spread_evenly(struct ask *ask, double *out_point, struct sobol *sobo
     for (uint32_t k = 0; k < EVEN_TRIES; k++) {
         /* Other tries come from far away, so that they are no other ordinal's first one. */
         sobol_point(sobol, k == 0 ? ordinal : ~(ordinal * EVEN_TRIES + k), space->count, ask->unit);
+        if (ordinal == 0 && k == 0)
+            move_to_centre(space, ask->unit);
         dims_from_unit(space, ask->unit, ask->full);
         dims_settle(space, ask->full, ask->active, out_point);
         if (!seen_has(&ask->seen, out_point))
