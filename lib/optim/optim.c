@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "optim/acquisition.h"
+#include "optim/design.h"
 #include "optim/draws.h"
 #include "optim/history.h"
 #include "optim/learn.h"
@@ -23,8 +24,6 @@
 #define IDLE_GAIN 1e-4         /* or that in units of the values: of the best one above the median */
 #define FOCUS_SHARE 0.7        /* of the suggestions of EXPLORE, where a category offers a level */
 #define FOCUS_LEVELS_MAX 32
-#define EVEN_TRIES 1024              /* Sobol points tried for one that was not seen */
-#define SCAN_MAX (UINT64_C(1) << 20) /* combinations looked at for one that was not seen */
 #define BEST_POINTS 5
 #define OUTLIERS_LATE_FROM SUBSET_FIT_MAX
 
@@ -111,48 +110,18 @@ static enum status begin(struct ask *ask, struct err *err)
     return STATUS_OK;
 }
 
-/* A combination that was not seen, beginning anywhere. */
-static bool scan(struct ask *ask, double *out_point)
-{
-    const struct optim_space *space = ask->optim->space;
-    uint64_t count = dims_combinations(space);
-    uint64_t first = random_draw_u64(ask->optim->seed, ask->question->ordinal, "optim.scan", 0) % count;
-    if (count == UINT64_MAX)
-        return false;
-    for (uint64_t i = 0; i < count && i < SCAN_MAX; i++) {
-        dims_combination(space, (first + i) % count, ask->full);
-        dims_settle(space, ask->full, ask->active, out_point);
-        if (!seen_has(&ask->seen, out_point))
-            return true;
-    }
-    return false;
-}
-
-/* People choose ranges around what they know to work. */
-static void move_to_centre(const struct optim_space *space, double *unit)
-{
-    for (size_t i = 0; i < space->count; i++)
-        if (space->dims[i].kind != OPTIM_CATEGORY)
-            unit[i] = 0.5;
-}
-
 /* An unseen point of an even design, by ordinal; the first one is the centre. */
 static bool spread_evenly(struct ask *ask, double *out_point, struct sobol *sobol)
 {
-    const struct optim_space *space = ask->optim->space;
-    uint32_t ordinal = (uint32_t)ask->question->ordinal;
-    sobol_init(sobol, random_draw_u64(ask->optim->seed, 0, "optim.even", 0));
-    for (uint32_t k = 0; k < EVEN_TRIES; k++) {
-        /* Other tries come from far away, so that they are no other ordinal's first one. */
-        sobol_point(sobol, k == 0 ? ordinal : ~(ordinal * EVEN_TRIES + k), space->count, ask->unit);
-        if (ordinal == 0 && k == 0)
-            move_to_centre(space, ask->unit);
-        dims_from_unit(space, ask->unit, ask->full);
-        dims_settle(space, ask->full, ask->active, out_point);
-        if (!seen_has(&ask->seen, out_point))
-            return true;
-    }
-    return scan(ask, out_point);
+    const struct design design = {.space = ask->optim->space,
+                                  .seed = ask->optim->seed,
+                                  .ordinal = ask->question->ordinal,
+                                  .seen = &ask->seen,
+                                  .centre_first = true,
+                                  .full = ask->full,
+                                  .unit = ask->unit,
+                                  .active = ask->active};
+    return design_point(&design, sobol, out_point);
 }
 
 static enum optim_phase choose_phase(const struct optim *optim, const struct optim_question *question)

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "optim/unseen.h"
 
-#include "base/random.h"
-#include "optim/sobol.h"
-
-#define TRIES 1024                   /* Sobol points tried for one that is not taken */
-#define SCAN_MAX (UINT64_C(1) << 20) /* combinations looked at for one */
+#include "optim/design.h"
 
 static enum status note_taken(struct unseen *unseen, const struct told *told, struct arena *arena,
                               struct err *err)
@@ -54,38 +50,20 @@ void unseen_settle(struct unseen *unseen, const double *full, double *out_point)
     dims_settle(unseen->space, full, unseen->active, out_point);
 }
 
-static bool scan(struct unseen *unseen, double *out_point)
-{
-    uint64_t count = dims_combinations(unseen->space);
-    if (count == UINT64_MAX)
-        return false;
-    uint64_t first = random_draw_u64(unseen->seed, unseen->question->ordinal, "optim.scan", 0) % count;
-    for (uint64_t i = 0; i < count && i < SCAN_MAX; i++) {
-        dims_combination(unseen->space, (first + i) % count, unseen->full);
-        unseen_settle(unseen, unseen->full, out_point);
-        if (!unseen_has(unseen, out_point))
-            return true;
-    }
-    return false;
-}
-
 enum status unseen_spread(struct unseen *unseen, double *out_point, bool *found, struct arena *arena,
                           struct err *err)
 {
-    uint32_t ordinal = (uint32_t)unseen->question->ordinal;
     struct sobol *sobol = arena_alloc(arena, sizeof *sobol);
     *found = true;
     if (sobol == NULL)
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
-    sobol_init(sobol, random_draw_u64(unseen->seed, 0, "optim.even", 0));
-    for (uint32_t k = 0; k < TRIES; k++) {
-        /* Other tries come from far away, so that they are no other ordinal's first one. */
-        sobol_point(sobol, k == 0 ? ordinal : ~(ordinal * TRIES + k), unseen->space->count, unseen->unit);
-        dims_from_unit(unseen->space, unseen->unit, unseen->full);
-        unseen_settle(unseen, unseen->full, out_point);
-        if (!unseen_has(unseen, out_point))
-            return STATUS_OK;
-    }
-    *found = scan(unseen, out_point);
+    const struct design design = {.space = unseen->space,
+                                  .seed = unseen->seed,
+                                  .ordinal = unseen->question->ordinal,
+                                  .seen = unseen->discrete ? &unseen->seen : NULL,
+                                  .full = unseen->full,
+                                  .unit = unseen->unit,
+                                  .active = unseen->active};
+    *found = design_point(&design, sobol, out_point);
     return STATUS_OK;
 }
