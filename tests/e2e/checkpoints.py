@@ -27,6 +27,8 @@ for epoch in range(begun + 1, epochs + 1):
     os.replace(checkpoint + ".new", checkpoint)
     note("epoch", epoch)
     run.sendall((json.dumps({"log": {"loss": x + 1 / epoch, "epoch": epoch}}) + "\\n").encode())
+    if str(epoch) in os.environ["RUNGS"].split(","):  # an order to pause may come late
+        time.sleep(float(os.environ["PATIENCE_S"]))
 note("done", epochs)
 '''
 SWEEP = """
@@ -47,10 +49,10 @@ def read(path):
 RULE = "early_terminate: {{type: hyperband_full, max_iter: {epochs}, step_metric: epoch}}"
 
 
-def begin(stack, x, method="grid", epochs=9, pace=0.4, more="", fails_from=None, rule=RULE):
-    """Makes the sweep and says where its runs take notes."""
+def begin(stack, x, method="grid", epochs=9, pace=0.4, more="", fails_from=None, rule=RULE, rungs="", patience=0):
+    """Makes the sweep and says where its runs take notes. They wait `patience` s after each epoch of `rungs`."""
     notes = stack.write("notes", "")
-    stack.environment.update(NOTES=notes, EPOCHS=str(epochs), PACE_S=str(pace))
+    stack.environment.update(NOTES=notes, EPOCHS=str(epochs), PACE_S=str(pace), RUNGS=rungs, PATIENCE_S=str(patience))
     if fails_from is not None:
         stack.environment["FAILS_FROM"] = str(fails_from)
     text = SWEEP.format(program=stack.write("train.py", TRAIN), method=method, x=x,

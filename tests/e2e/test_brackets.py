@@ -7,25 +7,7 @@ import statistics
 import pytest
 
 from localstack import LocalStack
-
-HEAD = """
-method: grid
-metric: {{name: loss, goal: minimize}}
-program: {program}
-command: [/usr/bin/python3, "${{program}}", "${{args}}"]
-parameters:
-  point: {{values: [0, 4, 1, 5, 2, 6, 3, 7]}}
-"""
-# One run after the other: each logs what its point says a few times, slowly enough that a stop comes between two rows.
-STEADY = '''
-import json, os, socket, sys, time
-point = float(sys.argv[1].split("=")[1])
-run = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-run.connect(os.environ["BESOM_RUN_SOCKET"])
-for row in range(int(os.environ["ROWS"])):
-    run.sendall((json.dumps({"log": {"loss": point if row < 20 else -point, "other": 1}}) + "\\n").encode())
-    time.sleep(float(os.environ["PAUSE"]))
-'''
+from steady import run_steadily
 
 
 @pytest.fixture(scope="module")
@@ -34,27 +16,21 @@ def stack():
         yield started
 
 
-def run_sweep(stack, rows, pause, rule=""):
-    stack.environment.update(ROWS=str(rows), PAUSE=str(pause))
-    sweep = stack.create(HEAD.format(program=stack.write("train.py", STEADY)) + rule)
-    assert stack.start_agent(sweep, len(stack.agents)).wait(120) == 0
-    return sweep
-
-
 @pytest.fixture(scope="module")
 def stopping(stack):
-    return run_sweep(stack, 6, 0.3, "early_terminate: {type: asha, max_iter: 9, eta: 2, grace: 4, max_stops: 0.25}\n")
+    rule = "early_terminate: {type: asha, max_iter: 9, eta: 2, grace: 4, max_stops: 0.25}\n"
+    return run_steadily(stack, 6, 0.1, rule, stops={5: 4, 7: 4})
 
 
 @pytest.fixture(scope="module")
 def waiting(stack):
-    return run_sweep(stack, 3, 0.3, "early_terminate: {type: median, min_runs: 3}\n")
+    return run_steadily(stack, 3, 0.3, "early_terminate: {type: median, min_runs: 3}\n")
 
 
 @pytest.fixture(scope="module")
 def plain(stack):
     """Every run logs 24 rows; from row 21 on the worst are the best."""
-    return run_sweep(stack, 24, 0.01)
+    return run_steadily(stack, 24, 0.01)
 
 
 def test_bands_add_up_what_was_decided(stack, stopping):

@@ -4,6 +4,7 @@ import json
 import statistics
 
 from localstack import LocalStack, wait_for
+from steady import ORDER, run_steadily
 
 # Point k logs k every 0.1 s, so that greater points are worse at every band. A stopped one notes when SIGTERM came.
 TRAIN = '''
@@ -72,31 +73,10 @@ def test_best_and_status_agree_after_stops():
         assert counts["finished"] + counts["stopped"] == 9
 
 
-RULE = """
-method: grid
-metric: {{name: loss, goal: minimize}}
-program: {program}
-command: [/usr/bin/python3, "${{program}}", "${{args}}"]
-early_terminate: {{{rule}}}
-parameters:
-  point: {{values: [0, 4, 1, 5, 2, 6, 3, 7]}}
-"""
-# One run after the other: each logs its point a few times, slowly, so that what a rule decides follows from the order.
-STEADY = '''
-import json, os, socket, sys, time
-point = float(sys.argv[1].split("=")[1])
-run = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-run.connect(os.environ["BESOM_RUN_SOCKET"])
-for row in range(4):
-    run.sendall((json.dumps({"log": {"loss": point}}) + "\\n").encode())
-    time.sleep(0.4)
-'''
-
-
-def stopped_by(rule):
+def stopped_by(rule, stops):
+    """`stops`: the row at which a point is to be stopped."""
     with LocalStack() as stack:
-        sweep = stack.create(RULE.format(program=stack.write("train.py", STEADY), rule=rule))
-        assert stack.start_agent(sweep, 0).wait(120) == 0
+        sweep = run_steadily(stack, 4, 0.1, f"early_terminate: {{{rule}}}\n", stops)
         runs = stack.runs(sweep)
         stopped = {run["params"]["point"] for run in runs if run["state"] == "stopped"}
         words = {run["params"]["point"]: stack.command("why", run["run_id"]).stdout for run in runs}
@@ -105,12 +85,12 @@ def stopped_by(rule):
 
 def test_asha_stops_what_is_not_among_the_best_share():
     """Of n that got to a band the best max(1, n // 2) go on."""
-    stopped, words = stopped_by("type: asha, max_iter: 9, eta: 2")
     kept, seen = {0}, [0]
-    for point in (4, 1, 5, 2, 6, 3, 7):
+    for point in ORDER[1:]:
         seen.append(point)
         if sorted(seen).index(point) < max(1, len(seen) // 2):
             kept.add(point)
+    stopped, words = stopped_by("type: asha, max_iter: 9, eta: 2", {point: 1 for point in set(seen) - kept})
     assert stopped == set(seen) - kept
     assert "not among the best" in words[7]
 
@@ -123,22 +103,21 @@ def stopped_by_median(points, rows, least):
             others = sorted(reached.setdefault(row, []))
             reached[row].append(point)
             if len(others) >= least and point > statistics.median(others):
+                yield point, row
                 break
-        else:
-            continue
-        yield point
 
 
 def test_median_stops_what_is_worse_than_half():
-    stopped, words = stopped_by("type: median, min_runs: 3")
-    assert stopped == set(stopped_by_median((0, 4, 1, 5, 2, 6, 3, 7), 4, 3))
+    stops = dict(stopped_by_median(ORDER, 4, 3))
+    stopped, words = stopped_by("type: median, min_runs: 3", stops)
+    assert stopped == set(stops)
     assert "worse than the median" in words[7]
     assert "3 others are needed" in words[4]
 
 
 def test_grace_and_a_bound_on_stops():
     """Of up to 8 runs 2 may be stopped, from row 4 on: the 4th and the 8th are."""
-    stopped, words = stopped_by("type: asha, max_iter: 9, eta: 2, grace: 4, max_stops: 0.25")
+    stopped, words = stopped_by("type: asha, max_iter: 9, eta: 2, grace: 4, max_stops: 0.25", {5: 4, 7: 4})
     assert stopped == {5, 7}
     assert "(grace)" in words[4] and "max_stops" in words[6]
 

@@ -46,7 +46,8 @@ def finish(stack, sweep, agents):
 @pytest.mark.parametrize("slots", [4, 1])
 def test_every_bracket_completes_and_promoted_runs_go_on(slots):
     with LocalStack() as stack:
-        sweep, notes = begin(stack, values(ROUND))
+        patience = 3 if slots > 1 else 1
+        sweep, notes = begin(stack, values(ROUND), pace=0.2, rungs="1,3", patience=patience)
         finish(stack, sweep, [stack.start_agent(sweep, 0, "-j", str(slots), "--workdir", stack.home)])
         check_round(stack, sweep)
         spent = check_notes(notes)
@@ -141,7 +142,7 @@ def kill_all(stack, name):
 
 def test_kill_9_of_each_process_changes_nothing():
     with LocalStack(BESOM_LOST_AFTER="20s") as stack:
-        sweep, notes = begin(stack, values(ROUND))
+        sweep, notes = begin(stack, values(ROUND), pace=0.2, rungs="1,3", patience=8)
         agents = [stack.start_agent(sweep, i, "-j", "2", "--workdir", stack.home) for i in range(2)]
         for count, name in ((3, "besom-scheduler"), (5, "besom-controlle"), (7, "besom-scheduler")):
             wait_for(lambda: len({note["run"] for note in read(notes)}) >= count, 60, f"{count} runs have begun")
