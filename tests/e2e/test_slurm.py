@@ -83,7 +83,7 @@ def short_runs(stack, count):
 
 def test_agent_leaves_before_the_time_is_up(stack):
     sweep = short_runs(stack, 1000)
-    end = int(time.time()) + 12
+    end = int(time.time()) + 15
     code, text = agent_in_job(stack, sweep, SLURM_JOB_ID="7", SLURM_JOB_END_TIME=str(end))
     assert time.time() < end and code == 0
     assert re.search(r"agent done: \d+ s are left of its job and a run takes \d+ s \(--time-left-from slurm\)\n", text), text
