@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/scheduler/decider.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -338,6 +339,16 @@ static enum status list_undecided(struct store_tx *tx, void *context, struct err
     return store_list_undecided(tx, &found->sweep_ids, &found->count, err);
 }
 
+/* No controller waits for what is decided here, so all are told where an order may lie. */
+static void tell_controllers(struct decider *decider, const char *sweep_id)
+{
+    char payload[160];
+    struct err err = ERR_INIT;
+    (void)snprintf(payload, sizeof payload, "%.128s %.16s", decider->owner, sweep_id);
+    if (store_wake(decider->store, payload, &err) != STATUS_OK)
+        log_debug("scheduler", "wake_not_sent", LOG_TEXT("sweep", sweep_id), LOG_ERR(&err));
+}
+
 static void reconcile_sweep(struct decider *decider, const char *sweep_id)
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
@@ -346,6 +357,8 @@ static void reconcile_sweep(struct decider *decider, const char *sweep_id)
     enum status status = decider_run(decider, sweep_id, &arena, &outcome, &err);
     if (status != STATUS_OK && status != STATUS_CONFLICT)
         log_warn("scheduler", "decide_failed", LOG_TEXT("sweep", sweep_id), LOG_ERR(&err));
+    if (outcome.stops > 0)
+        tell_controllers(decider, sweep_id);
     if (outcome.made > 0)
         log_debug("scheduler", "reconciled", LOG_TEXT("sweep", sweep_id), LOG_INT("made", outcome.made));
 }

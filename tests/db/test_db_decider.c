@@ -168,6 +168,38 @@ static void reconciling_decides_what_nobody_asked_for(void **state)
     decider_free(decider);
 }
 
+static void note_payload(void *context, const char *payload)
+{
+    (void)snprintf(context, 64, "%s", payload);
+}
+
+/* Nobody asked, so nobody waits for the answer: controllers are told where an order may lie. */
+static void a_stop_by_reconciling_wakes_controllers(void **state)
+{
+    struct database *database = *state;
+    struct store_listener *listener;
+    char heard[64] = "", worse[16];
+    bool reconnected;
+    make_sweep(database, spec_text, 2, 2);
+    struct session *session = session_open(database);
+    (void)fixture_start_run(session, "agent0");
+    (void)snprintf(worse, sizeof worse, "%s", fixture_start_run(session, "agent1").run_id);
+    session_close(session);
+    assert_ok(store_listener_new(database->url, &listener, &test_err));
+    assert_ok(store_listener_wait(listener, 1000, note_payload, heard, &reconnected, &test_err));
+    struct decider *decider = new_decider(database, "one");
+    add_value(database, "other", 0.25);
+    decider_reconcile(decider);
+    assert_ok(store_listener_wait(listener, 0, note_payload, heard, &reconnected, &test_err));
+    assert_string_equal(heard, "");
+    add_value(database, worse, 0.5);
+    decider_reconcile(decider);
+    assert_ok(store_listener_wait(listener, 20000, note_payload, heard, &reconnected, &test_err));
+    assert_string_equal(heard, "one " SWEEP);
+    decider_free(decider);
+    store_listener_free(listener);
+}
+
 /* ---- replay ---- */
 
 #define SETS 12
@@ -268,6 +300,8 @@ int main(void)
                                         database_drop),
         cmocka_unit_test_setup_teardown(what_cannot_be_decided_is_told, database_make, database_drop),
         cmocka_unit_test_setup_teardown(reconciling_decides_what_nobody_asked_for, database_make,
+                                        database_drop),
+        cmocka_unit_test_setup_teardown(a_stop_by_reconciling_wakes_controllers, database_make,
                                         database_drop),
         cmocka_unit_test_setup_teardown(deciders_that_compete_decide_each_value_once, database_make,
                                         database_drop),
