@@ -48,6 +48,14 @@ static int busy_slots(const struct agent *agent)
     return busy;
 }
 
+static bool holds_runs(const struct agent *agent)
+{
+    for (int i = 0; i < agent->slot_count; i++)
+        if (agent->slots[i].phase > SLOT_ACQUIRING)
+            return true;
+    return false;
+}
+
 bool agent_wants_run(const struct agent *agent)
 {
     int64_t count = agent->options->count;
@@ -229,9 +237,11 @@ static void forget_runs(struct agent *agent)
 {
     for (int i = 0; i < agent->slot_count; i++) {
         struct slot *slot = &agent->slots[i];
-        if (slot->phase == SLOT_IDLE)
+        if (slot->phase <= SLOT_ACQUIRING)
             continue;
         slot->gone = slot->superseded = true;
+        if (slot->call != NULL)
+            continue; /* FinishRun is under way: its answer lets the run go */
         if (slot_is_live(slot))
             slot_order(slot, true, END_CAUSE_SUPERSEDED, 0, "the sweep was deleted");
         else
@@ -251,9 +261,9 @@ static void on_registered(void *context, const void *response, const besom_error
     }
     if (error->code == BESOM_NOT_FOUND)
         forget_runs(agent);
-    if (is_refusal(error->code) && (busy_slots(agent) == 0 || error->code == BESOM_NOT_FOUND))
+    if (is_refusal(error->code) && (!holds_runs(agent) || error->code == BESOM_NOT_FOUND))
         agent_leave(agent, besom_status_exit_code(error->code), "%s", error->text);
-    else if (agent->mode == AGENT_SERVING || busy_slots(agent) > 0) {
+    else if (agent->mode == AGENT_SERVING || holds_runs(agent)) {
         agent_note_answer(agent, error);
         loop_timer_set(agent->loop, &agent->register_timer, backoff_next_ms(&agent->backoff_ms));
     }
@@ -276,6 +286,14 @@ void agent_register(void *context)
     agent->call = call_new(agent->loop, on_registered, agent);
     call_begin(agent->call, besom_agent_register_async(agent->client, &request, REGISTER_TIMEOUT_MS,
                                                        call_done, agent->call));
+}
+
+void agent_register_again(struct agent *agent)
+{
+    if (!agent->registered || agent->call != NULL)
+        return; /* it is under way */
+    agent->registered = false;
+    agent_register(agent);
 }
 
 /* ---- life ---- */

@@ -132,6 +132,8 @@ void agent_tear_down(struct agent *agent);
 /* Timers: hands idle slots on or ends; calls RegisterAgent. */
 void agent_on_step(void *agent);
 void agent_register(void *agent);
+/* The controller said that it does not know this agent. */
+void agent_register_again(struct agent *agent);
 
 /* ---- for slots ---- */
 

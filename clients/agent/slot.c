@@ -54,7 +54,7 @@ void slot_become_idle(struct slot *slot)
 /* A code that no repetition can change ends the agent. */
 static bool is_final(besom_status code)
 {
-    static const besom_status finals[] = {BESOM_NOT_FOUND, BESOM_INVALID, BESOM_DENIED, BESOM_UNIMPLEMENTED};
+    static const besom_status finals[] = {BESOM_INVALID, BESOM_DENIED, BESOM_UNIMPLEMENTED};
     for (size_t i = 0; i < ARRAY_LEN(finals); i++)
         if (finals[i] == code)
             return true;
@@ -70,6 +70,8 @@ static void acquire_failed(struct slot *slot, const besom_error *error)
         return;
     }
     bool refused = agent->submit_params != NULL && error->code == BESOM_PRECONDITION;
+    if (error->code == BESOM_NOT_FOUND)
+        agent_register_again(agent);
     if (is_final(error->code) || refused) {
         slot_become_idle(slot);
         agent_leave(agent, besom_status_exit_code(error->code), "%s", error->text);
@@ -79,9 +81,26 @@ static void acquire_failed(struct slot *slot, const besom_error *error)
     loop_timer_set(agent->loop, &slot->retry_timer, backoff_next_ms(&slot->backoff_ms));
 }
 
+/* Handed out here before the database was set back, and now again: it goes on where it is. */
+static bool runs_in_another_slot(const struct slot *slot, const Besom__V1__RunAssignment *run)
+{
+    const struct agent *agent = slot->agent;
+    for (int i = 0; i < agent->slot_count; i++) {
+        const struct slot *other = &agent->slots[i];
+        if (other != slot && other->phase > SLOT_ACQUIRING && other->spec.attempt == run->attempt &&
+            strcmp(other->spec.run_id, run->run_id) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void start_run(struct slot *slot, const Besom__V1__RunAssignment *run)
 {
     struct agent *agent = slot->agent;
+    if (runs_in_another_slot(slot, run)) { /* asked again until that has ended */
+        loop_timer_set(agent->loop, &slot->retry_timer, ASK_AGAIN_MS);
+        return;
+    }
     log_info("agent", "acquired_run", LOG_TEXT("run", run->run_id), LOG_INT("attempt", run->attempt),
              LOG_INT("slot", slot->number), LOG_INT("counter", slot->counter));
     if (agent->mode != AGENT_SERVING) {

@@ -97,13 +97,30 @@ static void on_directive(void *context, int64_t generation, Besom__V1__Directive
     tracker_directive_result(slot->tracker, generation, false);
 }
 
+static void say_unknown(const struct slot *slot)
+{
+    say("The controller does not know this agent's run %s: it was deleted, or handed out after the backup "
+        "that was restored",
+        slot->spec.run_id);
+}
+
+static void on_missing(void *context, int64_t first, int64_t last)
+{
+    const struct slot *slot = context;
+    log_error("agent", "batches_missing", LOG_TEXT("run", slot->spec.run_id), LOG_INT("first", first),
+              LOG_INT("last", last));
+    say("Run %s: what it logged in its batches %lld to %lld is lost: the controller's database was set back, "
+        "and they are not kept here any more",
+        slot->spec.run_id, (long long)first, (long long)last);
+}
+
 static void on_gone(void *context)
 {
     struct slot *slot = context;
     slot->gone = slot->superseded = true;
     if (slot->call != NULL)
         return; /* FinishRun is under way: its answer lets the run go */
-    say("Run %s was deleted", slot->spec.run_id);
+    say_unknown(slot);
     if (slot_is_live(slot))
         slot_order(slot, true, END_CAUSE_SUPERSEDED, 0, "the run was deleted");
     else
@@ -145,7 +162,8 @@ void slot_start_tracker(struct slot *slot)
         .attempt = slot->spec.attempt,
         .started_us = slot->spec.started_us,
         .renew_ms = agent->renew_ms,
-        .owner = {slot, on_opened, on_acknowledged, on_directive, on_refused, on_gone, on_reachable},
+        .owner = {slot, on_opened, on_acknowledged, on_directive, on_refused, on_missing, on_gone,
+                  on_reachable},
     };
     struct err err = ERR_INIT;
     if (tracker_new(&options, &slot->tracker, &err) != STATUS_OK) {
@@ -250,7 +268,7 @@ static void on_finished(void *context, const void *response, const besom_error *
     const Besom__V1__FinishRunResponse *answer = response;
     slot->call = NULL;
     if (slot->gone || (answer == NULL && error->code == BESOM_NOT_FOUND)) {
-        say("Run %s was deleted", slot->spec.run_id);
+        say_unknown(slot);
         slot_release(slot);
     } else if (answer == NULL) {
         agent_note_answer(agent, error);

@@ -37,7 +37,7 @@ struct tracker {
     bool opened;       /* the first answer has come */
     int64_t available; /* last sequence in the spool */
     int64_t sent, acknowledged;
-    Besom__V1__TrackBatch *waiting; /* owned; refused by a full queue */
+    Besom__V1__TrackBatch *waiting; /* owned; read, and not sent yet */
     int64_t last_send_ms, backoff_ms;
     int64_t told_spooled; /* by the last sign of life */
     struct loop_timer reconnect_timer, alive_timer;
@@ -126,44 +126,65 @@ static void send_open(struct tracker *tracker)
     (void)status; /* a refusal means that the stream is closing: its close comes */
 }
 
-static Besom__V1__TrackBatch *next_batch(struct tracker *tracker)
+/* A batch behind a gap: what lies between was acknowledged and deleted, and the controller has it no more. */
+static bool is_behind_gap(const struct tracker *tracker)
 {
-    if (tracker->waiting != NULL) {
-        Besom__V1__TrackBatch *waiting = tracker->waiting;
-        tracker->waiting = NULL;
-        return waiting;
-    }
+    return tracker->waiting->sequence > tracker->sent + 1;
+}
+
+static bool read_batch(struct tracker *tracker)
+{
     struct buffer payload CLEANUP(buffer_free) = BUFFER_INIT;
     int64_t sequence = 0;
+    if (tracker->waiting != NULL)
+        return true;
     if (tracker->sent >= tracker->available || !spool_read(tracker->reader, &sequence, &payload))
-        return NULL;
-    return besom__v1__track_batch__unpack(NULL, payload.length, (const uint8_t *)buffer_text(&payload));
+        return false;
+    tracker->waiting =
+        besom__v1__track_batch__unpack(NULL, payload.length, (const uint8_t *)buffer_text(&payload));
+    if (tracker->waiting != NULL && is_behind_gap(tracker))
+        tracker->options.owner.missing(tracker->options.owner.context, tracker->sent + 1,
+                                       tracker->waiting->sequence - 1);
+    return tracker->waiting != NULL;
+}
+
+static bool send_batch(struct tracker *tracker, Besom__V1__TrackBatch *batch)
+{
+    Besom__V1__TrackRunRequest message = BESOM__V1__TRACK_RUN_REQUEST__INIT;
+    message.message_case = BESOM__V1__TRACK_RUN_REQUEST__MESSAGE_BATCH;
+    message.batch = batch;
+    if (send_message(tracker, &message) != BESOM_OK)
+        return false;
+    tracker->sent = batch->sequence;
+    return true;
+}
+
+static void drop_waiting(struct tracker *tracker)
+{
+    if (tracker->waiting != NULL)
+        besom__v1__track_batch__free_unpacked(tracker->waiting, NULL);
+    tracker->waiting = NULL;
 }
 
 /* Sends until the spool or the queue's room is at its end. */
 static void pump(struct tracker *tracker)
 {
     while (tracker->opened && tracker->sent - tracker->acknowledged < UNACKNOWLEDGED_MAX) {
-        Besom__V1__TrackBatch *batch = next_batch(tracker);
-        if (batch == NULL)
+        Besom__V1__TrackBatch empty = BESOM__V1__TRACK_BATCH__INIT;
+        if (!read_batch(tracker))
             return;
-        Besom__V1__TrackRunRequest message = BESOM__V1__TRACK_RUN_REQUEST__INIT;
-        message.message_case = BESOM__V1__TRACK_RUN_REQUEST__MESSAGE_BATCH;
-        message.batch = batch;
-        if (send_message(tracker, &message) != BESOM_OK) {
-            tracker->waiting = batch;
+        bool fills = is_behind_gap(tracker);
+        empty.sequence = tracker->sent + 1;
+        if (!send_batch(tracker, fills ? &empty : tracker->waiting))
             return;
-        }
-        tracker->sent = batch->sequence;
-        besom__v1__track_batch__free_unpacked(batch, NULL);
+        if (!fills)
+            drop_waiting(tracker);
     }
 }
 
 static void seek_to(struct tracker *tracker, int64_t sequence)
 {
-    if (tracker->waiting != NULL)
-        besom__v1__track_batch__free_unpacked(tracker->waiting, NULL);
-    tracker->waiting = NULL;
+    drop_waiting(tracker);
     tracker->sent = sequence;
     spool_reader_seek(tracker->reader, sequence);
 }
@@ -255,8 +276,7 @@ static void take_opened(struct tracker *tracker, const struct event *event)
     tracker->opened = true;
     tracker->backoff_ms = 0;
     seek_to(tracker, event->number);
-    if (event->number > tracker->acknowledged)
-        tracker->acknowledged = event->number;
+    tracker->acknowledged = event->number; /* less than it was, when the database was set back */
     owner->reachable(owner->context, &fine);
     owner->opened(owner->context, event->current);
 }
@@ -320,8 +340,7 @@ void tracker_free(struct tracker *tracker)
     let_go(tracker);
     loop_timer_forget(tracker->options.loop, &tracker->reconnect_timer);
     loop_timer_forget(tracker->options.loop, &tracker->alive_timer);
-    if (tracker->waiting != NULL)
-        besom__v1__track_batch__free_unpacked(tracker->waiting, NULL);
+    drop_waiting(tracker);
     spool_reader_free(tracker->reader);
     for (int i = 0; i < 4; i++)
         free(tracker->texts[i]);

@@ -27,7 +27,10 @@ struct tracker_owner {
     void (*directive)(void *context, int64_t generation, Besom__V1__DirectiveKind kind, const char *reason);
     /* Batch `sequence` will never be stored; its acknowledgement follows. Must not free the tracker. */
     void (*refused)(void *context, int64_t sequence, const char *reason);
-    /* The run does not exist any more. */
+    /* The controller no longer has batches `first` to `last`, which it had acknowledged, and neither has the
+     * spool: empty ones take their place. Must not free the tracker. */
+    void (*missing)(void *context, int64_t first, int64_t last);
+    /* The run does not exist any more, or this attempt of it is not this agent's. */
     void (*gone)(void *context);
     /* The stream was lost and will be opened again; or it works. */
     void (*reachable)(void *context, const besom_error *error);

@@ -111,7 +111,8 @@ struct store_open_attempt {
 };
 /* Reports the start (assigned → running, started_at once) when started_us != 0, renews the lease, and gives a
  * lost attempt whose successor was not claimed its lease back (pending/crashed-lost → running, the requeue
- * undone). NOT_FOUND, DENIED (another agent's attempt). Locks run and attempt. */
+ * undone). NOT_FOUND, also of another agent's attempt: whoever has that of a database that was set back since
+ * is to end it. Locks run and attempt. */
 enum status store_open_run(struct store_tx *tx, const char *sweep_id, const char *run_id, int32_t attempt,
                            const char *agent_id, int64_t started_us, int64_t lease_ms,
                            struct store_open_attempt *out, struct err *err) MUST_USE;

@@ -49,8 +49,8 @@ enum status store_open_run(struct store_tx *tx, const char *sweep_id, const char
     TRY(query_row(tx, QUERY_OPEN_RUN, &params, SHAPE(struct opened, OPENED_FIELDS), &opened,
                   "no such attempt of a run", err));
     if (strcmp(opened.agent_id, agent_id) != 0)
-        return err_set(err, STATUS_DENIED, "attempt %d of run %s belongs to agent %s", (int)attempt, run_id,
-                       opened.agent_id);
+        return err_set(err, STATUS_NOT_FOUND, "attempt %d of run %s belongs to agent %s", (int)attempt,
+                       run_id, opened.agent_id);
     *out = (struct store_open_attempt){
         .current = opened.current, .last_sequence = opened.last_sequence, .run_state = opened.state};
     if (opened.revivable)

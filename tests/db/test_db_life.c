@@ -77,8 +77,8 @@ static void strangers_cannot_finish_or_open(void **state)
     struct store_open_attempt open;
     assert_int_equal(fixture_finish(session, fixture_end(&claim, "agent1", "finished")).verdict,
                      STORE_FINISH_SUPERSEDED);
-    assert_status(STATUS_DENIED, store_open_run(session_tx(session), SWEEP, claim.run_id, 1, "agent1", 1,
-                                                LEASE_MS, &open, &test_err));
+    assert_status(STATUS_NOT_FOUND, store_open_run(session_tx(session), SWEEP, claim.run_id, 1, "agent1", 1,
+                                                   LEASE_MS, &open, &test_err));
     assert_status(STATUS_NOT_FOUND, store_open_run(session_tx(session), SWEEP, claim.run_id, 2, "agent0", 1,
                                                    LEASE_MS, &open, &test_err));
     assert_string_equal(fixture_run(session, claim.run_id).state, "running");
