@@ -4,7 +4,7 @@
  * in the same order give the same decisions. Pure; one thread at a time per
  * rule.
  *
- *   hyperband  W&B's rule: worse than the value at rank int(n / eta) of the n that got there
+ *   hyperband  W&B's rule: worse than the value at rank int(1 / eta * n) of the n that got there
  *   asha       asynchronous successive halving (Li et al., "A System for Massively Parallel Hyperparameter
  *              Tuning", 2018), stopping variant: not among the best max(1, floor(n / eta))
  *   median     median stopping rule (Golovin et al., "Google Vizier", 2017): the best so far is worse than

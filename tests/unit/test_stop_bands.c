@@ -26,6 +26,11 @@ struct example {
         .form = STOP_FORM_MAX_ITER, .max_iter = (m), .s = (n), .eta = (e) \
     }
 
+#define FROM_PAUSING(m, n, e)                                                     \
+    {                                                                             \
+        .type = STOP_HYPERBAND_FULL, .min_iter = (m), .max_iter = (n), .eta = (e) \
+    }
+
 static const struct example examples[] = {
     {FROM_MIN(3, 3), {3, 9, 27, 81, 243}, 33},
     {FROM_MAX(27, 2, 3), {3, 9}, 2},
@@ -40,6 +45,13 @@ static const struct example examples[] = {
     {FROM_MIN(2, 1.5), {2, 3, 4, 6, 10, 15, 22}, 89},
     {FROM_MIN(1, 1.1), {1, 2, 3, 4, 5, 6, 7}, 84},
     {FROM_MIN(1, 1e300), {1}, 1},
+    /* eta to the power of the step would round to 99 and 48 */
+    {FROM_MAX(169, 2, 1.3), {100, 130}, 2},
+    {FROM_MIN(25, 1.4), {25, 35, 49, 68, 96, 134, 188}, 100},
+    {FROM_MAX(243, 100, 1.0000000001), {242}, 1},
+    {FROM_PAUSING(1, 27, 3), {1, 3, 9}, 3},
+    {FROM_PAUSING(1, 4, 2.2), {1}, 1}, /* 4 / 2.2^2 is less than a row */
+    {FROM_PAUSING(2, 20, 3), {2, 6}, 2},
 };
 
 static void test_bands(void **state)
@@ -61,8 +73,11 @@ static void test_bands(void **state)
 static void test_without_a_band(void **state)
 {
     (void)state;
-    static const struct stop_config wrong[] = {FROM_MAX(2, 3, 3), FROM_MIN(0, 3),    FROM_MIN(3, 1),
-                                               FROM_MIN(3, 0.5),  FROM_MAX(9, 0, 3), FROM_MAX(-1, 1, 3)};
+    static const struct stop_config wrong[] = {
+        FROM_MAX(2, 3, 3), FROM_MIN(0, 3), FROM_MIN(3, 1), FROM_MIN(3, 0.5), FROM_MAX(9, 0, 3),
+        FROM_MAX(-1, 1, 3),
+        /* more than there is room for */
+        FROM_MAX(1000, 700, 1.01), FROM_MAX(1000, INT64_MAX, 1.0000000001), FROM_PAUSING(2, 3, 2)};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         int64_t bands[STOP_BANDS_MAX];
         size_t count = 1;

@@ -135,6 +135,22 @@ static void test_wrong_values_are_refused(void **state)
     stop_rule_free(rule);
 }
 
+/* 1 / 49 times 49 is less than 1 in doubles. */
+static void test_the_rank_is_rounded_as_in_python(void **state)
+{
+    (void)state;
+    struct stop_rule *rule = new_rule(49, true, false);
+    struct stop_decision decision;
+    for (int i = 1; i <= 50; i++) {
+        char run[32];
+        snprintf(run, sizeof run, "run%d", i);
+        decision = observe(rule, run, 1, 0, i);
+        assert_int_equal(decision.rank_index, i == 50 ? 1 : 0);
+    }
+    assert_true(decision.threshold == 2);
+    stop_rule_free(rule);
+}
+
 #define RUNS 400
 
 static int compare_doubles(const void *a, const void *b)
@@ -150,13 +166,13 @@ static double brute_threshold(const double *values, size_t count, double eta)
     for (size_t i = 0; i < count; i++)
         sorted[i] = values[i];
     qsort(sorted, count, sizeof sorted[0], compare_doubles);
-    return sorted[(size_t)((double)count / eta)];
+    return sorted[(size_t)(1 / eta * (double)count)];
 }
 
 static void test_agrees_with_brute_force(void **state)
 {
     (void)state;
-    static const double etas[] = {1.5, 2, 3, 4.5};
+    static const double etas[] = {1.5, 2, 3, 4.5, 49};
     for (size_t e = 0; e < ARRAY_LEN(etas); e++) {
         struct stop_rule *rule = new_rule(etas[e], true, false);
         double values[RUNS];
@@ -302,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_best_so_far_counts_when_not_strict),
         cmocka_unit_test(test_one_value_per_run_of_its_latest_attempt),
         cmocka_unit_test(test_wrong_values_are_refused),
+        cmocka_unit_test(test_the_rank_is_rounded_as_in_python),
         cmocka_unit_test(test_agrees_with_brute_force),
         cmocka_unit_test(test_rivals_are_the_best_and_the_nearest),
         cmocka_unit_test(test_asha_keeps_the_best_share),
