@@ -2,6 +2,8 @@
 #include "services/common/json_lines.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -12,16 +14,42 @@
 
 /* ---- parsing ---- */
 
-/* The literal of Python's json module that starts at `text`, its length; 0 for none. */
-static size_t match_non_finite(const char *text, size_t length)
+/* Looks at what begins at text[0], outside of strings: true when it becomes null. *size: its length. */
+typedef bool becomes_null(const char *text, size_t length, size_t *size);
+
+/* The literals of Python's json module. */
+static bool is_non_finite(const char *text, size_t length, size_t *size)
 {
     static const char *const literals[] = {"NaN", "Infinity", "-Infinity"};
     for (size_t i = 0; i < ARRAY_LEN(literals); i++) {
-        size_t size = strlen(literals[i]);
-        if (size <= length && memcmp(text, literals[i], size) == 0)
-            return size;
+        *size = strlen(literals[i]);
+        if (*size <= length && memcmp(text, literals[i], *size) == 0)
+            return true;
     }
-    return 0;
+    *size = 1;
+    return false;
+}
+
+/* A whole number that no 64-bit integer holds, or one that no double does. */
+static bool is_beyond(const char *text, size_t length, size_t *size)
+{
+    *size = 0;
+    while (*size < length && memchr("0123456789+-.eE", text[*size], 15) != NULL)
+        ++*size;
+    if (*size == 0) {
+        *size = 1;
+        return false;
+    }
+    const char *whole = text + *size;
+    char *end;
+    errno = 0;
+    if (text[0] == '-')
+        (void)strtoll(text, &end, 10);
+    else
+        (void)strtoull(text, &end, 10);
+    if (end == whole)
+        return errno == ERANGE;
+    return isinf(strtod(text, &end)) != 0 && end == whole;
 }
 
 /* Length of the string literal at text[0] == '"', its quotes included. */
@@ -33,38 +61,35 @@ static size_t skip_string(const char *text, size_t length)
     return at < length ? at + 1 : length;
 }
 
-static void replace_non_finite(const char *text, size_t length, struct buffer *out)
+static enum status nullify(const char *text, size_t length, becomes_null *matches, struct buffer *out,
+                           struct err *err)
 {
     size_t copied = 0;
-    for (size_t at = 0; at < length;) {
+    for (size_t at = 0, size; at < length; at += size) {
         if (text[at] == '"') {
-            at += skip_string(text + at, length - at);
-            continue;
+            size = skip_string(text + at, length - at);
+        } else if (matches(text + at, length - at, &size)) {
+            buffer_append(out, text + copied, at - copied);
+            buffer_puts(out, "null");
+            copied = at + size;
         }
-        size_t size = match_non_finite(text + at, length - at);
-        if (size == 0) {
-            at++;
-            continue;
-        }
-        buffer_append(out, text + copied, at - copied);
-        buffer_puts(out, "null");
-        at += size;
-        copied = at;
     }
     buffer_append(out, text + copied, length - copied);
+    return out->failed ? err_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
 }
 
 enum status json_lines_parse(const char *text, size_t length, json_t **out, struct err *err)
 {
-    struct buffer clean CLEANUP(buffer_free) = BUFFER_INIT;
+    struct buffer finite CLEANUP(buffer_free) = BUFFER_INIT;
+    struct buffer within CLEANUP(buffer_free) = BUFFER_INIT;
     json_error_t error;
-    replace_non_finite(text, length, &clean);
-    if (clean.failed)
-        return err_set(err, STATUS_NO_MEMORY, "out of memory");
-    const char *bytes = buffer_text(&clean);
-    *out = json_loadb(bytes, clean.length, JSON_DECODE_ANY, &error);
-    if (*out == NULL && json_error_code(&error) == json_error_numeric_overflow)
-        *out = json_loadb(bytes, clean.length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);
+    TRY(nullify(text, length, is_non_finite, &finite, err));
+    *out = json_loadb(buffer_text(&finite), finite.length, JSON_DECODE_ANY, &error);
+    if (*out == NULL && json_error_code(&error) == json_error_numeric_overflow) {
+        TRY(nullify(buffer_text(&finite), finite.length, is_beyond, &within, err));
+        *out = json_loadb(buffer_text(&within), within.length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL,
+                          &error);
+    }
     if (*out == NULL)
         return err_set(err, STATUS_INVALID, "not JSON: column %d: %s", error.column, error.text);
     return STATUS_OK;

@@ -27,7 +27,8 @@ enum status json_lines_serve(FILE *in, FILE *out, const struct json_lines_op *op
 
 /*
  * Parses one JSON value. Beyond the standard, NaN, Infinity and -Infinity are read as null (Python writes
- * them), and whole numbers of more than 64 bits as reals. INVALID.
+ * them), and so are numbers that no double holds and whole ones that no 64-bit integer does, signed or not
+ * (W&B's library counts neither as numbers); whole ones from 2^63 on are read as reals. INVALID.
  */
 enum status json_lines_parse(const char *text, size_t length, json_t **out, struct err *err) MUST_USE;
 

@@ -137,8 +137,10 @@ static void read_history(const struct board *board, const json_t *history, struc
             run->best = value;
         size_t reached = stop_bands_reached(board->bands, board->band_count, run->reached,
                                             board->step_metric != NULL ? resource : (double)row_number);
+        /* A sum beyond the greatest double has no mean; the best stands in for it. */
+        double mean = isfinite(total) ? total / (double)row_number : run->best;
         while (run->reached < reached)
-            run->values[run->reached++] = (struct stop_value){value, run->best, total / (double)row_number};
+            run->values[run->reached++] = (struct stop_value){value, run->best, mean};
     }
 }
 

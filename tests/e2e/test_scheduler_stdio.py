@@ -22,11 +22,14 @@ def service():
 
 
 def plain_bands(rule):
-    eta = rule.get("eta", 3)
-    if "max_iter" in rule:
-        bands = {int(rule["max_iter"] / eta**i) for i in range(1, rule["s"] + 1)}
-    else:
-        bands = {int(rule["min_iter"] * eta**i) for i in range(12)}
+    """Divided or multiplied again and again, and cut to whole numbers only then."""
+    eta, rows, bands = rule.get("eta", 3), rule.get("max_iter", rule.get("min_iter")), set()
+    for _ in range(rule["s"] if "max_iter" in rule else 12):
+        if "max_iter" in rule:
+            rows /= eta
+        bands.add(int(rows))
+        if "max_iter" not in rule:
+            rows *= eta
     return sorted(band for band in bands if band >= 1)
 
 
@@ -47,7 +50,7 @@ def plain_stops(runs, rule, goal):
             continue
         band = reached[-1]
         rivals = sorted(line[band - 1] for line in lines.values() if len(line) >= band)
-        threshold = rivals[int(len(rivals) / rule.get("eta", 3))]
+        threshold = rivals[int(1 / rule.get("eta", 3) * len(rivals))]
         value = lines[key][band - 1] if rule.get("strict", True) else min(lines[key])
         if value > threshold:
             stops.append(key)
@@ -58,7 +61,7 @@ def random_cell(draw):
     kind = draw.random()
     if kind < 0.85:
         return draw.choice([round(draw.uniform(-1, 1), 1), draw.gauss(0, 1)])
-    return draw.choice([math.nan, math.inf, -math.inf, True, None, "0.5", [1], {"a": 1}, 3, -2])
+    return draw.choice([math.nan, math.inf, -math.inf, True, None, "0.5", [1], {"a": 1}, 3, -2, 1e308, -1e308])
 
 
 def random_history(draw):
@@ -110,7 +113,7 @@ def random_rule(draw):
     if form != "min":
         rule.update(max_iter=draw.randrange(1, 60), s=draw.randrange(1, 6))
     if draw.random() < 0.7:
-        rule["eta"] = draw.choice([2, 3, 4, 1.5, 2.5])
+        rule["eta"] = draw.choice([2, 3, 4, 1.5, 2.5, 1.1, 1.3, 49])
     if draw.random() < 0.6:
         rule["strict"] = draw.random() < 0.5
     return rule
@@ -177,6 +180,16 @@ def test_bands_count_what_step_metric_names(service):
     answer = service.must("decide")
     assert answer["stop"] == ["b"]
     assert answer["why"]["b"]["reason"] == "3.5 at epoch 2 is worse than the threshold 3 (rank 1 of 2 that reached it)"
+
+
+def test_what_no_64_bits_hold_is_no_number(service):
+    """As numpy sees it, which asks no such integer whether it is finite."""
+    service.must("init", config=config(min_iter=1))
+    service.must("run", id="a", state="finished", history=[{METRIC: -10**400}, {METRIC: 2**63}])
+    service.must("run", id="b", state="running", history=[{METRIC: -2**63 - 1}, {METRIC: 2**64}, {METRIC: 2**64 - 1}])
+    service.must("run", id="c", state="running", history=[{METRIC: 10**400}])
+    answer = service.must("decide")
+    assert answer["stop"] == ["b"] and answer["why"]["b"]["runs_at_band"] == 2
 
 
 def test_ties_go_on(service):

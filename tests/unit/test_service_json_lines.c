@@ -36,13 +36,24 @@ static void test_large_whole_numbers_read_as_reals(void **state)
 {
     (void)state;
     assert_reads_as("[9223372036854775807]", "[9223372036854775807]");
-    assert_reads_as("[18446744073709551616]", "[1.8446744073709552e19]");
+    assert_reads_as("[9223372036854775808]", "[9.2233720368547758e18]");
+    assert_reads_as("[18446744073709551615]", "[1.8446744073709552e19]");
+}
+
+static void test_numbers_beyond_all_types_read_as_null(void **state)
+{
+    (void)state;
+    assert_reads_as("[18446744073709551616]", "[null]");
+    assert_reads_as("[-9223372036854775809,-9223372036854775808]", "[null,-9.2233720368547758e18]");
+    assert_reads_as("[1e400,-1e400,1e20,1e-400]", "[null,null,1e20,0.0]");
+    assert_reads_as("{\"1e400\":1e400,\"b\":\"1e400\"}", "{\"1e400\":null,\"b\":\"1e400\"}");
 }
 
 static void test_what_is_not_json_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "{", "nan", "NaNNaN", "[1,]", "\"", "\"\\", "{\"a\":1}}"};
+    static const char *const texts[] = {"",   "{",    "nan",    "NaNNaN",    "[1,]",
+                                        "\"", "\"\\", "1e400e", "[1e400 2]", "{\"a\":1}}"};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct err err = ERR_INIT;
         json_t *value = NULL;
@@ -104,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_non_finite_numbers_read_as_null),
         cmocka_unit_test(test_large_whole_numbers_read_as_reals),
+        cmocka_unit_test(test_numbers_beyond_all_types_read_as_null),
         cmocka_unit_test(test_what_is_not_json_is_refused),
         cmocka_unit_test(test_each_line_is_answered),
         cmocka_unit_test(test_the_last_line_may_lack_its_end),
