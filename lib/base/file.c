@@ -18,12 +18,17 @@ void file_close(int *fd)
     *fd = -1;
 }
 
-enum status file_read(const char *path, size_t limit, struct buffer *out, struct err *err)
+static enum status open_to_read(const char *path, int *fd, struct err *err)
 {
-    int fd CLEANUP(file_close) = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
         return err_set_errno(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, "cannot read %s",
                              path);
+    return STATUS_OK;
+}
+
+static enum status read_all(int fd, const char *path, size_t limit, struct buffer *out, struct err *err)
+{
     size_t total = 0;
     for (;;) {
         char chunk[16384];
@@ -42,6 +47,33 @@ enum status file_read(const char *path, size_t limit, struct buffer *out, struct
     if (out->failed)
         return err_set(err, STATUS_NO_MEMORY, "out of memory reading %s", path);
     return STATUS_OK;
+}
+
+enum status file_read(const char *path, size_t limit, struct buffer *out, struct err *err)
+{
+    int fd CLEANUP(file_close) = -1;
+    TRY(open_to_read(path, &fd, err));
+    return read_all(fd, path, limit, out, err);
+}
+
+static enum status check_private(int fd, const char *path, struct err *err)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0)
+        return err_set_errno(err, STATUS_IO, errno, "cannot read %s", path);
+    mode_t refused = facts.st_uid == 0 ? S_IRWXO | S_IWGRP : S_IRWXO | S_IRWXG;
+    if (S_ISREG(facts.st_mode) && (facts.st_mode & refused) != 0)
+        return err_set(err, STATUS_DENIED, "%s holds a secret but its mode is %04o (chmod 600 it)", path,
+                       (unsigned)(facts.st_mode & 07777));
+    return STATUS_OK;
+}
+
+enum status file_read_secret(const char *path, size_t limit, struct buffer *out, struct err *err)
+{
+    int fd CLEANUP(file_close) = -1;
+    TRY(open_to_read(path, &fd, err));
+    TRY(check_private(fd, path, err));
+    return read_all(fd, path, limit, out, err);
 }
 
 static int write_all(int fd, const char *bytes, size_t length)

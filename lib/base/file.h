@@ -15,6 +15,10 @@
 /* Appends the file's bytes to `out`. NOT_FOUND, INVALID (larger than limit), IO. */
 enum status file_read(const char *path, size_t limit, struct buffer *out, struct err *err) MUST_USE;
 
+/* The same for a secret. DENIED when others than its owner may read or write it (the group of a file of
+ * root's may read: mounted secrets); pipes and the like are not looked at. */
+enum status file_read_secret(const char *path, size_t limit, struct buffer *out, struct err *err) MUST_USE;
+
 /* Replaces the file by temporary file, fsync and rename (and fsync of its folder). IO. */
 enum status file_write_atomic(const char *path, const void *bytes, size_t length, mode_t mode,
                               struct err *err) MUST_USE;

@@ -74,7 +74,7 @@ enum status service_check_health(const struct service_options *options, struct e
         to.ca_pem = buffer_text(&ca);
         /* a service that demands certificates is shown its own */
         if (options->tls_client_ca_file != NULL) {
-            TRY(secret_read_file(options->tls_key_file, 1u << 20, &key, err));
+            TRY(file_read_secret(options->tls_key_file, 1u << 20, &key, err));
             to.certificate_pem = to.ca_pem;
             to.key_pem = buffer_text(&key);
         }

@@ -66,7 +66,7 @@ static enum status read_tls(struct service *service, struct err *err)
                    ? STATUS_OK
                    : err_set(err, STATUS_INVALID, "--tls-client-ca-file needs --tls-cert-file");
     if (file_read(options->tls_certificate_file, PEM_SIZE_MAX, &service->certificate, err) != STATUS_OK ||
-        secret_read_file(options->tls_key_file, PEM_SIZE_MAX, &service->key, err) != STATUS_OK)
+        file_read_secret(options->tls_key_file, PEM_SIZE_MAX, &service->key, err) != STATUS_OK)
         return err_context(err, "TLS");
     if (options->tls_client_ca_file != NULL &&
         file_read(options->tls_client_ca_file, PEM_SIZE_MAX, &service->client_ca, err) != STATUS_OK)

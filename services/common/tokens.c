@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/common/tokens.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "services/common/roles.h"
 
 #define HASH_SIZE 32
+#define FILE_NAME_SHOWN 50
 
 struct token {
     unsigned char hash[HASH_SIZE];
@@ -90,7 +90,8 @@ enum status token_set_add_file(struct token_set *set, const char *path, unsigned
     char token[TOKEN_LENGTH_MAX + 1] = "";
     char subject[64];
     const char *slash = strrchr(path, '/');
-    (void)snprintf(subject, sizeof subject, "file:%.50s", slash != NULL ? slash + 1 : path);
+    const char *name = slash != NULL ? slash + 1 : path;
+    (void)snprintf(subject, sizeof subject, "file:%.*s", utf8_fit(name, FILE_NAME_SHOWN), name);
     enum status status = token_read_file(path, token, err);
     if (status == STATUS_OK)
         status = token_set_add(set, token, subject, role, err);
@@ -132,24 +133,6 @@ enum status token_set_check(void *context, const char *token, const char *peer_n
     return token_check_role(identity, access, err);
 }
 
-static enum status check_mode(const char *path, struct err *err)
-{
-    struct stat facts;
-    if (stat(path, &facts) != 0)
-        return err_set_errno(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, "%s", path);
-    mode_t refused = facts.st_uid == 0 ? S_IRWXO | S_IWGRP : S_IRWXO | S_IRWXG;
-    if ((facts.st_mode & refused) != 0)
-        return err_set(err, STATUS_DENIED, "%s holds a secret but its mode is %04o (chmod 600 it)", path,
-                       (unsigned)(facts.st_mode & 07777));
-    return STATUS_OK;
-}
-
-enum status secret_read_file(const char *path, size_t limit, struct buffer *out, struct err *err)
-{
-    TRY(check_mode(path, err));
-    return file_read(path, limit, out, err);
-}
-
 /* The text between leading and trailing blanks, nul-terminated in place. */
 static char *trim(char *text)
 {
@@ -165,7 +148,7 @@ static char *trim(char *text)
 enum status token_read_file(const char *path, char out[TOKEN_LENGTH_MAX + 1], struct err *err)
 {
     struct buffer bytes CLEANUP(buffer_free) = BUFFER_INIT;
-    TRY(secret_read_file(path, 4096, &bytes, err));
+    TRY(file_read_secret(path, 4096, &bytes, err));
     if (bytes.data == NULL || strlen(bytes.data) != bytes.length)
         return err_set(err, STATUS_INVALID, "%s: empty, or not a text", path);
     const char *token = trim(bytes.data);

@@ -39,17 +39,13 @@ size_t token_set_count(const struct token_set *set);
 enum status token_set_check(void *context, const char *token, const char *peer_name, unsigned access,
                             struct rpc_identity *identity, struct err *err) MUST_USE;
 
-/* Appends a secret file's bytes. DENIED when others than its owner may read it (its group may when the owner
- * is root: mounted secrets). As file_read otherwise. */
-enum status secret_read_file(const char *path, size_t limit, struct buffer *out, struct err *err) MUST_USE;
-
 /* Which token it is; its role is not looked at. UNAUTHENTICATED. */
 enum status token_set_find(const struct token_set *set, const char *token, struct rpc_identity *identity,
                            struct err *err) MUST_USE;
 /* DENIED when it has none of the roles of `access`. */
 enum status token_check_role(const struct rpc_identity *identity, unsigned access, struct err *err) MUST_USE;
 
-/* A token without the blanks around it. As secret_read_file; INVALID as token_set_add. */
+/* A token without the blanks around it. As file_read_secret; INVALID as token_set_add. */
 enum status token_read_file(const char *path, char out[TOKEN_LENGTH_MAX + 1], struct err *err) MUST_USE;
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/utf8.h"
 
 static void err_carries_code_and_text(void **state)
 {
@@ -215,6 +216,19 @@ static void cond_wait_times_out(void **state)
     pthread_cond_destroy(&cond);
 }
 
+static void texts_are_cut_between_characters(void **state)
+{
+    (void)state;
+    static const char two[] = "a\xc3\xa9\xc3\xa9", four[] = "\xf0\x9f\x90\x9d\xf0\x9f\x90\x9d";
+    static const int of_two[] = {0, 1, 1, 3, 3, 5, 5, 5}, of_four[] = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8};
+    for (size_t most = 0; most < ARRAY_LEN(of_two); most++)
+        assert_int_equal(utf8_fit(two, most), of_two[most]);
+    for (size_t most = 0; most < ARRAY_LEN(of_four); most++)
+        assert_int_equal(utf8_fit(four, most), of_four[most]);
+    assert_int_equal(utf8_fit("", 5), 0);
+    assert_int_equal(utf8_fit("abc", 2), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +242,7 @@ int main(void)
         cmocka_unit_test(ids_come_from_the_source),
         cmocka_unit_test(clock_can_be_replaced),
         cmocka_unit_test(cond_wait_times_out),
+        cmocka_unit_test(texts_are_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,31 @@ static void limit_and_absence_have_their_codes(void **state)
     assert_int_equal(file_read(folder, 10, &read, &err), STATUS_IO);
 }
 
+static void secrets_are_for_their_owner_alone(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    struct buffer read CLEANUP(buffer_free) = BUFFER_INIT;
+    assert_int_equal(file_read_secret(path, 10, &read, &err), STATUS_NOT_FOUND);
+    for (mode_t mode = 0600; mode <= 0666; mode++) {
+        assert_int_equal(file_write_atomic(path, "x", 1, mode, &err), STATUS_OK);
+        assert_int_equal(chmod(path, mode), 0);
+        bool fits = (mode & 0077) == 0 || (geteuid() == 0 && (mode & 0027) == 0);
+        assert_int_equal(file_read_secret(path, 10, &read, &err), fits ? STATUS_OK : STATUS_DENIED);
+    }
+    assert_non_null(strstr(err.text, "chmod 600"));
+    int ends[2]; /* as in --token-file <(command) */
+    char name[32];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "y", 1), 1);
+    close(ends[1]);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    buffer_free(&read);
+    assert_int_equal(file_read_secret(name, 10, &read, &err), STATUS_OK);
+    assert_string_equal(buffer_text(&read), "y");
+    close(ends[0]);
+}
+
 static void failed_write_leaves_the_old_content(void **state)
 {
     (void)state;
@@ -113,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(written_is_read_back),
         IN_FOLDER(limit_and_absence_have_their_codes),
+        IN_FOLDER(secrets_are_for_their_owner_alone),
         IN_FOLDER(failed_write_leaves_the_old_content),
         IN_FOLDER(folders_are_made_with_parents),
     };
