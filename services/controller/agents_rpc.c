@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "services/controller/handlers.h"
 #include "services/controller/ids.h"
 #include "services/controller/picture.h"
@@ -12,6 +13,7 @@
 #define PROTOCOL 1
 #define TEXT_MAX 255
 #define FEATURES_MAX 64
+#define FEATURE_MAX_BYTES 64
 
 static enum status no_memory(struct err *err)
 {
@@ -46,7 +48,8 @@ static enum status join_features(const Besom__V1__RegisterAgentRequest *message,
                                  struct err *err)
 {
     for (size_t i = 0; i < message->n_features && i < FEATURES_MAX; i++)
-        buffer_printf(out, "%s%.64s", i > 0 ? "," : "", message->features[i]);
+        buffer_printf(out, "%s%.*s", i > 0 ? "," : "", utf8_fit(message->features[i], FEATURE_MAX_BYTES),
+                      message->features[i]);
     return out->failed ? no_memory(err) : STATUS_OK;
 }
 
@@ -131,7 +134,8 @@ static enum status run_retire(struct store_tx *tx, struct request *request, stru
     const Besom__V1__RetireAgentRequest *message = request->message;
     Besom__V1__RetireAgentResponse *response = MESSAGE_NEW(store_tx_arena(tx), Besom__V1__RetireAgentResponse,
                                                            besom__v1__retire_agent_response__init);
-    char *reason = arena_printf(store_tx_arena(tx), "%.255s", message->reason);
+    char *reason =
+        arena_printf(store_tx_arena(tx), "%.*s", utf8_fit(message->reason, TEXT_MAX), message->reason);
     if (response == NULL || reason == NULL)
         return no_memory(err);
     TRY(store_retire_agent(tx, message->sweep_id, message->agent_id, reason, message->quarantine, err));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "services/controller/peer.h"
 #include "services/controller/request.h"
 
 struct looks {
@@ -64,6 +65,7 @@ static void fail(struct rpc_call *call, const besom_error *error)
         (void)err_set(&err, code, "it takes longer than that (what was computed is kept: ask again)");
     else
         (void)err_set(&err, code, "%s", error->text);
+    (void)peer_own_refusal("suggestion", &err);
     request_fail(call, &err);
 }
 

@@ -9,11 +9,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "services/common/ticker.h"
 #include "services/controller/claim.h"
 #include "services/controller/fill.h"
 #include "services/controller/learners.h"
 #include "services/controller/metrics.h"
+#include "services/controller/peer.h"
 #include "services/controller/track.h"
 
 #define INTERVAL_MS 500
@@ -23,6 +25,10 @@
 #define ROUNDS_MAX 16
 #define LEARNERS 4 /* threads; each waits for one answer at a time */
 #define NOTE_MAX 160
+#define REASON_SHOWN 120
+#define REFUSED_NOTE                                                                                       \
+    "waiting for suggestions: the suggestion service does not accept the controller, whose log says what " \
+    "to do"
 #define UNAVAILABLE_NOTE "waiting for suggestions: the suggestion service is unavailable"
 
 /* What is known of a sweep's queue without asking. */
@@ -138,14 +144,17 @@ static enum status list_needs(struct store_tx *tx, void *context, struct err *er
     return store_list_refill_needs(tx, listing->low, &listing->needs, &listing->count, err);
 }
 
-static void tell_failure(struct refill *refill, const char *sweep_id, const struct err *err)
+static void tell_failure(struct refill *refill, const char *sweep_id, struct err *err)
 {
     char note[NOTE_MAX];
     bool away = err->code == STATUS_UNAVAILABLE || err->code == STATUS_DEADLINE;
     if (away)
         (void)snprintf(note, sizeof note, UNAVAILABLE_NOTE);
+    else if (peer_own_refusal("suggestion", err))
+        (void)snprintf(note, sizeof note, REFUSED_NOTE);
     else
-        (void)snprintf(note, sizeof note, "waiting for suggestions: %.120s", err->text);
+        (void)snprintf(note, sizeof note, "waiting for suggestions: %.*s", utf8_fit(err->text, REASON_SHOWN),
+                       err->text);
     set_level(refill, sweep_id, 0, note);
     controller_count(CONTROLLER_REFILLS, REFILL_METRIC_FAILED);
     if (!atomic_exchange(&refill->told_unavailable, true))

@@ -12,6 +12,7 @@
 #include "db/store/stops.h"
 #include "services/common/ticker.h"
 #include "services/controller/metrics.h"
+#include "services/controller/peer.h"
 #include "services/controller/wake.h"
 
 #define INTERVAL_MS 1000
@@ -64,9 +65,12 @@ static void tell(struct stops *stops, const char *sweep_id, const besom_error *e
 {
     bool bad = error->code != BESOM_OK && error->code != BESOM_CONFLICT;
     controller_count(CONTROLLER_STOP_CALLS, bad ? OUTCOME_METRIC_FAILED : OUTCOME_METRIC_DONE);
-    if (bad && !stops->told)
-        log_warn(CONTROLLER_LOG, "no_stop_decisions", LOG_TEXT("sweep", sweep_id),
-                 LOG_TEXT("error", error->text));
+    if (bad && !stops->told) {
+        struct err err = ERR_INIT;
+        (void)err_set(&err, status_from_grpc((int)error->code), "%s", error->text);
+        (void)peer_own_refusal("scheduler", &err);
+        log_warn(CONTROLLER_LOG, "no_stop_decisions", LOG_TEXT("sweep", sweep_id), LOG_ERR(&err));
+    }
     if (!bad && stops->told)
         log_info(CONTROLLER_LOG, "stop_decisions_are_back", LOG_TEXT("sweep", sweep_id));
     stops->told = bad;

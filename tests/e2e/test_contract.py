@@ -258,3 +258,19 @@ def test_bad_requests_have_clear_statuses(stack, contract):
                 recorder.call(service, method, public, **fields)
             assert refused.value.code().name == code, (method, refused.value)
             assert words in refused.value.details()
+
+
+def test_long_texts_are_cut_between_characters(stack, contract):
+    """What is kept of a text begins and ends with whole characters: half of one would be refused by the database."""
+    recorder = Recorder(contract)
+    public = secret(stack, "token")
+    with grpc.insecure_channel(endpoint(stack)) as channel:
+        for service in ("sweep_service", "run_service", "token_service"):
+            recorder.connect(service, channel)
+        sweep = recorder.call("sweep_service", "CreateSweep", public, source=SWEEP, file_name="s.yaml").sweep.sweep_id
+        agent = "cutscutscutscuts"
+        recorder.call("run_service", "RegisterAgent", public, agent_id=agent, sweep_id=sweep, host="h", pid=1, slots=1, protocol_min=1,
+                      protocol_max=1, features=["x" + "\u00e9" * 50, "y" + "\U0001f41d" * 20])
+        recorder.call("run_service", "RetireAgent", public, agent_id=agent, sweep_id=sweep, reason="\u00e9" * 200)
+        events = recorder.call("token_service", "ListEvents", public, about=agent).events
+    assert [event.detail for event in events] == ["\u00e9" * 127, "h"]

@@ -135,15 +135,14 @@ def test_mutual_tls(stack, certificates):
 
 
 class Service:
-    """besom-suggestion or besom-scheduler on the stack's database, on TCP, for holders of certificates alone."""
+    """besom-suggestion or besom-scheduler on the stack's database, on TCP."""
 
-    def __init__(self, stack, certificates, name):
+    def __init__(self, stack, name, *options):
         given = arguments_of_controller(stack)
         pairs = dict(zip(given[::2], given[1::2]))
         self.port = free_port()
         self.log = os.path.join(stack.home, f"{name}-{self.port}.log")
-        self.command = [os.path.join(BIN, "besom-" + name), "--listen", f"127.0.0.1:{self.port}",
-                        *tls_options(certificates, "--tls-client-ca-file", str(certificates / "ca.pem")),
+        self.command = [os.path.join(BIN, "besom-" + name), "--listen", f"127.0.0.1:{self.port}", *options,
                         *[word for flag in ("--database-url", "--service-token-file") for word in (flag, pairs[flag])]]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -164,7 +163,8 @@ def test_services_show_each_other_certificates(stack, certificates):
     """What besom-suggestion says comes through for a controller with a certificate of the authority, and for no other."""
     sweep = stack.create("method: random\nmetric: {name: loss}\ncommand: ['true']\nparameters: {x: {min: 0.0, max: 1.0}}\nrun_cap: 1\n")
     request = b"\x0a\x08" + sweep.encode()
-    with Service(stack, certificates, "suggestion") as suggestion, Service(stack, certificates, "scheduler") as scheduler:
+    demanding = tls_options(certificates, "--tls-client-ca-file", str(certificates / "ca.pem"))
+    with Service(stack, "suggestion", *demanding) as suggestion, Service(stack, "scheduler", *demanding) as scheduler:
         peers = ("--insecure", "--suggestion-address", f"localhost:{suggestion.port}", "--scheduler-address",
                  f"localhost:{scheduler.port}", "--peer-ca-file", str(certificates / "ca.pem"))
 
@@ -188,6 +188,26 @@ def test_services_show_each_other_certificates(stack, certificates):
         refused = subprocess.run([os.path.join(BIN, "besom-controller"), *arguments_of_controller(stack)[2:], *options,
                                   "--listen", f"unix:{stack.home}/s", ], capture_output=True, text=True)
         assert refused.returncode == 2 and "--peer-cert-file" in refused.stderr
+
+
+def test_a_refused_controller_is_no_fault_of_the_callers(stack, tmp_path):
+    """besom-suggestion does not know the controller's token: that is told as what it is, and what an operator has to do."""
+    sweep = stack.create("method: bayes\nmetric: {name: loss}\ncommand: ['true']\nparameters: {x: {min: 0.0, max: 1.0}}\n")
+    (tmp_path / "other").write_text("another-token-of-the-services")
+    (tmp_path / "other").chmod(0o600)
+    with Controller(stack, "--insecure", "--service-token-file", str(tmp_path / "other"), without=["--service-token-file"]) as controller, \
+            grpc.insecure_channel(f"127.0.0.1:{controller.port}") as channel:
+        for method in ("GetImportance", "Predict", "GetRecommendation"):
+            with pytest.raises(grpc.RpcError) as refused:
+                call(channel, stack, "/besom.v1.SweepService/" + method, b"\x0a\x08" + sweep.encode())
+            assert refused.value.code() == grpc.StatusCode.INTERNAL, method
+            words = refused.value.details()
+            assert "suggestion service does not accept the controller" in words and "--service-token-file" in words, words
+        asked = subprocess.run([os.path.join(BIN, "besom"), "importance", "--insecure", "--address", f"127.0.0.1:{controller.port}", sweep],
+                               text=True, capture_output=True, env=dict(stack.environment, BESOM_TOKEN=token(stack)))
+        assert asked.returncode == 1 and "suggestion service" in asked.stderr, asked.stderr
+        logged = localstack.read_bytes(controller.log).decode()
+        assert "call_failed" in logged and "give besom-controller and besom-suggestion the same --service-token-file" in logged
 
 
 def test_a_token_never_goes_over_plain_tcp_by_itself(stack):
