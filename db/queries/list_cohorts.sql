@@ -1,10 +1,12 @@
 -- Cohorts at the rungs that their runs have got to, the newest $2 of them in order of cohort and rung: first ordinal,
--- bracket, rung, runs awaited, come with a value, ended before, paused now, promoted, stopped, threshold, time of the
--- verdict. $1 sweep, $2 how many. Called by store_list_cohorts.
+-- bracket, rung, runs awaited, come with a value (but for those that an earlier verdict let go), ended before, paused now,
+-- promoted, stopped, threshold, time of the verdict. $1 sweep, $2 how many. Called by store_list_cohorts.
 WITH come AS (
     SELECT d.cohort, d.bracket, d.band_index, d.band, d.run_id, max(d.number) AS number, max(d.planned) AS planned
     FROM besom.stop_decisions d
     WHERE d.sweep_id = $1 AND d.cohort IS NOT NULL
+      AND NOT EXISTS (SELECT FROM besom.cohort_verdicts o
+                      WHERE o.sweep_id = $1 AND o.run_id = d.run_id AND o.band_index < d.band_index AND NOT o.promoted)
     GROUP BY d.cohort, d.bracket, d.band_index, d.band, d.run_id
 ), newest AS (
     SELECT run_id, max(band_index) AS band_index FROM come GROUP BY run_id

@@ -267,6 +267,42 @@ static void what_is_queued_again_pauses_or_ends_too(void **state)
     session_close(session);
 }
 
+/* Both logged the next rung's row before the verdict, and only one was awaited there. */
+static void who_was_let_go_did_not_come_to_the_next_rung(void **state)
+{
+    struct database *database = *state;
+    struct store_claim claims[2];
+    begin(database, 2, claims);
+    struct session *session = session_open(database);
+    struct store_decision decisions[4];
+    for (int i = 0; i < 4; i++)
+        decisions[i] = waits(claims[i % 2].run_id, i + 1);
+    for (int i = 2; i < 4; i++) {
+        struct store_rung_value value = {.sweep_id = SWEEP,
+                                         .run_id = claims[i % 2].run_id,
+                                         .attempt = 1,
+                                         .band_index = 1,
+                                         .band = 3,
+                                         .value = i,
+                                         .best = i,
+                                         .mean = i};
+        assert_ok(store_add_rung_values(session_tx(session), &value, 1, &test_err));
+        decisions[i].band_index = 1;
+        decisions[i].band = 3;
+        decisions[i].planned = 1;
+    }
+    const struct store_verdict verdicts[] = {verdict("run00000", 0, 2, true),
+                                             verdict("run00001", 1, 2, false)};
+    (void)record(session, 4, decisions, 4, verdicts, 2);
+    struct store_cohort_rung *rungs;
+    size_t count;
+    assert_ok(store_list_cohorts(session_tx(session), SWEEP, 10, &rungs, &count, &test_err));
+    assert_int_equal(count, 2);
+    assert_true(rungs[0].band == 1 && rungs[0].planned == 2 && rungs[0].reached == 2);
+    assert_true(rungs[1].band == 3 && rungs[1].planned == 1 && rungs[1].reached == 1);
+    session_close(session);
+}
+
 static void ends_have_a_place_in_the_order(void **state)
 {
     struct database *database = *state;
@@ -388,6 +424,7 @@ int main(void)
         CASE(the_verdict_comes_as_it_ends),
         CASE(a_promoted_run_with_a_later_value_waits_for_that_verdict),
         CASE(what_is_queued_again_pauses_or_ends_too),
+        CASE(who_was_let_go_did_not_come_to_the_next_rung),
         CASE(ends_have_a_place_in_the_order),
         CASE(what_does_not_come_is_told_once),
         CASE(a_deleted_run_is_not_waited_for),
