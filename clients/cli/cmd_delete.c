@@ -60,7 +60,9 @@ static int add_run(struct deletion *deletion, const Besom__V1__Run *run)
 static long long runs_of(const Besom__V1__Sweep *sweep)
 {
     const Besom__V1__RunCounts *counts = sweep->counts;
-    return counts == NULL ? 0 : (long long)(entity_ended_runs(counts) + counts->pending + counts->running);
+    return counts == NULL
+               ? 0
+               : (long long)(entity_ended_runs(counts) + counts->pending + counts->running + counts->paused);
 }
 
 /* The id named no sweep. */
@@ -256,7 +258,7 @@ static const struct config_key keys[] = {
      .letter = 'f',
      .type = CONFIG_BOOL,
      .offset = offsetof(struct delete_options, force),
-     .help = "also a sweep with running runs: they are killed"},
+     .help = "also a sweep with running or paused runs: they are killed"},
     RUN_FILTER_KEY(struct delete_options),
     RUN_STATE_KEY(struct delete_options),
     JSON_KEY(struct delete_options),

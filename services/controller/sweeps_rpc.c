@@ -221,11 +221,12 @@ static enum status run_delete(struct store_tx *tx, struct request *request, stru
         return no_memory(err);
     TRY(picture_get_sweep(tx, message->sweep_id, true, &sweep, err));
     TRY(store_count_runs(tx, message->sweep_id, &counts, err));
-    int64_t live = counts.running + counts.unreachable;
-    if (live > 0 && !message->force)
+    int64_t running = counts.running + counts.unreachable;
+    if (running + counts.paused > 0 && !message->force)
         return err_set(err, STATUS_PRECONDITION,
-                       "sweep %s has %" PRId64 " running runs (cancel it first, or force the deletion)",
-                       message->sweep_id, live);
+                       "sweep %s has %" PRId64 " running and %" PRId64
+                       " paused runs (cancel it first, or force the deletion)",
+                       message->sweep_id, running, counts.paused);
     TRY(store_add_event(tx, message->sweep_id, "sweep_deleted", rpc_call_identity(request->call)->subject, "",
                         sweep.name, err));
     TRY(store_delete_sweep(tx, message->sweep_id, err));
