@@ -44,7 +44,14 @@ parameters:
 """
 
 
-class Ordered(Stack):
+class Pausing(Stack):
+    """Keeps the checkpoints of its runs with the rest of it."""
+
+    def add_agent(self, number):
+        self.start_agent(self.sweep, number, "-j", str(self.slots), "--workdir", self.home)
+
+
+class Ordered(Pausing):
     """Hurts the scheduler, the controller and whatever comes, in turn."""
 
     def __init__(self, slots):
@@ -236,7 +243,7 @@ def test_verdicts_are_those_of_the_values_read_in_order():
 
 
 def test_no_verdict_is_missing_when_the_scheduler_is_back():
-    with Stack(slots=4) as stack:
+    with Pausing(slots=4) as stack:
         begin(stack)
         database = connect(stack).cursor()
         wait_for(lambda: figures(database, stack.sweep)[1] > 0, 30, "the first decision")
