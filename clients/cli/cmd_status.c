@@ -145,7 +145,7 @@ const struct cli_command cmd_status = {
     .usage = "besom status [--watch] SWEEP",
     .summary = "Show how a sweep is doing",
     .footer = "With --watch a terminal is redrawn in place; elsewhere each change is a line (with --json an "
-              "object).",
+              "object). It warns when a failover of the database could lose what was acknowledged.",
     .keys = keys,
     .key_count = ARRAY_LEN(keys),
     .options_size = sizeof(struct status_options),

@@ -114,6 +114,14 @@ static void format_counts(const Besom__V1__WatchSweepResponse *picture, const st
     buffer_printf(out, "%lld %s\n", (long long)picture->agents, picture->agents == 1 ? "agent" : "agents");
 }
 
+static void format_warnings(struct arena *arena, const Besom__V1__WatchSweepResponse *picture,
+                            const struct screen *screen, struct buffer *out)
+{
+    for (size_t i = 0; i < picture->n_warnings; i++)
+        buffer_printf(out, "%swarning: %s%s\n", screen_style(screen, STYLE_WARN),
+                      text_clean(arena, picture->warnings[i]->text), screen_style(screen, STYLE_PLAIN));
+}
+
 static void format_best(struct arena *arena, const Besom__V1__WatchSweepResponse *picture, struct buffer *out)
 {
     char value[FORMAT_SIZE];
@@ -160,9 +168,9 @@ static void format_running(struct arena *arena, const Besom__V1__WatchSweepRespo
         {"TIME", true},       {*picture->sweep->metric != '\0' ? picture->sweep->metric : "METRIC", true},
         {"STEP", true},       {"HOST", false},
         {"PARAMETERS", false}};
-    size_t room = RUNS_WITHOUT_SCREEN;
+    size_t room = RUNS_WITHOUT_SCREEN, others = LINES_AROUND_RUNS + picture->n_warnings;
     if (screen->height > 0)
-        room = screen->height > LINES_AROUND_RUNS + 1 ? screen->height - LINES_AROUND_RUNS : 1;
+        room = screen->height > others + 1 ? screen->height - others : 1;
     if (picture->n_running == 0)
         return;
     struct table table = table_make(arena, columns, ARRAY_LEN(columns));
@@ -192,6 +200,7 @@ void progress_format(struct arena *arena, const Besom__V1__WatchSweepResponse *p
     format_head(arena, picture->sweep, screen, out);
     format_rates(picture, now_us, out);
     format_counts(picture, screen, out);
+    format_warnings(arena, picture, screen, out);
     format_best(arena, picture, out);
     format_time_spent(picture, savings, out);
     format_running(arena, picture, screen, now_us, out);
@@ -215,6 +224,15 @@ void progress_format_line(struct arena *arena, const Besom__V1__WatchSweepRespon
                       format_number(picture->best->objective, text), picture->best->run_id);
 }
 
+static json_t *warnings_json(const Besom__V1__WatchSweepResponse *picture)
+{
+    json_t *warnings = json_array();
+    for (size_t i = 0; i < picture->n_warnings; i++)
+        json_array_append_new(warnings, json_pack("{s:s,s:s}", "code", picture->warnings[i]->code, "text",
+                                                  picture->warnings[i]->text));
+    return warnings;
+}
+
 json_t *progress_json(const Besom__V1__WatchSweepResponse *picture, const Besom__V1__Savings *savings)
 {
     json_t *running = json_array();
@@ -227,6 +245,7 @@ json_t *progress_json(const Besom__V1__WatchSweepResponse *picture, const Besom_
     json_object_set_new(object, "ended_last_minute", json_integer(picture->ended_last_minute));
     json_object_set_new(object, "points_per_second", entity_number_json(picture->points_per_second));
     json_object_set_new(object, "agents", json_integer(picture->agents));
+    json_object_set_new(object, "warnings", warnings_json(picture));
     return object;
 }
 
@@ -291,6 +310,15 @@ static void draw(struct progress_view *view, struct arena *arena,
     fflush(stdout);
 }
 
+/* Each once. */
+static void tell_warnings(struct progress_view *view, struct arena *arena,
+                          const Besom__V1__WatchSweepResponse *picture)
+{
+    for (size_t i = view->warnings_told; i < picture->n_warnings; i++)
+        fprintf(stderr, "besom: warning: %s\n", text_clean(arena, picture->warnings[i]->text));
+    view->warnings_told = picture->n_warnings;
+}
+
 void progress_view_show(struct progress_view *view, const Besom__V1__WatchSweepResponse *picture)
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
@@ -299,6 +327,7 @@ void progress_view_show(struct progress_view *view, const Besom__V1__WatchSweepR
         draw(view, &arena, picture);
         return;
     }
+    tell_warnings(view, &arena, picture);
     progress_format_line(&arena, picture, &line);
     if (strncmp(view->last_line, buffer_text(&line), sizeof view->last_line - 1) == 0)
         return;

@@ -28,7 +28,8 @@ void progress_format_bar(int64_t done, int64_t total, size_t width, struct buffe
 double progress_rate(int64_t ended_last_minute, int64_t age_us);
 /* Milliseconds until `total` runs have ended at this rate; -1 = cannot tell. */
 int64_t progress_eta_ms(int64_t done, int64_t total, double per_minute);
-/* The sweep with `best`, `running`, `savings` and the rates beside its own keys. New reference. */
+/* The sweep with `best`, `running`, `savings`, `warnings` and the rates beside its own keys. New reference.
+ */
 json_t *progress_json(const Besom__V1__WatchSweepResponse *picture, const Besom__V1__Savings *savings);
 
 /* Draws again and again. */
@@ -36,6 +37,7 @@ struct progress_view {
     struct screen screen;
     size_t drawn_lines; /* on the terminal, to be drawn over */
     char last_line[512];
+    size_t warnings_told;              /* of those that stand */
     const Besom__V1__Savings *savings; /* what stopping early saved; NULL = not known; the caller's */
 };
 

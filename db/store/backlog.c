@@ -5,10 +5,9 @@
 
 enum status store_get_backlog(struct store_tx *tx, int64_t most, struct store_backlog *out, struct err *err)
 {
-    static const struct field FIELDS[] = {
-        FIELD(I64, struct store_backlog, inbox_rows),   FIELD(I64, struct store_backlog, inbox_points),
-        FIELD(I64, struct store_backlog, queued_runs),  FIELD(I64, struct store_backlog, synchronous),
-        FIELD(I64, struct store_backlog, asynchronous), FIELD(I64, struct store_backlog, unknown)};
+    static const struct field FIELDS[] = {FIELD(I64, struct store_backlog, inbox_rows),
+                                          FIELD(I64, struct store_backlog, inbox_points),
+                                          FIELD(I64, struct store_backlog, queued_runs)};
     struct params params = params_begin(tx);
     params_i64(&params, most);
     return query_row(tx, QUERY_GET_BACKLOG, &params, SHAPE(struct store_backlog, FIELDS), out, "no backlog",

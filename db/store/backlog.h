@@ -10,8 +10,6 @@
 struct store_backlog {
     int64_t inbox_rows, inbox_points; /* not packed yet */
     int64_t queued_runs;              /* of sweeps that hand runs out */
-    int64_t synchronous, asynchronous,
-        unknown; /* standbys; unknown: the role may not see how they replicate */
 };
 /* Rows and runs are counted up to `most`. Reads only. */
 enum status store_get_backlog(struct store_tx *tx, int64_t most, struct store_backlog *out,

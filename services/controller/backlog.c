@@ -8,6 +8,7 @@
 #include "services/controller/claim.h"
 #include "services/controller/ingest.h"
 #include "services/controller/metrics.h"
+#include "services/controller/standbys.h"
 #include "services/controller/track.h"
 
 #define INTERVAL_MS 15000
@@ -34,6 +35,7 @@ static void look(void *context)
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct store_backlog found = {.inbox_rows = 0};
     struct err err = ERR_INIT;
+    standbys_look(backlog->controller->standbys, 0);
     if (store_read(backlog->controller->store, &arena, read_backlog, &found, &err) != STATUS_OK) {
         log_debug(CONTROLLER_LOG, "backlog_not_read", LOG_ERR(&err));
         return;
@@ -41,9 +43,6 @@ static void look(void *context)
     set(CONTROLLER_INBOX_ROWS, 0, found.inbox_rows);
     set(CONTROLLER_INBOX_POINTS, 0, found.inbox_points);
     set(CONTROLLER_QUEUED_RUNS, 0, found.queued_runs);
-    set(CONTROLLER_STANDBYS, STANDBY_METRIC_SYNCHRONOUS, found.synchronous);
-    set(CONTROLLER_STANDBYS, STANDBY_METRIC_ASYNCHRONOUS, found.asynchronous);
-    set(CONTROLLER_STANDBYS, STANDBY_METRIC_UNKNOWN, found.unknown);
 }
 
 static void collect(void *context)

@@ -14,6 +14,7 @@
 #include "services/controller/metrics.h"
 #include "services/controller/reaper.h"
 #include "services/controller/refill.h"
+#include "services/controller/standbys.h"
 #include "services/controller/stops.h"
 #include "services/controller/track.h"
 #include "services/controller/wake.h"
@@ -67,6 +68,7 @@ static enum status start_parts(struct controller *controller, struct err *err)
     TRY(ingest_start(controller, &controller->ingest, err));
     TRY(finish_start(controller, &controller->finish, err));
     TRY(tracks_start(controller, &controller->tracks, err));
+    TRY(standbys_new(controller, &controller->standbys, err));
     TRY(watch_start(controller, &controller->watch, err));
     TRY(log_follow_start(controller, &controller->log_follow, err));
     TRY(looks_new(&controller->looks, err));
@@ -115,6 +117,7 @@ void controller_stop(struct controller *controller)
     log_follow_stop(controller->log_follow);
     watch_stop(controller->watch);
     tracks_stop(controller->tracks);
+    standbys_free(controller->standbys);
     meter_free(controller->meter);
     facts_cache_free(controller->facts);
     gate_free(controller->gate);

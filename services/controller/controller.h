@@ -35,6 +35,7 @@ struct controller {
     struct reaper *reaper;         /* owned */
     struct stops *stops;           /* owned */
     struct compact *compact;       /* owned */
+    struct standbys *standbys;     /* owned; of the database */
     struct watch *watch;           /* owned; WatchSweep streams */
     struct log_follow *log_follow; /* owned; ReadLogs streams that follow */
     struct looks *looks;           /* owned; questions to the suggestion service */

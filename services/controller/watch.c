@@ -12,10 +12,12 @@
 #include "services/controller/meter.h"
 #include "services/controller/picture.h"
 #include "services/controller/request.h"
+#include "services/controller/standbys.h"
 
 #define INTERVAL_MS 250
 #define HEARTBEAT_MS 5000
 #define RUNNING_MAX 100
+#define STANDBYS_AGE_MS 2000
 #define RUNNING_STATES "assigned,running,preempting"
 
 struct watcher {
@@ -80,6 +82,24 @@ static enum status add_running(struct store_tx *tx, const struct picture *pictur
                         &response->n_running, err);
 }
 
+static enum status add_warnings(struct store_tx *tx, const struct picture *picture, struct err *err)
+{
+    Besom__V1__WatchSweepResponse *response = picture->response;
+    struct arena *arena = store_tx_arena(tx);
+    char text[STANDBYS_TEXT_MAX] = "";
+    if (picture->controller->standbys != NULL)
+        standbys_warn(picture->controller->standbys, text);
+    if (text[0] == '\0')
+        return STATUS_OK;
+    Besom__V1__Warning *warning = MESSAGE_NEW(arena, Besom__V1__Warning, besom__v1__warning__init);
+    response->warnings = arena_calloc(arena, 1, sizeof(*response->warnings));
+    if (warning == NULL || response->warnings == NULL || (warning->text = arena_strdup(arena, text)) == NULL)
+        return err_set(err, STATUS_NO_MEMORY, "out of memory");
+    warning->code = (char *)STANDBYS_CODE;
+    response->warnings[response->n_warnings++] = warning;
+    return STATUS_OK;
+}
+
 static enum status take_picture(struct store_tx *tx, void *context, struct err *err)
 {
     struct picture *picture = context;
@@ -90,6 +110,7 @@ static enum status take_picture(struct store_tx *tx, void *context, struct err *
     picture->response = response;
     TRY(picture_sweep(tx, picture->sweep_id, &response->sweep, err));
     TRY(picture_best(tx, picture->sweep_id, &response->best, err));
+    TRY(add_warnings(tx, picture, err));
     TRY(add_running(tx, picture, err));
     TRY(store_count_recent_ends(tx, picture->sweep_id, &response->ended_last_minute, err));
     return count_agents(tx, picture, &response->agents, err);
@@ -192,8 +213,11 @@ static void look_at_all(void *context)
 {
     struct watch *watch = context;
     char sweep_id[ID_SIZE] = "";
-    while (next_sweep(watch, sweep_id))
+    while (next_sweep(watch, sweep_id)) {
+        if (watch->controller->standbys != NULL)
+            standbys_look(watch->controller->standbys, STANDBYS_AGE_MS);
         look_at(watch, sweep_id);
+    }
 }
 
 enum status watch_start(struct controller *controller, struct watch **out, struct err *err)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db/store/backlog.h"
+#include "db/store/replication.h"
 #include "db/store/run_facts.h"
 #include "fixture.h"
 
@@ -589,9 +590,17 @@ static void the_backlog_is_counted_up_to_a_bound(void **state)
     assert_int_equal(backlog(session, 1000).inbox_rows, 5);
     assert_int_equal(backlog(session, 1000).inbox_points, 500);
     assert_int_equal(backlog(session, 2).inbox_rows, 2);
-    assert_int_equal(backlog(session, 1000).synchronous, 0);
-    assert_int_equal(backlog(session, 1000).asynchronous, 0);
-    assert_int_equal(backlog(session, 1000).unknown, 0);
+    session_close(session);
+}
+
+static void a_server_alone_has_no_standbys(void **state)
+{
+    struct database *database = *state;
+    struct session *session = session_open(database);
+    struct store_replication found;
+    assert_ok(store_get_replication(session_tx(session), &found, &test_err));
+    assert_int_equal(found.synchronous + found.asynchronous + found.unknown, 0);
+    assert_string_equal(found.synchronous_commit, "on");
     session_close(session);
 }
 
@@ -615,6 +624,7 @@ int main(void)
         CASE(a_deleted_run_leaves_only_its_rung_values),
         CASE(a_late_batch_finds_no_deleted_run),
         CASE(the_backlog_is_counted_up_to_a_bound),
+        CASE(a_server_alone_has_no_standbys),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
 }
