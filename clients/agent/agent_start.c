@@ -92,6 +92,7 @@ static enum status open_client(struct agent *agent, struct err *err)
     const struct agent_options *options = agent->options;
     besom_client_options client = BESOM_CLIENT_OPTIONS_INIT;
     client.address = options->address;
+    client.token_file = options->token_file;
     client.ca_file = options->ca_file;
     client.certificate_file = options->certificate_file;
     client.key_file = options->key_file;

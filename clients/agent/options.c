@@ -72,6 +72,9 @@ static const struct config_key keys[] = {
         .value_name = "LEVEL", .help = "debug, info, warn, error or off, for --log-file"),
     ROW("address", 0, CONFIG_TEXT, address, .environment = "BESOM_ADDRESS", .value_name = "ADDRESS",
         .help = "Controller: host:port or unix:/path (default: the one of `besom up`)"),
+    ROW("token-file", 0, CONFIG_TEXT, token_file, .environment = "BESOM_TOKEN_FILE", .value_name = "FILE",
+        .help = "File with the token, which others may not read (default: BESOM_TOKEN, or the local stack's "
+                "own)"),
     ROW("ca-file", 0, CONFIG_TEXT, ca_file, .environment = "BESOM_CA_FILE", .value_name = "FILE",
         .help = "TLS with this root certificate"),
     ROW("cert-file", 0, CONFIG_TEXT, certificate_file, .environment = "BESOM_CERT_FILE", .value_name = "FILE",

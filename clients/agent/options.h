@@ -39,7 +39,7 @@ struct agent_options {
     bool quiet;
     const char *log_file;
     const char *log_level;
-    const char *address, *ca_file, *certificate_file, *key_file, *server_name;
+    const char *address, *token_file, *ca_file, *certificate_file, *key_file, *server_name;
     bool tls, insecure;
 };
 

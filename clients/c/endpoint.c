@@ -46,11 +46,53 @@ static enum status read_home_line(const char *home, const char *name, struct are
     return STATUS_OK;
 }
 
+/* The one word in the file. */
+static enum status take_word(const char *path, struct buffer *content, struct arena *arena, const char **out,
+                             struct err *err)
+{
+    static const char blanks[] = " \t\r\n";
+    const char *word = buffer_text(content) + strspn(buffer_text(content), blanks);
+    size_t length = strcspn(word, blanks);
+    if (length == 0 || word[length + strspn(word + length, blanks)] != '\0')
+        return err_set(err, STATUS_INVALID, "%s does not hold one word", path);
+    *out = arena_strndup(arena, word, length);
+    return *out != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
+}
+
+static enum status read_token(const char *path, struct arena *arena, const char **out, struct err *err)
+{
+    struct buffer content CLEANUP(buffer_free) = BUFFER_INIT;
+    enum status status = file_read_secret(path, LINE_LIMIT, &content, err);
+    if (status == STATUS_OK)
+        status = take_word(path, &content, arena, out, err);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    /* that a file is not there says nothing of what the caller asked for */
+    return err_set(err, status == STATUS_DENIED ? status : STATUS_INVALID,
+                   "--token-file or BESOM_TOKEN_FILE: %s", err->text);
+}
+
+static enum status resolve_token(const besom_client_options *options, struct arena *arena, const char **out,
+                                 struct err *err)
+{
+    const char *file =
+        option_or_variable(options->version >= 2 ? options->token_file : NULL, "BESOM_TOKEN_FILE");
+    *out = options->token;
+    if (*out != NULL) {
+        *out = **out != '\0' ? *out : NULL;
+        return STATUS_OK;
+    }
+    if (file != NULL)
+        return read_token(file, arena, out, err);
+    *out = variable("BESOM_TOKEN");
+    return STATUS_OK;
+}
+
 static enum status resolve_address(const besom_client_options *options, struct arena *arena,
                                    struct rpc_channel_options *out, struct err *err)
 {
     out->address = option_or_variable(options->address, "BESOM_ADDRESS");
-    out->token = option_or_variable(options->token, "BESOM_TOKEN");
+    TRY(resolve_token(options, arena, &out->token, err));
     if (out->address != NULL)
         return STATUS_OK;
     char *home = home_folder(arena);
@@ -60,17 +102,20 @@ static enum status resolve_address(const besom_client_options *options, struct a
     if (out->address == NULL)
         return err_set(err, STATUS_UNAVAILABLE,
                        "no controller is known (run `besom up`, or set BESOM_ADDRESS to one)");
-    if (out->token == NULL)
+    if (out->token == NULL && options->token == NULL)
         TRY(read_home_line(home, "token", arena, &out->token, err));
     return STATUS_OK;
 }
 
-static enum status read_pem(const char *path, struct arena *arena, const char **out, struct err *err)
+typedef enum status read_way(const char *path, size_t limit, struct buffer *out, struct err *err);
+
+static enum status read_pem(const char *path, read_way *way, struct arena *arena, const char **out,
+                            struct err *err)
 {
     if (path == NULL)
         return STATUS_OK;
     struct buffer content CLEANUP(buffer_free) = BUFFER_INIT;
-    TRY(file_read(path, PEM_LIMIT, &content, err));
+    TRY(way(path, PEM_LIMIT, &content, err));
     *out = arena_strndup(arena, buffer_text(&content), content.length);
     return *out != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
 }
@@ -78,10 +123,11 @@ static enum status read_pem(const char *path, struct arena *arena, const char **
 static enum status resolve_tls(const besom_client_options *options, struct arena *arena,
                                struct rpc_channel_options *out, struct err *err)
 {
-    TRY(read_pem(option_or_variable(options->ca_file, "BESOM_CA_FILE"), arena, &out->ca_pem, err));
-    TRY(read_pem(option_or_variable(options->certificate_file, "BESOM_CERT_FILE"), arena,
+    const char *key_file = option_or_variable(options->key_file, "BESOM_KEY_FILE");
+    TRY(read_pem(option_or_variable(options->ca_file, "BESOM_CA_FILE"), file_read, arena, &out->ca_pem, err));
+    TRY(read_pem(option_or_variable(options->certificate_file, "BESOM_CERT_FILE"), file_read, arena,
                  &out->certificate_pem, err));
-    TRY(read_pem(option_or_variable(options->key_file, "BESOM_KEY_FILE"), arena, &out->key_pem, err));
+    TRY(read_pem(key_file, file_read_secret, arena, &out->key_pem, err));
     if ((out->certificate_pem == NULL) != (out->key_pem == NULL))
         return err_set(err, STATUS_INVALID,
                        "a client certificate needs its key and the other way round (BESOM_CERT_FILE, "

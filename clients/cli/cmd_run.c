@@ -118,20 +118,6 @@ static void add_text(const char **argv, size_t *count, const char *flag, const c
     argv[(*count)++] = value;
 }
 
-/* The token goes by the environment: arguments can be seen by everybody. */
-static int pass_token(const struct run_options *options)
-{
-    struct buffer token CLEANUP(buffer_free) = BUFFER_INIT;
-    struct err err = ERR_INIT;
-    if (options->connection.token_file == NULL)
-        return CLI_OK;
-    if (file_read(options->connection.token_file, 4096, &token, &err) != STATUS_OK || token.length == 0)
-        return cli_fail(CLI_USAGE, "--token-file: %s", err.text);
-    token.data[strcspn(token.data, " \r\n")] = '\0';
-    setenv("BESOM_TOKEN", token.data, 1);
-    return CLI_OK;
-}
-
 static void fill_arguments(const struct one_liner *run, const char *program, const char **argv)
 {
     const struct connection_options *connection = &run->options->connection;
@@ -144,6 +130,7 @@ static void fill_arguments(const struct one_liner *run, const char *program, con
     argv[count++] = "--quiet";
     add_text(argv, &count, "--workdir", run->options->workdir);
     add_text(argv, &count, "--address", connection->address);
+    add_text(argv, &count, "--token-file", connection->token_file);
     add_text(argv, &count, "--ca-file", connection->ca_file);
     add_text(argv, &count, "--cert-file", connection->certificate_file);
     add_text(argv, &count, "--key-file", connection->key_file);
@@ -162,9 +149,7 @@ static int start_agent(struct one_liner *run)
     const char *program = NULL;
     const char *argv[ARGUMENTS_MAX + 2];
     int log CLEANUP(file_close) = -1;
-    int code = pass_token(run->options);
-    if (code == CLI_OK)
-        code = prepare_log(run, &log);
+    int code = prepare_log(run, &log);
     if (code != CLI_OK)
         return code;
     if (process_find_program(&run->cli->arena, "besom-agent", &program, &err) != STATUS_OK)

@@ -121,19 +121,6 @@ static void add_text(struct arguments *arguments, const char *flag, const char *
     add(arguments, value);
 }
 
-/* The token goes by the environment, as the file's name does. */
-static int pass_token(const struct connection_options *connection)
-{
-    struct buffer token CLEANUP(buffer_free) = BUFFER_INIT;
-    struct err err = ERR_INIT;
-    if (connection->token_file == NULL)
-        return CLI_OK;
-    if (file_read(connection->token_file, 4096, &token, &err) != STATUS_OK || token.length == 0)
-        return cli_fail(CLI_USAGE, "--token-file: %s", err.text);
-    token.data[strcspn(token.data, " \r\n")] = '\0';
-    return setenv("BESOM_TOKEN", token.data, 1) == 0 ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
-}
-
 static void fill_arguments(struct cli *cli, const struct submit_options *options, char *const *command,
                            struct arguments *out)
 {
@@ -147,6 +134,7 @@ static void fill_arguments(struct cli *cli, const struct submit_options *options
     if (options->gpus_per_run > 0)
         add_text(out, "--gpus-per-run", arena_printf(&cli->arena, "%lld", (long long)options->gpus_per_run));
     add_text(out, "--address", connection->address);
+    add_text(out, "--token-file", connection->token_file);
     add_text(out, "--ca-file", connection->ca_file);
     add_text(out, "--cert-file", connection->certificate_file);
     add_text(out, "--key-file", connection->key_file);
@@ -265,8 +253,6 @@ static int run_submit(struct cli *cli, void *unused)
     if (end + 1 >= cli->argc)
         return cli_fail(CLI_USAGE, "submit: no command (usage: %s)", cmd_submit.usage);
     int code = read_params(&options, &given, &params);
-    if (code == CLI_OK)
-        code = pass_token(&options.connection);
     if (code == CLI_OK)
         code = become_input(&params);
     return code == CLI_OK ? become_agent(cli, &options, cli->argv + end + 1) : code;

@@ -5,34 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/id.h"
-
-#define TOKEN_LIMIT 4096
-
-static int read_token(struct cli *cli, const char *path, const char **out)
-{
-    *out = NULL;
-    if (path == NULL)
-        return CLI_OK;
-    struct err err = ERR_INIT;
-    struct buffer content CLEANUP(buffer_free) = BUFFER_INIT;
-    if (file_read(path, TOKEN_LIMIT, &content, &err) != STATUS_OK)
-        return cli_fail(CLI_USAGE, "--token-file: %s", err.text);
-    const char *text = buffer_text(&content);
-    size_t length = strcspn(text, " \t\r\n");
-    if (length == 0)
-        return cli_fail(CLI_USAGE, "--token-file: %s is empty", path);
-    *out = arena_strndup(&cli->arena, text, length);
-    return *out != NULL ? CLI_OK : cli_fail(CLI_FAILED, "out of memory");
-}
 
 int connection_open(struct cli *cli, const struct connection_options *options, besom_client **out)
 {
     besom_client_options settings = BESOM_CLIENT_OPTIONS_INIT;
-    int code = read_token(cli, options->token_file, &settings.token);
-    if (code != CLI_OK)
-        return code;
+    (void)cli;
+    settings.token_file = options->token_file;
     settings.address = options->address;
     settings.ca_file = options->ca_file;
     settings.certificate_file = options->certificate_file;

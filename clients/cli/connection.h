@@ -32,7 +32,7 @@ struct connection_options {
          .offset = offsetof(Options, connection.token_file),                                               \
          .environment = "BESOM_TOKEN_FILE",                                                                \
          .value_name = "FILE",                                                                             \
-         .help = "file with the token; unset: BESOM_TOKEN, or the local stack's own"},                     \
+         .help = "file with the token (mode 0600); unset: BESOM_TOKEN, or the local stack's own"},         \
         {.name = "tls",                                                                                    \
          .type = CONFIG_BOOL,                                                                              \
          .offset = offsetof(Options, connection.tls),                                                      \

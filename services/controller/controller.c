@@ -52,10 +52,10 @@ static enum status connect_peers(struct controller *controller, struct err *err)
     char token[TOKEN_LENGTH_MAX + 1] = "";
     if (files->count > 0)
         TRY(token_read_file(files->items[0], token, err));
-    const char *shown = token[0] != '\0' ? token : NULL;
-    TRY(connect_peer(controller, controller->options->suggestion_address, shown, &controller->suggestion,
+    /* "": none, not the one that the environment holds for another use */
+    TRY(connect_peer(controller, controller->options->suggestion_address, token, &controller->suggestion,
                      err));
-    return connect_peer(controller, controller->options->scheduler_address, shown, &controller->scheduler,
+    return connect_peer(controller, controller->options->scheduler_address, token, &controller->scheduler,
                         err);
 }
 

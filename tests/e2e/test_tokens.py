@@ -415,6 +415,61 @@ def test_key_files_replace_one_another(stack, contract, admin, tmp_path):  # noq
         assert state(controller, bearer(made.text), made.token.token_id) == ("UNAUTHENTICATED", "key lost")
 
 
+# ---- where programs have theirs from ----
+
+def test_programs_take_a_token_file(stack, caller, tmp_path):
+    """Agent and command alike, by option and environment; a file that others may read is refused, as ssh refuses a key."""
+    file = tmp_path / "token"
+    sweep = stack.create(SWEEP.decode())
+    file.write_text(caller(WRITER).text + "\n")
+    clean = {name: value for name, value in stack.environment.items() if name not in ("BESOM_TOKEN", "BESOM_HOME")}
+
+    def run(program, *arguments, **more):
+        return subprocess.run([os.path.join(BIN, program), *arguments], env=dict(clean, HOME=str(tmp_path), **more), cwd=tmp_path,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+    with Controller(stack, "--insecure") as controller:
+        where = ("--insecure", "--address", f"127.0.0.1:{controller.port}")
+        agent = ("besom-agent", "--count", "1", "--state-dir", str(tmp_path / "state"), *where)
+        for command in (("besom", "status", *where, sweep), (*agent, sweep)):
+            for options, variables in ((("--token-file", str(file)), {}), ((), {"BESOM_TOKEN_FILE": str(file)})):
+                for mode in (0o604, 0o622):
+                    file.chmod(mode)
+                    refused = run(command[0], *command[1:], *options, **variables)
+                    assert refused.returncode == 5 and f"its mode is 0{mode:o} (chmod 600 it)" in refused.stderr, refused.stderr
+                    assert len(refused.stderr.strip().splitlines()) == 1
+                file.chmod(0o600)
+                done = run(command[0], *command[1:], *options, **variables)
+                assert done.returncode == 0, done.stderr
+        (tmp_path / "sweep.yaml").write_text(SWEEP.decode())
+        for command in (("besom", "ls"), ("besom", "agent", sweep), ("besom-agent", sweep), ("besom", "run", "sweep.yaml")):
+            for wrong, text in (("none", None), ("empty", " \n"), ("two", "one-word-of-it and another")):
+                if text is not None:
+                    (tmp_path / wrong).write_text(text)
+                    (tmp_path / wrong).chmod(0o600)
+                refused = run(*command, *where, "--token-file", wrong)
+                assert refused.returncode == 2 and "--token-file" in refused.stderr, (command, wrong, refused.stderr)
+        # a file stands above BESOM_TOKEN, and an agent that a command starts gets it by its name
+        assert run("besom", "ls", *where, "--token-file", "token", BESOM_TOKEN="x" * 20).returncode == 0
+        unseen = ("--", "sh", "-c", "test -z \"$BESOM_TOKEN$BESOM_TOKEN_FILE\"")
+        done = run("besom", "submit", *where, "--token-file", "token", "--workdir", "/", "--run-dir", str(tmp_path / "runs"), *unseen)
+        assert done.returncode == 0, done.stderr
+
+
+def test_every_command_that_calls_takes_the_same_options():
+    def words(*arguments):
+        return subprocess.run([os.path.join(BIN, arguments[0]), *arguments[1:], "--help"], capture_output=True, text=True, check=True).stdout
+
+    commands = re.findall(r"^  ([a-z]+)  +[A-Z]", words("besom"), re.MULTILINE)
+    assert len(commands) > 25
+    calling = [text for text in [words("besom", name) for name in commands] + [words("besom-agent")] if "--address" in text]
+    assert len(calling) > 20
+    for text in calling:
+        for option in ("--token-file FILE", "--ca-file FILE", "--cert-file FILE", "--key-file FILE", "--server-name NAME", "--[no-]tls",
+                       "--[no-]insecure"):
+            assert option in text, (option, text)
+
+
 # ---- limits ----
 
 def test_too_many_calls_are_told_when_to_come_again(stack, contract, caller):  # noqa: F811

@@ -60,12 +60,13 @@ BESOM_API int besom_status_exit_code(besom_status code);
 
 typedef struct besom_client besom_client;
 
-#define BESOM_CLIENT_OPTIONS_VERSION 1
+#define BESOM_CLIENT_OPTIONS_VERSION 2
 /** Initialise with BESOM_CLIENT_OPTIONS_INIT; unset fields (NULL, 0) mean what their comment says. */
 typedef struct besom_client_options {
     int version;
     const char *address; /**< "host:port" or "unix:/path"; NULL: BESOM_ADDRESS, else BESOM_HOME/endpoint */
-    const char *token;   /**< NULL: BESOM_TOKEN, else BESOM_HOME/token when the endpoint comes from there */
+    const char *token;   /**< NULL: the one in token_file, else BESOM_TOKEN, else BESOM_HOME/token when the
+                            endpoint   comes from there; "" = none */
     const char *ca_file; /**< PEM; set = TLS with this root. NULL: BESOM_CA_FILE */
     const char *certificate_file; /**< client certificate (mTLS), PEM. NULL: BESOM_CERT_FILE */
     const char *key_file;         /**< its key, PEM. NULL: BESOM_KEY_FILE */
@@ -73,11 +74,13 @@ typedef struct besom_client_options {
     int tls;                      /**< TLS with the system's roots even without ca_file */
     int insecure;                 /**< lets a token go over TCP without TLS */
     int64_t timeout_ms;           /**< of each unary call with its retries; 0 = 30 s */
+    const char *token_file; /**< since version 2; holds the token, and others may not read it (mode 0600).
+                               NULL: BESOM_TOKEN_FILE */
 } besom_client_options;
 /* by position: C++ before 20 has no designators */
-#define BESOM_CLIENT_OPTIONS_INIT                               \
-    {                                                           \
-        BESOM_CLIENT_OPTIONS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define BESOM_CLIENT_OPTIONS_INIT                                  \
+    {                                                              \
+        BESOM_CLIENT_OPTIONS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 /** Connects lazily. BESOM_INVALID, BESOM_DENIED (a token over plain TCP), BESOM_UNAVAILABLE (no address is
