@@ -55,14 +55,24 @@ static void hear_notice(void *context, const char *message)
 
 PGconn *connection_open(const char *url, const char *application_name, enum status *status, struct err *err)
 {
-    /* What the url says comes last and wins. */
-    static const char *const KEYS[] = {"application_name", "connect_timeout",
-                                       "keepalives_idle",  "keepalives_interval",
-                                       "keepalives_count", "tcp_user_timeout",
-                                       "options",          "client_encoding",
-                                       "dbname",           NULL};
-    const char *values[] = {application_name, "5",    "20", "5", "3", "30000",
-                            SESSION_OPTIONS,  "UTF8", url,  NULL};
+    /*
+     * What the url says comes last and wins. Of several hosts the one that takes writes is meant: a standby
+     * would serve reads that are out of date. A host that is gone without a word is given up before the
+     * usual failover (30 s) is over, so that nothing waits for it when there is a primary again.
+     */
+    static const char *const KEYS[] = {"application_name",
+                                       "connect_timeout",
+                                       "keepalives_idle",
+                                       "keepalives_interval",
+                                       "keepalives_count",
+                                       "tcp_user_timeout",
+                                       "options",
+                                       "client_encoding",
+                                       "target_session_attrs",
+                                       "dbname",
+                                       NULL};
+    const char *values[] = {application_name, "3",    "5",       "2", "3", "10000",
+                            SESSION_OPTIONS,  "UTF8", "primary", url, NULL};
     PGconn *pg = PQconnectdbParams(KEYS, values, 1);
     if (pg == NULL) {
         *status = err_set(err, STATUS_NO_MEMORY, "no memory for a database connection");

@@ -9,7 +9,7 @@ import subprocess
 import psycopg2
 import pytest
 
-from localstack import LocalStack, processes, read_bytes, belongs_to, wait_for
+from localstack import BIN, LocalStack, processes, read_bytes, belongs_to, wait_for
 
 CODE = "replication_asynchronous"
 SWEEP = "method: grid\ncommand: ['true']\nparameters: {a: {values: [1, 2]}}\n"
@@ -93,6 +93,20 @@ def test_status_warns_where_no_standby_is_synchronous(stack):
         database.configure("synchronous_standby_names", "")
         wait_for(lambda: warnings(stack, sweep) == [CODE], WITHIN_S, "the first warning again")
     wait_for(lambda: not warnings(stack, sweep), WITHIN_S, "silence without standbys")
+
+
+def migrate(*hosts):
+    """What a program says that keeps state in the first of these that will do."""
+    return subprocess.run([os.path.join(BIN, "besom-controller"), "migrate", "--database-url",
+                           f"host={','.join(hosts)} user=besom dbname=postgres"], text=True, capture_output=True, timeout=60)
+
+
+def test_of_several_hosts_the_primary_is_used(stack):
+    database = Database(stack)
+    with database.standby():
+        wait_for(lambda: "hot standby" in migrate(database.folder).stderr, WITHIN_S, "a refusal of the standby alone")
+        assert migrate(database.folder).returncode == 4
+        assert migrate(database.folder, database.sockets).returncode == 0
 
 
 def test_following_a_sweep_tells_it_once(stack):
