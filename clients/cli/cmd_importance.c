@@ -82,7 +82,7 @@ static void print_remarks(const Besom__V1__Importance *importance)
 {
     printf("Of %" PRId64 " runs with a value", importance->runs);
     if (importance->runs_left_out > 0)
-        printf(" (%" PRId64 " that failed or have none left out)", importance->runs_left_out);
+        printf(" (%" PRId64 " that failed, have none or are none of this space left out)", importance->runs_left_out);
     if (importance->runs_used < importance->runs)
         printf(", %" PRId64 " of them drawn at random", importance->runs_used);
     if (importance->runs_bounded > 0)

@@ -11,7 +11,6 @@
 #include "services/suggestion/bayes_space.h"
 #include "services/suggestion/bayes_why.h"
 #include "services/suggestion/enqueue.h"
-#include "space/given.h"
 
 #define ELSEWHERE (-1)
 
@@ -224,11 +223,7 @@ enum status bayes_observe(struct bayes *bayes, const json_t *params, const struc
                           struct err *err)
 {
     struct err why = ERR_INIT;
-    json_t *adopted = NULL;
-    enum status status = given_adopt(bayes->spec->space, params, &adopted, &why);
-    if (status == STATUS_OK)
-        status = bayes_space_to_point(bayes->space, adopted, bayes->point, &why);
-    json_decref(adopted);
+    enum status status = bayes_space_adopt(bayes->space, params, bayes->point, &why);
     if (status == STATUS_INVALID)
         return pass_over(bayes, outcome, &why);
     if (status != STATUS_OK)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "services/suggestion/bayes_levels.h"
+#include "space/given.h"
 
 #define NO_UNIT 0.5
 
@@ -185,6 +186,17 @@ enum status bayes_space_to_point(struct bayes_space *space, const json_t *params
                            : OPTIM_INACTIVE;
     }
     return STATUS_OK;
+}
+
+enum status bayes_space_adopt(struct bayes_space *space, const json_t *params, double *out_point,
+                              struct err *err)
+{
+    json_t *adopted = NULL;
+    enum status status = given_adopt(space->space, params, &adopted, err);
+    if (status == STATUS_OK)
+        status = bayes_space_to_point(space, adopted, out_point, err);
+    json_decref(adopted);
+    return status;
 }
 
 enum status bayes_space_to_params(struct bayes_space *space, const double *point, json_t **out,

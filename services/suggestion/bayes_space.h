@@ -33,6 +33,10 @@ size_t bayes_space_parameter(const struct bayes_space *space, size_t dim);
 /* A settled point from a configuration; INVALID when it is none of this space. */
 enum status bayes_space_to_point(struct bayes_space *space, const json_t *params, double *out_point,
                                  struct err *err) MUST_USE;
+/* The same of a configuration from elsewhere, by given_adopt: INVALID also when a value is beyond its bounds,
+ * which bayes_space_to_point would move to them. */
+enum status bayes_space_adopt(struct bayes_space *space, const json_t *params, double *out_point,
+                              struct err *err) MUST_USE;
 /* A configuration from a settled point. New reference. */
 enum status bayes_space_to_params(struct bayes_space *space, const double *point, json_t **out,
                                   struct err *err) MUST_USE;

@@ -176,7 +176,7 @@ static enum status find_base(const struct look *look, struct survey *survey, dou
         json_decref(params);
         return err_set(err, STATUS_INVALID, "the base configuration is no JSON object");
     }
-    enum status status = bayes_space_to_point(survey_space(survey), params, base, err);
+    enum status status = bayes_space_adopt(survey_space(survey), params, base, err);
     json_decref(params);
     return status == STATUS_OK ? status : err_context(err, "the base configuration");
 }

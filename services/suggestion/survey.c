@@ -111,7 +111,7 @@ static enum status to_point(struct survey *survey, const struct store_result *re
     json_t *params = json_loads(result->params_json, 0, NULL);
     if (params == NULL)
         return err_set(err, STATUS_INTERNAL, "stored parameters are no JSON");
-    enum status status = bayes_space_to_point(survey->space, params, out, err);
+    enum status status = bayes_space_adopt(survey->space, params, out, err);
     json_decref(params);
     *counts = status == STATUS_OK;
     return status == STATUS_INVALID ? STATUS_OK : status;

@@ -102,6 +102,28 @@ static void a_survey_that_grew_is_as_one_made_anew(void **state)
     spec_cache_free(source.specs);
 }
 
+/* As after an update that narrows the range of x. */
+static void what_the_space_does_not_hold_is_left_out(void **state)
+{
+    struct database *database = *state;
+    struct survey_source source = make_source(database);
+    struct survey *survey = NULL;
+    struct survey_importance found;
+    make_sweep(database);
+    add_runs(database, 1, RUNS);
+    database_execute(database->url,
+                     "UPDATE besom.runs SET params = '{\"kind\":\"a\",\"x\":10.5}' WHERE result_number = 1");
+    database_execute(
+        database->url,
+        "UPDATE besom.runs SET params = '{\"kind\":\"a\",\"x\":1,\"old\":1}' WHERE result_number = 3");
+    assert_ok(survey_update(&survey, &source, SWEEP, &test_err));
+    assert_ok(survey_importance(survey, &found, &test_err));
+    assert_int_equal(found.count, 31);
+    assert_int_equal(found.left_out, 5);
+    survey_free(survey, source.specs);
+    spec_cache_free(source.specs);
+}
+
 static void refuses_what_tells_nothing(void **state)
 {
     struct database *database = *state;
@@ -219,6 +241,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_survey_that_grew_is_as_one_made_anew, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(what_the_space_does_not_hold_is_left_out, database_make,
+                                        database_drop),
         cmocka_unit_test_setup_teardown(refuses_what_tells_nothing, database_make, database_drop),
         cmocka_unit_test_setup_teardown(recommends_and_predicts, database_make, database_drop),
         cmocka_unit_test_setup_teardown(jobs_aside_leave_a_thread, database_make, database_drop),
