@@ -5,16 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "db/store/sweeps.h"
+#include "services/controller/controller.h"
 #include "services/controller/messages.h"
 #include "services/controller/single_runs.h"
 
 #define SLOTS 512
+#define TELL_AGAIN_MS 60000 /* of a sweep that cannot be read */
 
 struct facts_cache {
     struct gate *gate;
     pthread_mutex_t lock;
     struct facts *slots[SLOTS]; /* lock; each holds a reference */
+    int64_t told_ms[SLOTS];     /* lock; when it was logged that a sweep there cannot be read, 0 = never */
 };
 
 struct load {
@@ -82,6 +87,17 @@ static enum status read_sweep(struct store_tx *tx, void *context, struct err *er
     return store_get_spec(tx, load->sweep_id, load->version, &load->spec, err);
 }
 
+/* What a newer release stored, before it was replaced by this one: the sweep waits for it, and so do its
+ * agents. */
+static enum status read_spec(const char *json, struct spec **out, struct err *err)
+{
+    enum status status = spec_from_canonical_json(json, strlen(json), out, err);
+    if (status != STATUS_INVALID)
+        return status;
+    struct err why = *err;
+    return err_set(err, STATUS_PRECONDITION, "it needs a newer release of besom-controller: %s", why.text);
+}
+
 static enum status fill_facts(struct facts *facts, const struct load *load, struct err *err)
 {
     const struct store_sweep *sweep = &load->sweep;
@@ -97,10 +113,24 @@ static enum status fill_facts(struct facts *facts, const struct load *load, stru
     if (facts->sweep_id == NULL || facts->project == NULL || facts->method == NULL || facts->metric == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     const char *json = single_runs_is_method(facts->method) ? single_runs_spec : load->spec.json;
-    TRY(spec_from_canonical_json(json, strlen(json), &facts->spec, err));
+    TRY(read_spec(json, &facts->spec, err));
     if (!facts->spec->has_early_terminate)
         return STATUS_OK;
     return stop_bands(&facts->spec->early_terminate, facts->bands, &facts->band_count, err);
+}
+
+/* Everybody who waits for the sweep asks for its facts again and again. */
+static void log_unread(struct facts_cache *cache, const char *sweep_id, const struct err *err)
+{
+    int64_t *told_ms = &cache->told_ms[facts_hash(sweep_id, "") % SLOTS];
+    int64_t now_ms = clock_monotonic_ms(&clock_system);
+    pthread_mutex_lock(&cache->lock);
+    bool is_due = *told_ms == 0 || now_ms - *told_ms >= TELL_AGAIN_MS;
+    if (is_due)
+        *told_ms = now_ms;
+    pthread_mutex_unlock(&cache->lock);
+    if (is_due)
+        log_warn(CONTROLLER_LOG, "sweep_not_read", LOG_TEXT("sweep", sweep_id), LOG_ERR(err));
 }
 
 static enum status load_facts(struct facts_cache *cache, const char *sweep_id, int32_t version,
@@ -116,7 +146,9 @@ static enum status load_facts(struct facts_cache *cache, const char *sweep_id, i
     enum status status = fill_facts(facts, &load, err);
     if (status != STATUS_OK) {
         facts_release(facts);
-        return err_context(err, "reading sweep %s", sweep_id);
+        err_context(err, "reading sweep %s", sweep_id);
+        log_unread(cache, sweep_id, err);
+        return status;
     }
     *out = facts;
     return STATUS_OK;

@@ -18,11 +18,17 @@ static enum status no_memory(struct err *err)
     return err_set(err, STATUS_NO_MEMORY, "out of memory");
 }
 
+/* A spec of a newer release, after a rollback, is shown without what this one cannot read of it. */
 static enum status add_bands(struct arena *arena, const char *spec_json, Besom__V1__Sweep *message,
                              struct err *err)
 {
     struct spec *spec CLEANUP(spec_free_at) = NULL;
-    TRY(spec_from_canonical_json(spec_json, strlen(spec_json), &spec, err));
+    struct err unread = ERR_INIT;
+    enum status status = spec_from_canonical_json(spec_json, strlen(spec_json), &spec, &unread);
+    if (status == STATUS_INVALID)
+        return STATUS_OK;
+    if (status != STATUS_OK)
+        return err_set(err, status, "%s", unread.text);
     if (!spec->has_early_terminate)
         return STATUS_OK;
     message->bands = arena_calloc(arena, STOP_BANDS_MAX, sizeof *message->bands);
