@@ -109,18 +109,10 @@ static int run_best(struct cli *cli, void *given)
 {
     const struct best_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
-    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
     Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
-    besom_error error = {.code = BESOM_OK};
-    const char *sweep_id = NULL;
-    int code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
+    int code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &response);
     if (code != CLI_OK)
         return code;
-    request.sweep_id = message_text(sweep_id);
-    if (besom_sweep_get(client, &request, &response, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot read sweep %s", sweep_id);
-    if (response->sweep == NULL)
-        return cli_fail(CLI_FAILED, "cannot read sweep %s: the answer is empty", sweep_id);
     if (response->best == NULL)
         return tell_none(response->sweep);
     if (options->count > 0)

@@ -41,17 +41,16 @@ static void look_release(struct look *look)
 
 static int look_at(besom_client *client, const char *sweep_id, struct look *out)
 {
-    Besom__V1__GetSweepRequest sweep = BESOM__V1__GET_SWEEP_REQUEST__INIT;
     Besom__V1__ListBandsRequest bands = BESOM__V1__LIST_BANDS_REQUEST__INIT;
     besom_error error = {.code = BESOM_OK};
     struct err err = ERR_INIT;
     *out = (struct look){.sweep = NULL};
-    sweep.sweep_id = bands.sweep_id = message_text(sweep_id);
-    if (besom_sweep_get(client, &sweep, &out->sweep, &error) != BESOM_OK ||
-        besom_band_list(client, &bands, &out->bands, &error) != BESOM_OK)
+    bands.sweep_id = message_text(sweep_id);
+    int code = resolve_read(client, sweep_id, &out->sweep);
+    if (code != CLI_OK)
+        return code;
+    if (besom_band_list(client, &bands, &out->bands, &error) != BESOM_OK)
         return connection_fail(&error, "cannot read the bands of sweep %s", sweep_id);
-    if (out->sweep->sweep == NULL)
-        return cli_fail(CLI_FAILED, "cannot read sweep %s: the answer is empty", sweep_id);
     const char *json = out->sweep->sweep->spec_json;
     if (out->sweep->sweep->n_bands == 0)
         return cli_fail(

@@ -82,7 +82,8 @@ static void print_remarks(const Besom__V1__Importance *importance)
 {
     printf("Of %" PRId64 " runs with a value", importance->runs);
     if (importance->runs_left_out > 0)
-        printf(" (%" PRId64 " that failed, have none or are none of this space left out)", importance->runs_left_out);
+        printf(" (%" PRId64 " that failed, have none or are none of this space left out)",
+               importance->runs_left_out);
     if (importance->runs_used < importance->runs)
         printf(", %" PRId64 " of them drawn at random", importance->runs_used);
     if (importance->runs_bounded > 0)
@@ -98,21 +99,19 @@ static int run_importance(struct cli *cli, void *given)
 {
     const struct importance_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
-    Besom__V1__GetSweepRequest sweep_request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
     Besom__V1__GetSweepResponse *sweep CLEANUP(message_release) = NULL;
     Besom__V1__GetImportanceRequest request = BESOM__V1__GET_IMPORTANCE_REQUEST__INIT;
     Besom__V1__GetImportanceResponse *response CLEANUP(message_release) = NULL;
     besom_error error = {.code = BESOM_OK};
-    const char *sweep_id = NULL;
-    int code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
+    int code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep);
     if (code != CLI_OK)
         return code;
-    sweep_request.sweep_id = request.sweep_id = message_text(sweep_id);
-    if (besom_sweep_get(client, &sweep_request, &sweep, &error) != BESOM_OK ||
-        besom_importance_get(client, &request, &response, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot tell what matters to sweep %s", sweep_id);
-    if (sweep->sweep == NULL || response->importance == NULL)
-        return cli_fail(CLI_FAILED, "cannot tell what matters to sweep %s: the answer is empty", sweep_id);
+    request.sweep_id = sweep->sweep->sweep_id;
+    if (besom_importance_get(client, &request, &response, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot tell what matters to sweep %s", request.sweep_id);
+    if (response->importance == NULL)
+        return cli_fail(CLI_FAILED, "cannot tell what matters to sweep %s: the answer is empty",
+                        request.sweep_id);
     if (options->json)
         return print_json(sweep->sweep, response->importance);
     print_table(cli, response->importance);

@@ -151,20 +151,11 @@ static int run_predict(struct cli *cli, void *given)
 {
     const struct predict_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
-    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
     Besom__V1__GetSweepResponse *sweep CLEANUP(message_release) = NULL;
     Besom__V1__PredictResponse *response CLEANUP(message_release) = NULL;
-    besom_error error = {.code = BESOM_OK};
-    const char *sweep_id = NULL;
-    int code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
-    if (code != CLI_OK)
-        return code;
-    request.sweep_id = message_text(sweep_id);
-    if (besom_sweep_get(client, &request, &sweep, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot predict sweep %s", sweep_id);
-    if (sweep->sweep == NULL)
-        return cli_fail(CLI_FAILED, "cannot predict sweep %s: the answer is empty", sweep_id);
-    code = ask(cli, options, client, sweep_id, &response);
+    int code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep);
+    if (code == CLI_OK)
+        code = ask(cli, options, client, sweep->sweep->sweep_id, &response);
     if (code != CLI_OK)
         return code;
     if (options->json)

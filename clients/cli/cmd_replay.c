@@ -345,21 +345,11 @@ static int run_replay(struct cli *cli, void *given)
     const struct replay_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
     struct spec *rule CLEANUP(spec_free_at) = NULL;
-    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
     Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
-    besom_error error = {.code = BESOM_OK};
-    const char *sweep_id = NULL;
     int code = options->rule != NULL ? rule_text_read(options->rule, &rule) : CLI_OK;
     if (code == CLI_OK)
-        code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
-    if (code != CLI_OK)
-        return code;
-    request.sweep_id = message_text(sweep_id);
-    if (besom_sweep_get(client, &request, &response, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot read sweep %s", sweep_id);
-    if (response->sweep == NULL)
-        return cli_fail(CLI_FAILED, "cannot read sweep %s: the answer is empty", sweep_id);
-    return replay_sweep(cli, options, client, response->sweep, rule);
+        code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &response);
+    return code == CLI_OK ? replay_sweep(cli, options, client, response->sweep, rule) : code;
 }
 
 static const struct config_key keys[] = {

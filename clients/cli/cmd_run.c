@@ -299,21 +299,19 @@ static void say_best(struct one_liner *run, const Besom__V1__GetSweepResponse *r
 static int conclude(struct one_liner *run)
 {
     const Besom__V1__RunCounts zero = BESOM__V1__RUN_COUNTS__INIT;
-    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
     Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
-    besom_error error = {.code = BESOM_OK};
     const char *id = run->sweep->sweep_id;
-    request.sweep_id = message_text(id);
     if (run->agent_end != 0)
         tell_agent_failure(run);
-    if (besom_sweep_get(run->client, &request, &response, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot read sweep %s", id);
+    int code = resolve_read(run->client, id, &response);
+    if (code != CLI_OK)
+        return code;
     const Besom__V1__RunCounts *counts = response->sweep->counts != NULL ? response->sweep->counts : &zero;
     if (counts->failed + counts->crashed > 0)
         tell_failed_run(run);
     say_counts(response->sweep, counts);
     say_best(run, response);
-    int code = agent_exit_code(run);
+    code = agent_exit_code(run);
     if (entity_ended_runs(counts) > 0 && counts->finished + counts->stopped == 0)
         code = cli_fail(CLI_FAILED, "no run of sweep %s succeeded (besom runs %s, besom logs RUN)", id, id);
     return code;

@@ -323,17 +323,13 @@ static void print_why(struct cli *cli, const Besom__V1__ExplainRunResponse *why,
 static int read_command(struct cli *cli, besom_client *client, const Besom__V1__Run *run, const char **out)
 {
     struct buffer text CLEANUP(buffer_free) = BUFFER_INIT;
-    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
     Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
-    besom_error error = {.code = BESOM_OK};
     bool needs_file = false;
     *out = NULL;
-    request.sweep_id = run->sweep_id;
-    if (besom_sweep_get(client, &request, &response, &error) != BESOM_OK)
-        return connection_fail(&error, "cannot read sweep %s", run->sweep_id);
-    if (response->sweep == NULL || strcmp(response->sweep->method, "none") == 0)
-        return CLI_OK;
-    int code = command_line_of_run(cli, response->sweep, run, &text, &needs_file);
+    int code = resolve_read(client, run->sweep_id, &response);
+    if (code != CLI_OK || strcmp(response->sweep->method, "none") == 0)
+        return code;
+    code = command_line_of_run(cli, response->sweep, run, &text, &needs_file);
     if (code == CLI_OK)
         *out = arena_strdup(&cli->arena, buffer_text(&text));
     return code;

@@ -33,3 +33,23 @@ int resolve_sweep(struct cli *cli, const struct connection_options *options, con
     int code = id_argument(text, "sweep", sweep_id);
     return code == CLI_OK ? connection_open(cli, options, client) : code;
 }
+
+int resolve_read(besom_client *client, const char *sweep_id, Besom__V1__GetSweepResponse **out)
+{
+    Besom__V1__GetSweepRequest request = BESOM__V1__GET_SWEEP_REQUEST__INIT;
+    besom_error error = {.code = BESOM_OK};
+    request.sweep_id = message_text(sweep_id);
+    if (besom_sweep_get(client, &request, out, &error) != BESOM_OK)
+        return connection_fail(&error, "cannot read sweep %s", sweep_id);
+    if ((*out)->sweep == NULL)
+        return cli_fail(CLI_FAILED, "cannot read sweep %s: the answer is empty", sweep_id);
+    return CLI_OK;
+}
+
+int resolve_whole_sweep(struct cli *cli, const struct connection_options *options, const char *text,
+                        besom_client **client, Besom__V1__GetSweepResponse **out)
+{
+    const char *sweep_id = NULL;
+    int code = resolve_sweep(cli, options, text, client, &sweep_id);
+    return code == CLI_OK ? resolve_read(*client, sweep_id, out) : code;
+}

@@ -17,6 +17,13 @@ int resolve_run(struct cli *cli, const struct connection_options *options, const
 int resolve_sweep(struct cli *cli, const struct connection_options *options, const char *text,
                   besom_client **client, const char **sweep_id) MUST_USE;
 
+/* Reads a sweep; an error has been printed. *out is the caller's, with a sweep in it. */
+int resolve_read(besom_client *client, const char *sweep_id, Besom__V1__GetSweepResponse **out) MUST_USE;
+
+/* Opens the client and reads the sweep named by `text`, as resolve_run does a run. */
+int resolve_whole_sweep(struct cli *cli, const struct connection_options *options, const char *text,
+                        besom_client **client, Besom__V1__GetSweepResponse **out) MUST_USE;
+
 /* protobuf-c's fields are not const; requests are only read. */
 char *message_text(const char *text);
 
