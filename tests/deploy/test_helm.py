@@ -182,6 +182,16 @@ def test_agents_take_a_command_and_gpus(helm):
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "2"
 
 
+def test_job_agents_by_version(helm):
+    """Indexed where the API knows it; a 1.20 refuses the field."""
+    def job(version):
+        found = by_kind(render(helm, VARIANTS["job agents"], *version))["Job"]
+        return next(one["spec"] for one in found if one["metadata"]["name"] == "besom-agent-a")
+    old, new = job(OLD), job(NEW)
+    assert "completionMode" not in old and new["completionMode"] == "Indexed"
+    assert old["completions"] == old["parallelism"] == new["completions"] == 4
+
+
 def test_an_upgrade_without_changes_rolls_nothing(helm):
     """What is drawn at random (tokens, certificates) is in no pod's template."""
     def templates():
