@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "db/store/internal.h"
@@ -8,6 +9,11 @@
 
 /* Of besom's migrations, in the database's space of advisory locks. */
 #define MIGRATION_LOCK "SELECT pg_advisory_lock(7251947712342019)"
+
+/* A statement that waits for a table makes everybody wait who comes after it: a migration lets go, and tries
+ * again. */
+#define LOCK_WAIT "SET lock_timeout = '1s'"
+#define LOCK_PAUSE_S 2
 
 static void close_pg(PGconn **pg)
 {
@@ -78,12 +84,42 @@ static enum status note(PGconn *pg, const struct migration *migration, struct er
     return STATUS_OK;
 }
 
-static enum status apply(PGconn *pg, const struct migration *migration, struct err *err)
+/* CONFLICT: a lock was not to be had; any other conflict is a defect of the migration. */
+static enum status execute_migration(PGconn *pg, const struct migration *migration, struct err *err)
+{
+    PGresult *answer = PQexec(pg, migration->text);
+    const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+    ExecStatusType result = PQresultStatus(answer);
+    enum status status = STATUS_OK;
+    if (result != PGRES_COMMAND_OK && result != PGRES_TUPLES_OK) {
+        bool is_lock = state != NULL && (strcmp(state, "55P03") == 0 || strcmp(state, "40P01") == 0);
+        status = is_lock ? STATUS_CONFLICT : sqlstate_classify(state).status;
+        status = status == STATUS_CONFLICT && !is_lock ? STATUS_INTERNAL : status;
+        status = err_set(err, status, "%s: %s", migration->name, PQerrorMessage(pg));
+    }
+    PQclear(answer);
+    return status;
+}
+
+static enum status try_to_apply(PGconn *pg, const struct migration *migration, struct err *err)
 {
     TRY(execute(pg, "BEGIN", "migrate", err));
-    TRY(execute(pg, migration->text, migration->name, err));
+    TRY(execute_migration(pg, migration, err));
     TRY(note(pg, migration, err));
-    TRY(execute(pg, "COMMIT", migration->name, err));
+    return execute(pg, "COMMIT", migration->name, err);
+}
+
+static enum status apply(PGconn *pg, const struct migration *migration, struct err *err)
+{
+    const struct timespec pause = {.tv_sec = LOCK_PAUSE_S};
+    enum status status = try_to_apply(pg, migration, err);
+    while (status == STATUS_CONFLICT) {
+        log_warn("store", "migration_waits", LOG_TEXT("name", migration->name), LOG_ERR(err));
+        TRY(execute(pg, "ROLLBACK", "migrate", err));
+        (void)nanosleep(&pause, NULL);
+        status = try_to_apply(pg, migration, err);
+    }
+    TRY(status);
     log_info("store", "migration_applied", LOG_INT("number", migration->number),
              LOG_TEXT("name", migration->name));
     return STATUS_OK;
@@ -102,6 +138,7 @@ enum status store_migrate(const char *url, int *applied, struct err *err)
                 err));
     /* The lock goes with the session. */
     TRY(execute(pg, MIGRATION_LOCK, "waiting for another migration", err));
+    TRY(execute(pg, LOCK_WAIT, "migrate", err));
     long version;
     TRY(read_version(pg, &version, err));
     for (int i = 0; i < MIGRATION_COUNT; i++) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* A database of the second schema with something in each table: what is there stays, and goes on. */
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,6 +176,36 @@ static void unknown_sums_stay_unknown(void **state)
     session_close(session);
 }
 
+static void *migrate(void *context)
+{
+    const struct database *database = context;
+    struct err err = ERR_INIT;
+    int applied = 0;
+    enum status status = store_migrate(database->url, &applied, &err);
+    return (void *)(uintptr_t)(status == STATUS_OK && applied == MIGRATION_COUNT - OLD_VERSION);
+}
+
+/* Somebody reads for long, as a backup does. The migration waits, and nobody waits behind it for ever. */
+static void a_long_reader_holds_up_the_migration_alone(void **state)
+{
+    struct database *database = *state;
+    struct session *reader = session_open(database);
+    struct store_sweep sweep;
+    pthread_t thread;
+    void *migrated = NULL;
+    assert_ok(store_get_sweep(session_tx(reader), SWEEP, false, &sweep, &test_err));
+    assert_int_equal(pthread_create(&thread, NULL, migrate, database), 0);
+    while (database_number(database->url, "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = "
+                                          "'AccessExclusiveLock'") == 0)
+        sched_yield();
+    database_execute(database->url, "SET statement_timeout = '60s'; SELECT count(*) FROM besom.sweeps");
+    assert_true(database_number(database->url, "SELECT version FROM besom.schema_info") < MIGRATION_COUNT);
+    assert_ok(session_commit(reader));
+    session_close(reader);
+    pthread_join(thread, &migrated);
+    assert_non_null(migrated);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(binaries_of_before_may_stay, make_old, database_drop),
         cmocka_unit_test_setup_teardown(a_lost_run_goes_on, make_old, database_drop),
         cmocka_unit_test_setup_teardown(unknown_sums_stay_unknown, make_old, database_drop),
+        cmocka_unit_test_setup_teardown(a_long_reader_holds_up_the_migration_alone, make_old, database_drop),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
 }
