@@ -226,6 +226,15 @@ void params_reach(struct params *params, const struct store_reach *reach)
     params_text(params, reach != NULL ? reach->sweep_id : "");
 }
 
+void params_page(struct params *params, const char *project, int64_t after_us, const char *after_id,
+                 int limit)
+{
+    params_text(params, project);
+    params_time(params, after_us);
+    params_text(params, after_id);
+    params_i32(params, limit);
+}
+
 void params_texts(struct params *params, const char *const *values, size_t count)
 {
     add_array(params, &SINGLE_TEXT, sizeof *values, (const char *)values, count);

@@ -62,6 +62,9 @@ void params_bool(struct params *params, bool value);
 void params_time(struct params *params, int64_t us);
 /* Two parameters: project and sweep; NULL = everything. */
 void params_reach(struct params *params, const struct store_reach *reach);
+/* Four parameters of a listing by time and id, newest first: project, the last entry before, how many. */
+void params_page(struct params *params, const char *project, int64_t after_us, const char *after_id,
+                 int limit);
 /* text[] */
 void params_texts(struct params *params, const char *const *values, size_t count);
 /* One parameter for each field of a struct. */

@@ -121,10 +121,7 @@ enum status store_list_sweeps(struct store_tx *tx, const char *project, const st
                               size_t *count, struct err *err)
 {
     struct params params = params_begin(tx);
-    params_text(&params, project);
-    params_time(&params, after_us);
-    params_text(&params, after_id);
-    params_i32(&params, limit);
+    params_page(&params, project, after_us, after_id, limit);
     params_reach(&params, reach);
     return query_rows(tx, QUERY_LIST_SWEEPS, &params, SHAPE(struct store_sweep, SWEEP_FIELDS), out, count,
                       err);

@@ -2,12 +2,12 @@
 /* SweepService, but for CreateSweep and WatchSweep: read, change and delete sweeps, list runs. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "db/store/stops.h"
 #include "services/controller/handlers.h"
+#include "services/controller/page.h"
 #include "services/controller/picture.h"
 #include "services/controller/refill.h"
 #include "services/controller/request.h"
@@ -16,20 +16,9 @@
 #include "services/controller/sweep_state.h"
 #include "services/controller/track.h"
 
-#define PAGE_DEFAULT 100
-#define PAGE_MAX 1000
-
 static enum status no_memory(struct err *err)
 {
     return err_set(err, STATUS_NO_MEMORY, "out of memory");
-}
-
-static enum status page_size(int32_t asked, int *out, struct err *err)
-{
-    if (asked < 0 || asked > PAGE_MAX)
-        return err_set(err, STATUS_INVALID, "page_size must be 0 to %d", PAGE_MAX);
-    *out = asked == 0 ? PAGE_DEFAULT : asked;
-    return STATUS_OK;
 }
 
 /* ---- GetSweep ---- */
@@ -58,20 +47,6 @@ REQUEST_HANDLER(get_sweep)
 
 /* ---- ListSweeps; the page token is "TIME:ID" of the last entry ---- */
 
-static enum status read_token(const char *token, int64_t *after_us, const char **after_id, struct err *err)
-{
-    char *end = NULL;
-    *after_id = NULL;
-    *after_us = 0;
-    if (token[0] == '\0')
-        return STATUS_OK;
-    *after_us = strtoll(token, &end, 10);
-    if (*end != ':' || !id_is_valid(end + 1))
-        return err_set(err, STATUS_INVALID, "page_token is not one of ListSweeps");
-    *after_id = end + 1;
-    return STATUS_OK;
-}
-
 static enum status make_sweeps(struct store_tx *tx, const struct store_sweep *sweeps, size_t count,
                                Besom__V1__ListSweepsResponse *response, struct err *err)
 {
@@ -99,8 +74,7 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
     const Besom__V1__ListSweepsRequest *message = request->message;
     struct store_sweep *sweeps;
     const struct rpc_identity *caller = rpc_call_identity(request->call);
-    const char *after_id;
-    int64_t after_us;
+    struct page_mark after;
     size_t count;
     int limit = 0;
     Besom__V1__ListSweepsResponse *response =
@@ -108,15 +82,15 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
     if (response == NULL)
         return no_memory(err);
     TRY(page_size(message->page_size, &limit, err));
-    TRY(read_token(message->page_token, &after_us, &after_id, err));
+    TRY(page_read_mark(message->page_token, "ListSweeps", &after, err));
     const struct store_reach reach = {caller->project, caller->sweep};
-    TRY(store_list_sweeps(tx, message->project, &reach, after_us, after_id, limit + 1, &sweeps, &count, err));
+    TRY(store_list_sweeps(tx, message->project, &reach, after.us, after.id, limit + 1, &sweeps, &count, err));
     bool more = count > (size_t)limit;
     count = more ? (size_t)limit : count;
     TRY(make_sweeps(tx, sweeps, count, response, err));
     if (more)
-        response->next_page_token = arena_printf(store_tx_arena(tx), "%" PRId64 ":%s",
-                                                 sweeps[count - 1].created_us, sweeps[count - 1].sweep_id);
+        response->next_page_token =
+            page_write_mark(store_tx_arena(tx), sweeps[count - 1].created_us, sweeps[count - 1].sweep_id);
     request->response = &response->base;
     return response->next_page_token != NULL ? STATUS_OK : no_memory(err);
 }
@@ -271,15 +245,6 @@ static enum status join_states(const Besom__V1__ListRunsRequest *message, struct
     return out->failed ? no_memory(err) : STATUS_OK;
 }
 
-static enum status read_offset(const char *token, int64_t *out, struct err *err)
-{
-    char *end = NULL;
-    *out = token[0] != '\0' ? strtoll(token, &end, 10) : 0;
-    if (*out < 0 || (end != NULL && *end != '\0'))
-        return err_set(err, STATUS_INVALID, "page_token is not one of ListRuns");
-    return STATUS_OK;
-}
-
 static enum status run_list_runs(struct store_tx *tx, struct request *request, struct err *err)
 {
     static const enum store_run_order orders[] = {STORE_BY_ORDINAL, STORE_BY_OBJECTIVE, STORE_BY_NEWEST};
@@ -295,7 +260,7 @@ static enum status run_list_runs(struct store_tx *tx, struct request *request, s
     if (response == NULL)
         return no_memory(err);
     TRY(page_size(message->page_size, &limit, err));
-    TRY(read_offset(message->page_token, &offset, err));
+    TRY(page_read_number(message->page_token, "ListRuns", 0, &offset, err));
     TRY(join_states(message, &states, err));
     TRY(picture_get_sweep(tx, message->sweep_id, false, &sweep, err));
     TRY(store_list_runs(tx, message->sweep_id, buffer_text(&states), orders[message->order], offset,

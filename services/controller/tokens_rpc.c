@@ -2,7 +2,6 @@
 /* TokenService: make, list and revoke tokens; read the audit trail. */
 #include <besom/v1/token_service.pb-c.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -10,12 +9,11 @@
 #include "services/common/roles.h"
 #include "services/controller/access.h"
 #include "services/controller/handlers.h"
+#include "services/controller/page.h"
 #include "services/controller/picture.h"
 #include "services/controller/request.h"
 #include "services/controller/sweep_source.h"
 
-#define PAGE_DEFAULT 100
-#define PAGE_MAX 1000
 #define NAME_MAX_BYTES 40
 #define ABOUT_MAX_BYTES 64
 #define LIFE_MAX_MS (INT64_C(10) * 366 * 86400000)
@@ -23,14 +21,6 @@
 static enum status no_memory(struct err *err)
 {
     return err_set(err, STATUS_NO_MEMORY, "out of memory");
-}
-
-static enum status page_size(int32_t asked, int *out, struct err *err)
-{
-    if (asked < 0 || asked > PAGE_MAX)
-        return err_set(err, STATUS_INVALID, "page_size must be 0 to %d", PAGE_MAX);
-    *out = asked == 0 ? PAGE_DEFAULT : asked;
-    return STATUS_OK;
 }
 
 static struct store_reach reach_of(const struct request *request)
@@ -223,29 +213,13 @@ REQUEST_HANDLER(create_token)
 
 /* ---- ListTokens; the page token is "TIME:ID" of the last entry ---- */
 
-static enum status read_page_token(const char *token, int64_t *after_us, const char **after_id,
-                                   struct err *err)
-{
-    char *end = NULL;
-    *after_id = NULL;
-    *after_us = 0;
-    if (token[0] == '\0')
-        return STATUS_OK;
-    *after_us = strtoll(token, &end, 10);
-    if (*end != ':' || !id_is_valid(end + 1))
-        return err_set(err, STATUS_INVALID, "page_token is not one of ListTokens");
-    *after_id = end + 1;
-    return STATUS_OK;
-}
-
 static enum status run_list(struct store_tx *tx, struct request *request, struct err *err)
 {
     const Besom__V1__ListTokensRequest *message = request->message;
     struct arena *arena = store_tx_arena(tx);
     const struct store_reach reach = reach_of(request);
     struct store_token *tokens;
-    const char *after_id;
-    int64_t after_us;
+    struct page_mark after;
     size_t count;
     int limit = 0;
     Besom__V1__ListTokensResponse *response =
@@ -253,8 +227,8 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
     if (response == NULL)
         return no_memory(err);
     TRY(page_size(message->page_size, &limit, err));
-    TRY(read_page_token(message->page_token, &after_us, &after_id, err));
-    TRY(store_list_tokens(tx, message->project, &reach, after_us, after_id, limit + 1, &tokens, &count, err));
+    TRY(page_read_mark(message->page_token, "ListTokens", &after, err));
+    TRY(store_list_tokens(tx, message->project, &reach, after.us, after.id, limit + 1, &tokens, &count, err));
     size_t shown = count > (size_t)limit ? (size_t)limit : count;
     response->tokens = arena_calloc(arena, shown + 1, sizeof(*response->tokens));
     for (size_t i = 0; response->tokens != NULL && i < shown; i++)
@@ -264,7 +238,7 @@ static enum status run_list(struct store_tx *tx, struct request *request, struct
         return no_memory(err);
     if (shown < count)
         response->next_page_token =
-            arena_printf(arena, "%" PRId64 ":%s", tokens[shown - 1].created_us, tokens[shown - 1].token_id);
+            page_write_mark(arena, tokens[shown - 1].created_us, tokens[shown - 1].token_id);
     request->response = &response->base;
     return response->next_page_token != NULL ? STATUS_OK : no_memory(err);
 }
@@ -320,7 +294,6 @@ REQUEST_HANDLER(revoke_token)
 static enum status read_filter(const struct request *request, struct store_event_filter *out, struct err *err)
 {
     const Besom__V1__ListEventsRequest *message = request->message;
-    char *end = NULL;
     *out = (struct store_event_filter){
         .project = message->project,
         .about = message->about,
@@ -332,12 +305,7 @@ static enum status read_filter(const struct request *request, struct store_event
         return err_set(err, STATUS_INVALID, "about may have %d bytes, and no time is before 1970",
                        ABOUT_MAX_BYTES);
     TRY(page_size(message->page_size, &out->limit, err));
-    if (message->page_token[0] == '\0')
-        return STATUS_OK;
-    out->before = strtoll(message->page_token, &end, 10);
-    if (*end != '\0' || out->before <= 0)
-        return err_set(err, STATUS_INVALID, "page_token is not one of ListEvents");
-    return STATUS_OK;
+    return page_read_number(message->page_token, "ListEvents", 1, &out->before, err);
 }
 
 static Besom__V1__Event *message_of_event(struct arena *arena, const struct store_event *event)
