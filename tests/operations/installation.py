@@ -198,7 +198,7 @@ class Installation(localstack.LocalStack):
 
     def values(self, run, name="value", attempt=None):
         which = [] if attempt is None else ["--attempt", str(attempt)]
-        series = self.json("metrics", run, name, *which)["series"]
+        series = [one for one in self.json("metrics", run, *which)["series"] if one["name"] == name]
         return series[0]["values"] if series else []
 
     def stop_everything(self):

@@ -53,7 +53,8 @@ def test_dump_restored_under_agents_that_go_on():
         site.wait_for_runs(sweep, "finished", 4)
         at_backup = {run["run_id"] for run in site.runs(sweep) if run["state"] == "finished"}
         file = dump(site)
-        site.start_agent(sweep, 3, "--quiet")  # the backup does not know it
+        site.start_agent(sweep, 3, "--quiet")  # the backup does not know it, nor this sweep
+        late = site.start_agent(site.create(grid(1, 3600)), 4, "--quiet")
         site.wait_for_runs(sweep, "finished", len(at_backup) + 8)
         wait_for(lambda: len(site.values(site.runs(chatty)[0]["run_id"])) >= 60, 30, "some MB of output")
         lose_database(site)
@@ -62,6 +63,8 @@ def test_dump_restored_under_agents_that_go_on():
         site.start_services()
         again = {run["run_id"]: run for run in site.runs(sweep)}
         assert all(again[run]["state"] == "finished" for run in at_backup), "what had ended by the backup has ended"
+        assert late.wait(60) == 3, site.agent_text(4)
+        del site.agents[4]
         site.wait_for_agents()
         check_every_point_once(site, sweep, POINTS)
 
@@ -133,3 +136,22 @@ def test_a_deleted_sweep_comes_back_at_a_moment_of_choice():
         assert all(after[run]["attempt"] == runs[run]["attempt"] for run in then), "what had ended was not run again"
         again = [run for run in after.values() if run["run_id"] in runs and run["attempt"] > 1]
         assert again, "what ran at that moment was lost and is run again"
+
+
+def test_a_run_that_comes_again_to_its_agent_goes_on():
+    """As after a restore: the database knows nothing of the attempt, and hands it to another slot of the agent that has it."""
+    with Installation() as site:
+        sweep = site.create(grid(1, 8))
+        site.start_agent(sweep, 0, "-j", "2")
+        wait_for(lambda: any(len(site.values(run["run_id"])) >= 5 for run in site.runs(sweep)), 30, "metrics come")
+        deletes = "".join(f"DELETE FROM besom.{table} WHERE sweep_id = '{sweep}';"
+                          for table in ("metric_inbox", "metric_chunks", "run_summaries"))
+        site.database.query(f"""BEGIN; {deletes}
+            UPDATE besom.run_attempts SET slot = 1, started_at = NULL, last_sequence = 0, metric_rows = 0 WHERE sweep_id = '{sweep}';
+            UPDATE besom.runs SET state = 'assigned', started_at = NULL WHERE sweep_id = '{sweep}'; COMMIT""", "besom")
+        site.command("sweep", "--pause", sweep)  # is told to the slot that waits, which asks again
+        site.command("sweep", "--resume", sweep)
+        site.wait_for_agents(60)
+        check_every_point_once(site, sweep, 1)
+        with open(site.environment["FAULTS_JOURNAL"]) as journal:
+            assert sum(line.startswith("start") for line in journal) == 1, "it was not started again"
