@@ -10,9 +10,9 @@ import signal
 import socket
 import subprocess
 import tempfile
+import urllib.request
 
 import psycopg2
-import requests
 
 import localstack
 
@@ -266,12 +266,20 @@ class Cluster:
                    "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
                    "--initial-advertise-peer-urls", peer, "--initial-cluster", f"one={peer}")
 
+    @staticmethod
+    def call(node, path, method="GET", timeout=3, **body):
+        """The answer of the Patroni of a node, as text. OSError."""
+        request = urllib.request.Request(f"http://{node.address}:{node.api}{path}", method=method,
+                                         data=json.dumps(body).encode() if body else None)
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.read().decode()
+
     def members(self):
         """Patroni's picture: name → its entry; {} while nobody answers."""
         for node in self.nodes:
             try:
-                found = requests.get(f"http://{node.address}:{node.api}/cluster", timeout=3).json()
-            except (requests.RequestException, ValueError):
+                found = json.loads(self.call(node, "/cluster"))
+            except (OSError, ValueError):
                 continue
             return {member["name"]: member for member in found.get("members", [])}
         return {}
@@ -323,14 +331,12 @@ class Cluster:
 
     def configure(self, **settings):
         """Changes the cluster's settings, as `patronictl edit-config` does."""
-        requests.patch(f"http://{self.leader().address}:{self.leader().api}/config", data=json.dumps(settings), timeout=10).raise_for_status()
+        self.call(self.leader(), "/config", "PATCH", 10, **settings)
 
     def switch_over(self):
-        """A planned change of the leader; returns once Patroni has done it."""
+        """A planned change of the leader; ends once Patroni has done it."""
         leader = self.leader()
-        answer = requests.post(f"http://{leader.address}:{leader.api}/switchover", json={"leader": leader.name}, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return leader
+        self.call(leader, "/switchover", "POST", 60, leader=leader.name)
 
     def left_behind(self):
         """pids of what works in the folder."""

@@ -200,6 +200,32 @@ static void bar_and_eta(void **state)
     assert_true(progress_rate(5, -7) == 300);
 }
 
+static void warnings_are_shown_as_text_and_as_json(void **state)
+{
+    (void)state;
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    struct buffer out CLEANUP(buffer_free) = BUFFER_INIT;
+    struct screen plain = {.width = 0};
+    Besom__V1__Sweep sweep = BESOM__V1__SWEEP__INIT;
+    Besom__V1__Warning warning = BESOM__V1__WARNING__INIT, *warnings[] = {&warning};
+    Besom__V1__WatchSweepResponse picture = BESOM__V1__WATCH_SWEEP_RESPONSE__INIT;
+    char code[] = "a_danger", words[] = "mend\033 it";
+    picture.sweep = &sweep;
+    progress_format(&arena, &picture, NULL, &plain, 0, &out);
+    assert_null(strstr(buffer_text(&out), "warning"));
+    warning.code = code;
+    warning.text = words;
+    picture.warnings = warnings;
+    picture.n_warnings = 1;
+    progress_format(&arena, &picture, NULL, &plain, 0, &out);
+    assert_non_null(strstr(buffer_text(&out), "\nwarning: mend"));
+    assert_null(strchr(buffer_text(&out), '\033'));
+    json_t *object = progress_json(&picture, NULL);
+    const json_t *first = json_array_get(json_object_get(object, "warnings"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "code")), "a_danger");
+    json_decref(object);
+}
+
 static void restarts_wait_longer_each_time(void **state)
 {
     (void)state;
@@ -238,6 +264,7 @@ int main(void)
         cmocka_unit_test(table_never_wraps),
         cmocka_unit_test(table_colours_cells),
         cmocka_unit_test(bar_and_eta),
+        cmocka_unit_test(warnings_are_shown_as_text_and_as_json),
         cmocka_unit_test(restarts_wait_longer_each_time),
         cmocka_unit_test(loopback_is_recognised),
     };
