@@ -56,13 +56,15 @@ void finish_apply(const struct facts *facts, const struct end_verdict *verdict, 
 }
 
 enum status finish_add_event(struct store_tx *tx, const struct store_finish *item,
-                             const struct store_finish_result *result, const char *actor, struct err *err)
+                             const struct store_finish_result *result, const char *actor, const char *token,
+                             struct err *err)
 {
     bool plain = strcmp(item->state, "finished") == 0;
     if (plain || !result->ended_now)
         return STATUS_OK;
-    char detail[160];
-    (void)snprintf(detail, sizeof detail, "attempt %d: %s", item->attempt, item->end_reason);
+    char detail[224];
+    (void)snprintf(detail, sizeof detail, "attempt %d: %s%s%s", item->attempt, item->end_reason,
+                   token[0] != '\0' ? ", told with token " : "", token);
     const char *kind = result->requeued                       ? "run_requeued"
                        : strcmp(result->state, "paused") == 0 ? "run_paused"
                                                               : "run_ended";
@@ -134,7 +136,8 @@ static enum status end_runs(struct store_tx *tx, void *context, struct err *err)
     }
     TRY(store_finish_runs(tx, ends, commit->count, results, err));
     for (size_t i = 0; i < commit->count; i++) {
-        TRY(finish_add_event(tx, &ends[i], &results[i], ends[i].agent_id, err));
+        TRY(finish_add_event(tx, &ends[i], &results[i], ends[i].agent_id,
+                             rpc_call_identity(commit->items[i]->call)->subject, err));
         keep_result(commit->items[i], &results[i]);
     }
     return STATUS_OK;

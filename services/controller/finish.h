@@ -25,9 +25,10 @@ rpc_unary_handler finish_serve;
 /* Fills state, reason and retry policy of an end. `out` points into `verdict`. */
 void finish_apply(const struct facts *facts, const struct end_verdict *verdict, struct store_finish *out);
 
-/* The audit line of an end that was not a good one. */
+/* The audit line of an end that was not a good one. `token` is the one of the call that told it, "" without.
+ */
 enum status finish_add_event(struct store_tx *tx, const struct store_finish *item,
-                             const struct store_finish_result *result, const char *actor,
+                             const struct store_finish_result *result, const char *actor, const char *token,
                              struct err *err) MUST_USE;
 
 #endif

@@ -94,7 +94,7 @@ static enum status lose_run(struct store_tx *tx, void *context, struct err *err)
     finish_apply(reaping->facts, &reaping->end, &item);
     TRY(store_lose_run(tx, &item, reaping->after_ms, &reaping->result, err));
     reaping->released = reaping->result.verdict == STORE_FINISH_DONE;
-    return finish_add_event(tx, &item, &reaping->result, "reaper", err);
+    return finish_add_event(tx, &item, &reaping->result, "reaper", "", err);
 }
 
 static enum status reap(struct reaper *reaper, struct reaping *reaping, struct err *err)

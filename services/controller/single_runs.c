@@ -122,6 +122,7 @@ REQUEST_HANDLER(open_project)
 struct submission {
     struct controller *controller;
     const Besom__V1__SubmitRunRequest *message;
+    const char *actor;
     unsigned char config_hash[SPACE_HASH_SIZE];
     char run_id[ID_SIZE];
     struct store_claim claim;
@@ -168,6 +169,7 @@ static enum status add_run(struct store_tx *tx, struct submission *submission,
         .run_seed = random_draw_u64(sweep->seed, (uint64_t)sweep->next_ordinal, "run", 0),
     };
     TRY(store_submit_run(tx, &run, submission->controller->options->lease_ms, err));
+    TRY(store_add_event(tx, run.sweep_id, "run_submitted", submission->actor, run.run_id, run.name, err));
     submission->claim = (struct store_claim){.verdict = STORE_CLAIM_RUN,
                                              .run_id = run.run_id,
                                              .params_json = run.params_json,
@@ -205,6 +207,7 @@ static enum status serve(struct submission *submission, struct rpc_call *call, s
     TRY(check_submit(controller, call, submission->message, err));
     TRY(hash_params(submission, err));
     id_make(&random_system, submission->run_id);
+    submission->actor = rpc_call_identity(call)->subject;
     TRY(facts_get(controller->facts, submission->message->sweep_id, 0, &facts, err));
     TRY(gate_transaction(controller->gate, arena, submit, submission, err));
     const struct claim_answer answer = {.facts = facts, .sweep = &submission->sweep};
