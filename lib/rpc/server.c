@@ -52,6 +52,7 @@ static void copy_limits(struct rpc_server *server, const struct rpc_server_optio
     server->keepalive_ms = time_or(options->keepalive_ms, 30000);
     server->handshake_timeout_ms = time_or(options->handshake_timeout_ms, 20000);
     server->check = options->check;
+    server->release = options->release;
     server->check_context = options->check_context;
     server->observer = options->observer;
     server->peer_names = options->tls.client_ca_pem != NULL;
@@ -107,9 +108,11 @@ void rpc_server_add(struct rpc_server *server, const struct rpc_method *methods,
     server->services[server->service_count++] = (struct rpc_service_rows){methods, count, service};
 }
 
-void rpc_server_set_check(struct rpc_server *server, rpc_token_check *check, void *context)
+void rpc_server_set_check(struct rpc_server *server, rpc_token_check *check, rpc_token_release *release,
+                          void *context)
 {
     server->check = check;
+    server->release = release;
     server->check_context = context;
 }
 

@@ -79,6 +79,12 @@ typedef enum status rpc_token_check(void *context, const char *token, const char
                                     struct rpc_identity *identity, struct err *err);
 
 /*
+ * The end of a call or stream that the check let in, once for each. Any thread; must be quick, and calls
+ * nothing of this module.
+ */
+typedef void rpc_token_release(void *context, const struct rpc_identity *identity);
+
+/*
  * Told of every call when it begins and when it ends: answered, refused, or closed as a stream. Any thread;
  * must not block. `handle` is what `method` gave for the call's method.
  */
@@ -103,12 +109,13 @@ struct rpc_server_options {
     int workers;                   /* >= 2; 0 = 4 */
     size_t max_message_bytes;      /* either way; 0 = 4 MiB */
     size_t max_concurrent_calls;   /* open unary calls and streams together; 0 = 20000. Beyond:
-                                      RESOURCE_EXHAUSTED */
+                                      RESOURCE_EXHAUSTED. Streams that everybody may open: a hundredth of it */
     size_t max_connection_streams; /* HTTP/2 streams of one connection; 0 = 1000 */
     size_t stream_outbox_messages; /* bound of a stream's outbox; 0 = 64 */
     int64_t keepalive_ms;          /* ping interval of idle connections; 0 = 30 s */
     int64_t handshake_timeout_ms;  /* connections that say nothing are closed after it; 0 = 20 s */
     rpc_token_check *check;        /* NULL = everybody, with every access bit (tests only) */
+    rpc_token_release *release;    /* of who was let in; NULL = none */
     void *check_context;
     struct rpc_observer observer; /* all NULL = none */
     const unsigned char
@@ -123,8 +130,9 @@ enum status rpc_server_new(const struct rpc_server_options *options, struct rpc_
 /* Adds a service's methods before rpc_server_start; `methods` must outlive the server. */
 void rpc_server_add(struct rpc_server *server, const struct rpc_method *methods, size_t count, void *service);
 
-/* Another check than the options', before rpc_server_start. */
-void rpc_server_set_check(struct rpc_server *server, rpc_token_check *check, void *context);
+/* Another check than the options', before rpc_server_start; `release` may be NULL. */
+void rpc_server_set_check(struct rpc_server *server, rpc_token_check *check, rpc_token_release *release,
+                          void *context);
 
 /* Whether who has been let in may stay. Must be quick, and calls nothing of this module. */
 typedef enum status rpc_identity_check(void *context, const struct rpc_identity *identity, struct err *err);

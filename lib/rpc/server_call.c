@@ -33,6 +33,7 @@ struct rpc_call {
     struct rpc_origin origin;
     struct arena arena; /* whoever has to answer */
     struct rpc_identity identity;
+    bool admitted;        /* identity was let in by the check, and is to be released */
     struct rpc_stay stay; /* while it is parked */
 };
 
@@ -42,6 +43,8 @@ static void release(struct rpc_call *call)
         return;
     struct rpc_server *server = call->server;
     server_unstay(server, &call->stay);
+    if (call->admitted)
+        server_release(server, &call->identity);
     grpc_call_unref(call->core);
     arena_free(&call->arena);
     pthread_mutex_destroy(&call->lock);
@@ -232,28 +235,28 @@ static struct rpc_call *new_call(struct rpc_entry *entry, const struct rpc_arriv
 }
 
 static enum status check_access(struct rpc_entry *entry, const struct rpc_arrival *arrival,
-                                struct rpc_identity *identity, struct err *err)
+                                struct rpc_call *call, struct err *err)
 {
     struct rpc_server *server = entry->server;
     if (entry->method->access == 0)
         return STATUS_OK;
     if (server->check == NULL) {
-        identity->access = ~0u;
+        call->identity.access = ~0u;
         return STATUS_OK;
     }
     char token[CREDENTIALS_TOKEN_MAX], name[CREDENTIALS_NAME_MAX];
     bool has_token = credentials_token(&arrival->metadata, token);
     bool has_name = server->peer_names && credentials_peer_name(arrival->core, name);
     enum status status = server->check(server->check_context, has_token ? token : NULL,
-                                       has_name ? name : NULL, entry->method->access, identity, err);
+                                       has_name ? name : NULL, entry->method->access, &call->identity, err);
+    call->admitted = status == STATUS_OK;
     if (status != STATUS_OK && err->text[0] == '\0')
         err_set(err, status, "%s", status_info(status)->name);
     return status;
 }
 
 static enum status admit(struct rpc_entry *entry, const struct rpc_arrival *arrival,
-                         const char *unknown_method, bool has_room, struct rpc_identity *identity,
-                         struct err *err)
+                         const char *unknown_method, bool has_room, struct rpc_call *call, struct err *err)
 {
     struct rpc_server *server = entry->server;
     if (atomic_load(&server->draining))
@@ -264,7 +267,7 @@ static enum status admit(struct rpc_entry *entry, const struct rpc_arrival *arri
     }
     if (entry->method == NULL)
         return err_set(err, STATUS_UNIMPLEMENTED, "unknown method %s", unknown_method);
-    return check_access(entry, arrival, identity, err);
+    return check_access(entry, arrival, call, err);
 }
 
 static bool has_request(const struct rpc_method *method)
@@ -285,9 +288,13 @@ static enum status run_handler(struct rpc_entry *entry, struct rpc_call *call, g
         method->unary(entry->service, call, request);
         return STATUS_OK;
     }
+    if (method->access == 0 && !server_public_enter(entry->server))
+        return err_set(err, STATUS_EXHAUSTED, "too many streams without a token are open");
     grpc_call_ref(call->core);
     atomic_fetch_add(&entry->server->open, 1); /* the stream's own share of the live count */
-    server_stream_accept(entry, call->core, &call->identity, &call->origin, request, call->arena);
+    server_stream_accept(entry, call->core, &call->identity, call->admitted, &call->origin, request,
+                         call->arena);
+    call->admitted = false; /* it is the stream's now */
     call->arena = arena_make(0);
     release(call);
     return STATUS_OK;
@@ -297,7 +304,7 @@ static void serve(struct rpc_entry *entry, struct rpc_call *call, struct rpc_arr
                   const char *unknown_method, bool has_room)
 {
     struct err err = ERR_INIT;
-    enum status status = admit(entry, arrival, unknown_method, has_room, &call->identity, &err);
+    enum status status = admit(entry, arrival, unknown_method, has_room, call, &err);
     if (status == STATUS_OK)
         status = run_handler(entry, call, arrival->payload, &err);
     if (status != STATUS_OK)

@@ -82,6 +82,7 @@ struct rpc_server {
     size_t max_message_bytes, max_concurrent_calls, max_connection_streams, outbox_messages;
     int64_t keepalive_ms, handshake_timeout_ms;
     rpc_token_check *check;
+    rpc_token_release *release; /* NULL without */
     void *check_context;
     struct rpc_observer observer;
     struct rpc_health *health;         /* owned */
@@ -104,6 +105,7 @@ struct rpc_server {
 
     atomic_bool draining;
     atomic_ullong calls, cancelled, refused, open; /* open changes under lock */
+    atomic_size_t public_streams;                  /* open ones of methods without a token */
 
     pthread_mutex_t lock;
     pthread_cond_t idle;
@@ -117,6 +119,12 @@ struct rpc_server {
 
 /* Counts a call in; false (counted all the same) when there are too many. */
 bool server_call_enter(struct rpc_server *server);
+/* A stream of a method that everybody may call begins or ends. False when too many are open, so that who has
+ * no token cannot take the room of those who have one. */
+bool server_public_enter(struct rpc_server *server);
+void server_public_leave(struct rpc_server *server);
+/* Tells who let the caller in that the call is over. */
+void server_release(struct rpc_server *server, const struct rpc_identity *identity);
 /* Tells the observer. */
 void server_call_ended(const struct rpc_entry *entry, const struct rpc_origin *origin, enum status code);
 /* What the client is told: `text`, and of an INTERNAL error, which is logged, the request too (in `shown`).
@@ -143,9 +151,10 @@ enum status server_listen(struct rpc_server *server, struct err *err) MUST_USE;
 
 /* Takes the call over: bounds, token, decoding, then the handler. */
 void server_call_accept(struct rpc_entry *entry, struct rpc_arrival *arrival, const char *unknown_method);
-/* Takes a checked call of a streaming kind over. `request` lives in `arena`; both pass to the stream. */
+/* Takes a checked call of a streaming kind over. `request` lives in `arena`; both pass to the stream, and so
+ * does the release of an `admitted` identity. */
 void server_stream_accept(struct rpc_entry *entry, grpc_call *core, const struct rpc_identity *identity,
-                          const struct rpc_origin *origin, const ProtobufCMessage *request,
+                          bool admitted, const struct rpc_origin *origin, const ProtobufCMessage *request,
                           struct arena arena);
 
 enum status health_new(struct rpc_health **out, struct err *err) MUST_USE;

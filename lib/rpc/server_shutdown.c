@@ -3,10 +3,34 @@
 #include "base/log.h"
 #include "rpc/server_internal.h"
 
+#define PUBLIC_SHARE 100
+#define PUBLIC_STREAMS_MIN 8
+
 bool server_call_enter(struct rpc_server *server)
 {
     atomic_fetch_add_explicit(&server->calls, 1, memory_order_relaxed);
     return atomic_fetch_add(&server->open, 1) < server->max_concurrent_calls;
+}
+
+bool server_public_enter(struct rpc_server *server)
+{
+    size_t most = server->max_concurrent_calls / PUBLIC_SHARE;
+    if (atomic_fetch_add(&server->public_streams, 1) <
+        (most > PUBLIC_STREAMS_MIN ? most : PUBLIC_STREAMS_MIN))
+        return true;
+    server_public_leave(server);
+    return false;
+}
+
+void server_public_leave(struct rpc_server *server)
+{
+    atomic_fetch_sub(&server->public_streams, 1);
+}
+
+void server_release(struct rpc_server *server, const struct rpc_identity *identity)
+{
+    if (server->release != NULL)
+        server->release(server->check_context, identity);
 }
 
 void server_call_leave(struct rpc_server *server)

@@ -72,6 +72,15 @@ static void deliver_writable(struct rpc_stream *stream)
         handler->on_writable(stream->entry->service, stream);
 }
 
+/* What the stream took when it was let in. */
+static void give_back(const struct rpc_entry *entry, const struct rpc_identity *identity, bool admitted)
+{
+    if (admitted)
+        server_release(entry->server, identity);
+    if (entry->method->access == 0)
+        server_public_leave(entry->server);
+}
+
 static void deliver_close(struct rpc_stream *stream)
 {
     const struct rpc_stream_handler *handler = stream->entry->method->stream;
@@ -79,6 +88,7 @@ static void deliver_close(struct rpc_stream *stream)
     if (handler->on_close != NULL)
         handler->on_close(stream->entry->service, stream, stream->cancelled);
     server_unstay(server, &stream->stay);
+    give_back(stream->entry, &stream->identity, stream->admitted);
     pthread_mutex_lock(&stream->lock);
     grpc_call *core = stream->core;
     stream->core = NULL;
@@ -153,18 +163,20 @@ static struct rpc_stream *new_stream(struct rpc_entry *entry, const struct rpc_i
 }
 
 void server_stream_accept(struct rpc_entry *entry, grpc_call *core, const struct rpc_identity *identity,
-                          const struct rpc_origin *origin, const ProtobufCMessage *request,
+                          bool admitted, const struct rpc_origin *origin, const ProtobufCMessage *request,
                           struct arena arena)
 {
     struct rpc_stream *stream = new_stream(entry, identity, origin);
     if (stream == NULL) {
         server_call_ended(entry, origin, STATUS_NO_MEMORY);
+        give_back(entry, identity, admitted);
         arena_free(&arena);
         grpc_call_unref(core);
         server_call_leave(entry->server);
         return;
     }
     stream->core = core;
+    stream->admitted = admitted;
     stream->arena = arena;
     stream->request = request;
     server_stay(stream->server, &stream->stay, core, &stream->identity);

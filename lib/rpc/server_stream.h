@@ -53,6 +53,7 @@ struct rpc_stream {
     const ProtobufCMessage *request; /* in the arena */
     void *context;                   /* the service's */
     struct rpc_identity identity;
+    bool admitted; /* identity is to be released */
     struct rpc_origin origin;
     struct rpc_stay stay;
 };

@@ -22,6 +22,7 @@
 #define NEVER_MS (INT64_MIN / 2)
 #define SLOTS 1024
 #define REFUSALS_LOGGED 10 /* a second */
+#define OPEN_RETRY_MS 1000 /* when a token with too many calls open may try again */
 
 struct entry {
     struct entry *next;
@@ -33,6 +34,7 @@ struct entry {
     int64_t used_ms;
     double level; /* calls that it may still make at once */
     int64_t level_ms;
+    int64_t open; /* calls and streams of it */
 };
 
 struct access {
@@ -238,6 +240,41 @@ static enum status check_file(struct access *access, const char *token, struct r
     return status;
 }
 
+/* Who was let in has one call more open. */
+static enum status take_place(struct access *access, struct rpc_identity *identity, struct err *err)
+{
+    int64_t most = access->options.open;
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&access->lock);
+    struct entry *entry = find(access, identity->token);
+    if (entry == NULL) {
+        status = err_set(err, STATUS_UNAVAILABLE, "the token was forgotten (try again)");
+    } else if (most != 0 && entry->open >= most) {
+        access->stats.limited++;
+        identity->retry_ms = OPEN_RETRY_MS;
+        status = err_set(err, STATUS_EXHAUSTED,
+                         "the token %s has %" PRId64
+                         " calls and streams open, the most that one may have (end some)",
+                         identity->subject, most);
+    } else {
+        entry->open++;
+    }
+    pthread_mutex_unlock(&access->lock);
+    return status;
+}
+
+void access_release(void *context, const struct rpc_identity *identity)
+{
+    struct access *access = context;
+    pthread_mutex_lock(&access->lock);
+    struct entry *entry = find(access, identity->token);
+    if (entry != NULL) {
+        entry->open--;
+        entry->used_ms = now_ms();
+    }
+    pthread_mutex_unlock(&access->lock);
+}
+
 /* Says who was refused and why, but not more often than a log can bear. Never the token. */
 static void log_refusal(struct access *access, const char *token, const struct err *err)
 {
@@ -271,6 +308,8 @@ enum status access_check(void *context, const char *token, const char *peer_name
         status = check_file(access, token, identity, err);
     if (status == STATUS_OK)
         status = token_check_role(identity, roles, err);
+    if (status == STATUS_OK)
+        status = take_place(access, identity, err);
     if (status == STATUS_EXHAUSTED)
         controller_count(CONTROLLER_REFUSALS, REFUSAL_METRIC_LIMITED);
     if (status != STATUS_UNAUTHENTICATED && status != STATUS_DENIED)
@@ -351,7 +390,7 @@ static void drop_idle(struct access *access)
     for (size_t i = 0; i < SLOTS; i++)
         for (struct entry **at = &access->slots[i]; *at != NULL;) {
             struct entry *entry = *at;
-            if (at_ms - entry->used_ms <= IDLE_MS) {
+            if (entry->open > 0 || at_ms - entry->used_ms <= IDLE_MS) {
                 at = &entry->next;
                 continue;
             }

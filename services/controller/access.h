@@ -26,6 +26,7 @@ struct access_options {
     const struct token_keys *keys;
     int64_t rate;  /* calls a second of each token; 0 = any number */
     int64_t burst; /* calls at once after a pause */
+    int64_t open;  /* calls and streams of a token open at a time; 0 = any number */
 };
 
 /* What is in the options must outlive it. NO_MEMORY, IO. */
@@ -37,12 +38,15 @@ void access_stop(struct access *access);
 enum status access_check(void *context, const char *token, const char *peer_name, unsigned roles,
                          struct rpc_identity *identity, struct err *err);
 
+/* The release that goes with it: one call of the token has ended. */
+void access_release(void *context, const struct rpc_identity *identity);
+
 /* The token was changed: it is read again, and its open calls are looked at, now. */
 void access_forget(struct access *access, const char *token_id);
 
 struct access_stats {
     uint64_t refused; /* no token, or one that does not count */
-    uint64_t limited; /* too many calls */
+    uint64_t limited; /* too many calls, in a second or at a time */
     uint64_t reads;   /* tokens read for a call that waited for it */
 };
 struct access_stats access_stats(struct access *access);

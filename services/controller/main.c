@@ -30,9 +30,11 @@ static enum status start_access(struct service *service, struct controller *cont
         .keys = controller->token_keys,
         .rate = options->rate_limit,
         .burst = options->rate_burst > 0 ? options->rate_burst : options->rate_limit * 2,
+        .open = options->token_calls > 0 ? options->token_calls
+                                         : options->service.max_calls - options->service.max_calls / 10,
     };
     TRY(access_start(&access, &controller->access, err));
-    rpc_server_set_check(service_server(service), access_check, controller->access);
+    rpc_server_set_check(service_server(service), access_check, access_release, controller->access);
     return STATUS_OK;
 }
 

@@ -12,7 +12,7 @@
 struct controller_options {
     struct service_options service;
     struct config_list token_files, token_key_files;
-    int64_t rate_limit, rate_burst;
+    int64_t rate_limit, rate_burst, token_calls;
     const char *suggestion_address, *scheduler_address, *peer_ca_file, *peer_certificate_file, *peer_key_file;
     int64_t lease_ms, renew_ms, lost_after_ms, claim_poll_ms, log_keep_bytes, ingest_workers,
         ingest_memory_bytes;

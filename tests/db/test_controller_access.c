@@ -33,7 +33,8 @@ static void write_secret(char path[32])
     close(fd);
 }
 
-static void begin(struct gatehouse *house, struct database *database, int64_t rate, int64_t burst)
+/* `limits` has rate, burst and open. */
+static void begin_with(struct gatehouse *house, struct database *database, struct access_options limits)
 {
     char path[32];
     write_secret(path);
@@ -49,9 +50,15 @@ static void begin(struct gatehouse *house, struct database *database, int64_t ra
                                            .gate = house->gate,
                                            .files = house->files,
                                            .keys = house->keys,
-                                           .rate = rate,
-                                           .burst = burst};
+                                           .rate = limits.rate,
+                                           .burst = limits.burst,
+                                           .open = limits.open};
     assert_ok(access_start(&options, &house->access, &test_err));
+}
+
+static void begin(struct gatehouse *house, struct database *database, int64_t rate, int64_t burst)
+{
+    begin_with(house, database, (struct access_options){.rate = rate, .burst = burst});
 }
 
 static void end(struct gatehouse *house)
@@ -231,6 +238,33 @@ static void each_token_has_its_own_limit(void **state)
     end(&house);
 }
 
+/* Who is refused has taken no place, and who leaves gives one back. */
+static void each_token_has_its_own_places(void **state)
+{
+    struct database *database = *state;
+    struct gatehouse house;
+    struct rpc_identity identity, inside;
+    char greedy[TOKEN_TEXT_SIZE], modest[TOKEN_TEXT_SIZE], agent[TOKEN_TEXT_SIZE];
+    begin_with(&house, database, (struct access_options){.open = 2});
+    make(&house, database, "greedy00", "reader", 0, greedy);
+    make(&house, database, "modest00", "reader", 0, modest);
+    make(&house, database, "agent000", "agent", 0, agent);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(check(&house, agent, &identity), STATUS_DENIED);
+    for (const char *const *text = (const char *const[]){greedy, FILE_TOKEN, NULL}; *text != NULL; text++) {
+        assert_int_equal(check(&house, *text, &inside), STATUS_OK);
+        assert_int_equal(check(&house, *text, &identity), STATUS_OK);
+        assert_int_equal(check(&house, *text, &identity), STATUS_EXHAUSTED);
+        assert_true(identity.retry_ms > 0);
+        assert_int_equal(check(&house, modest, &identity), STATUS_OK);
+        access_release(house.access, &identity);
+        access_release(house.access, &inside);
+        assert_int_equal(check(&house, *text, &identity), STATUS_OK);
+        assert_int_equal(check(&house, *text, &identity), STATUS_EXHAUSTED);
+    }
+    end(&house);
+}
+
 struct crowd {
     struct gatehouse *house;
     const char *const *texts;
@@ -283,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_outage_lets_nobody_stay_for_ever, database_make, database_drop),
         cmocka_unit_test_setup_teardown(many_call_at_once, database_make, database_drop),
         cmocka_unit_test_setup_teardown(each_token_has_its_own_limit, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(each_token_has_its_own_places, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, served_begin_process, served_end_process);
 }

@@ -266,6 +266,34 @@ def test_projects_are_walls(contract, admin, caller):  # noqa: F811
     assert picture(admin, sweep) == before
 
 
+def test_ids_of_others_lead_nowhere_from_ones_own_sweep(contract, admin, caller):  # noqa: F811
+    """The sweep is one's own, and what it is asked about is another project's: answered as what exists nowhere, and nothing changes."""
+    sweep, run, agent = a_run(admin, "walled", "w")
+    mine, my_run, _ = a_run(admin, "own", "o")
+    before = picture(admin, sweep), picture(admin, mine)
+    no_run, no_agent = "nosuch11", "nosuchnosuchnosu"
+
+    def mixed(run, agent):
+        named = [(method, fields) for method, fields in probes(mine, run, agent) if fields.get("sweep_id") == mine
+                 and {"run_id", "run_ids", "agent_id"} & set(fields) and method != "RegisterAgent"]
+        own = dict(sweep_id=mine, run_id=my_run, attempt=1, agent_id=agent)
+        return named + [("EditRuns", dict(sweep_id=mine, run_ids=[my_run, run], name="taken", add_tags=["taken"])),
+                        ("TrackRun", own), ("FinishRun", dict(own, end_class=1)), ("Predict", dict(sweep_id=mine, base_run_id=run))]
+
+    for one in (caller(ADMIN, project="own"), caller(WRITER, sweep_id=mine)):
+        tried = 0
+        for (method, theirs), (_, absent) in zip(mixed(run, agent), mixed(no_run, no_agent)):
+            status, words = one.outcome(method, **theirs)
+            assert (status, words.replace(run, no_run).replace(agent, no_agent)) == one.outcome(method, **absent), method
+            assert status != "OK" or method == "FinishRun", (method, "a run that is nobody's any more is told so")
+            tried += 1
+        assert tried > 12
+    assert (picture(admin, sweep), picture(admin, mine)) == before
+    one("RegisterAgent", agent_id=agent, sweep_id=mine, host="h", pid=1, slots=1, protocol_min=1, protocol_max=1)
+    one("RetireAgent", agent_id=agent, sweep_id=mine, quarantine=True)
+    assert picture(admin, sweep) == before[0], "the same id elsewhere is another agent"
+
+
 # ---- lives ----
 
 class Stream(threading.Thread):
@@ -289,11 +317,33 @@ class Stream(threading.Thread):
         self.ended = time.monotonic()
 
 
+class Track(Stream):
+    """A TrackRun stream that stays open."""
+
+    def run(self):
+        message = self.one.recorder.message
+        over = threading.Event()
+
+        def say():
+            yield message("run_service", "TrackRunRequest", open=message("run_service", "TrackOpen", started_us=1, **self.fields))
+            over.wait(60)
+
+        try:
+            for _ in self.one.recorder.stubs["run_service"].TrackRun(say(), metadata=self.one.metadata, timeout=60):
+                pass
+            self.status = "OK"
+        except grpc.RpcError as error:
+            self.status = error.code().name
+        self.ended = time.monotonic()
+        over.set()
+
+
 def open_streams(admin, one, project):
-    sweep, _, agent = a_run(admin, project, project[-1])
+    sweep, run, agent = a_run(admin, project, project[-1])
     for counter in (2, 3):
         admin("AcquireRun", sweep_id=sweep, agent_id=agent, slot=0, counter=counter, wait_ms=8000)
-    return [Stream(one, "WatchSweep", sweep_id=sweep),
+    return [Stream(one, "WatchSweep", sweep_id=sweep), Stream(one, "ReadLogs", sweep_id=sweep, run_id=run, follow=True),
+            Track(one, "TrackRun", sweep_id=sweep, run_id=run, attempt=1, agent_id=agent),
             Stream(one, "AcquireRun", sweep_id=sweep, agent_id=agent, slot=1, counter=9, wait_ms=50000)]
 
 
@@ -497,6 +547,84 @@ def test_too_many_calls_are_told_when_to_come_again(stack, contract, caller):  #
             assert listed.returncode == 0, listed.stderr
 
 
+def count_open(calls, wanted, what):
+    """How many of them are open, once `wanted` have ended."""
+    wait_for(lambda: sum(not call.is_active() for call in calls) >= wanted, 20, what)
+    return [call for call in calls if call.is_active()]
+
+
+def test_one_token_cannot_take_every_place(stack, contract, admin, caller):  # noqa: F811
+    """Of 400 places one token gets 360: others get through, and can revoke it."""
+    sweep = admin("CreateSweep", source=SWEEP).sweep.sweep_id
+    greedy, modest = caller(READER), caller(READER)
+    with Controller(stack, "--insecure", "--max-calls", "400") as controller, \
+            grpc.insecure_channel(f"127.0.0.1:{controller.port}") as crowded:
+        watch = crowded.unary_stream("/besom.v1.SweepService/WatchSweep")
+        ask = crowded.unary_unary("/besom.v1.SweepService/ListSweeps")
+        streams = [watch(b"\x0a\x08" + sweep.encode(), metadata=greedy.metadata, timeout=60) for _ in range(370)]
+        left = count_open(streams, 10, "the others are refused")
+        assert len(left) == 360
+        refused = next(stream for stream in streams if not stream.is_active())
+        assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "360 calls and streams open" in refused.details()
+        with pytest.raises(grpc.RpcError) as also:
+            ask(b"", metadata=greedy.metadata, timeout=10)
+        assert "grpc-retry-pushback-ms" in dict(also.value.trailing_metadata())
+        ask(b"", metadata=modest.metadata, timeout=10)
+        left.pop().cancel()
+        wait_for(lambda: try_empty(crowded, ("", "", "/besom.v1.SweepService/ListSweeps", False, False), greedy.metadata) == "OK", 10,
+                 "a place that was left is free")
+        crowded.unary_unary("/besom.v1.TokenService/RevokeToken")(b"\x0a\x08" + greedy.token_id.encode(), metadata=secret(stack, "token"),
+                                                                 timeout=10)
+        began = time.monotonic()
+        for stream in left:
+            with pytest.raises(grpc.RpcError) as ended:
+                for _ in stream:
+                    pass
+            assert ended.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        assert time.monotonic() - began < LIMIT_S
+    with Controller(stack, "--insecure", "--token-calls", "2") as controller, \
+            grpc.insecure_channel(f"127.0.0.1:{controller.port}") as crowded:
+        watch = crowded.unary_stream("/besom.v1.SweepService/WatchSweep")
+        streams = [watch(b"\x0a\x08" + sweep.encode(), metadata=modest.metadata, timeout=60) for _ in range(5)]
+        assert len(count_open(streams, 3, "the others are refused")) == 2
+        for stream in streams:
+            stream.cancel()
+
+
+def test_who_has_no_token_takes_no_ones_place(stack, caller):
+    one = caller(READER)
+    with Controller(stack, "--insecure", "--max-calls", "1000") as controller, \
+            grpc.insecure_channel(f"127.0.0.1:{controller.port}") as channel:  # noqa: F811
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
+        streams = [watch(b"", timeout=60) for _ in range(40)]
+        assert len(count_open(streams, 30, "the others are refused")) == 10
+        refused = next(stream for stream in streams if not stream.is_active())
+        assert refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "without a token" in refused.details()
+        silent = threading.Event()
+        reflect = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
+        more = reflect((b"" for _ in range(1) if silent.wait(30)), timeout=30)
+        assert not count_open([more], 1, "reflection is refused too") and more.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        silent.set()
+        channel.unary_unary("/besom.v1.SweepService/ListSweeps")(b"", metadata=one.metadata, timeout=10)
+        channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=10)
+        for stream in streams:
+            stream.cancel()
+        wait_for(lambda: watch(b"", timeout=1) is not None and next(watch(b"", timeout=5)) is not None, 10, "places are given back")
+
+
+def test_huge_metadata_is_refused_and_others_are_served(stack, caller):
+    one = caller(READER)
+    with Controller(stack, "--insecure") as controller, grpc.insecure_channel(f"127.0.0.1:{controller.port}") as good:
+        for size, count in ((7000, 1), (1 << 20, 1), (100, 5000)):
+            with grpc.insecure_channel(f"127.0.0.1:{controller.port}", options=[("grpc.use_local_subchannel_pool", 1)]) as bad:
+                metadata = one.metadata + [(f"x-{number}", "a" * size) for number in range(count)]
+                status = try_empty(bad, ("", "", "/besom.v1.SweepService/ListSweeps", False, False), metadata)
+                assert status == ("OK" if size == 7000 else status) and (size == 7000 or status != "OK"), (size, count, status)
+            good.unary_unary("/besom.v1.SweepService/ListSweeps")(b"", metadata=one.metadata, timeout=10)
+        for text in ("Bearer " + "a" * 7000, "Bearer " + one.text + " " * 100, "Bearer", "Bearer  " + one.text):
+            assert try_empty(good, ("", "", "/besom.v1.SweepService/ListSweeps", False, False), [("authorization", text)]) == "UNAUTHENTICATED"
+
+
 LOGGER = """
 import json, os, socket
 with socket.socket(socket.AF_UNIX) as run:
@@ -550,19 +678,30 @@ def test_every_change_is_in_the_trail(stack, admin, caller):
     one("UpdateSweep", sweep_id=sweep, source=SWEEP.replace(b"[1, 2, 3]", b"[1, 2, 3, 4]"))
     one("ChangeSweep", sweep_id=sweep, action=4)
     one("DeleteSweep", sweep_id=sweep, force=True)
-    one("OpenProject", project="trail")
+    single = one("OpenProject", project="trail").sweep.sweep_id
+    one("RegisterAgent", agent_id=agent, sweep_id=single, host="h", pid=1, slots=1, protocol_min=1, protocol_max=1)
+    own_run = one("SubmitRun", sweep_id=single, agent_id=agent, counter=1, params_json="{}", name="mine").run.run_id
+    for _ in range(2):
+        one("SubmitRun", sweep_id=single, agent_id=agent, counter=1, params_json="{}", name="mine")  # the same one again
+    other_token = caller(AGENT, project="trail", name="bob")
+    other_token("FinishRun", sweep_id=single, run_id=own_run, attempt=1, agent_id=agent, end_class=1, exit_code=3)
+    ended, submitted = admin("ListEvents", about=own_run).events
+    assert (submitted.kind, submitted.actor, submitted.detail) == ("run_submitted", actor, "mine")
+    assert (ended.kind, ended.actor) == ("run_ended", agent), "told of the agent, with the token that said so"
+    assert ended.detail.endswith(f", told with token {other_token.token_id}/bob"), ended.detail
     trail = stack.json("audit", one.token_id, "-n", "0")["events"]
     assert [event["kind"] for event in reversed(trail)] == [
         "token_created", "sweep_created", "agent_registered", "runs_edited", "run_stop_ordered", "run_deleted", "sweep_changed",
-        "sweep_changed", "sweep_updated", "sweep_changed", "sweep_deleted", "sweep_created"]
+        "sweep_changed", "sweep_updated", "sweep_changed", "sweep_deleted", "sweep_created", "agent_registered",
+        "run_submitted"]
     assert {event["actor"] for event in trail[:-1]} == {actor} and trail[-1]["actor"].startswith("file:")
     assert {event["project"] for event in trail} == {"trail"}
-    assert {event["subject"] for event in trail if event["kind"].startswith("run")} == {run, other}
+    assert {event["subject"] for event in trail if event["kind"].startswith("run")} == {run, other, own_run}
     own = one("ListEvents", page_size=1000).events
     assert own and not [event for event in own if event.kind.startswith("token_")], "tokens are the admins' business"
     admin("RevokeToken", token_id=one.token_id)
     admin("RevokeToken", token_id=one.token_id)
-    assert [event.kind for event in admin("ListEvents", about=one.token_id, page_size=2).events] == ["token_revoked", "sweep_created"]
+    assert [event.kind for event in admin("ListEvents", about=one.token_id, page_size=2).events] == ["token_revoked", "run_submitted"]
     assert not stack.json("audit", "--since", "1ms")["events"]
     table = stack.command("audit", sweep, "--project", "trail").stdout
     assert "sweep_deleted" in table and actor in table

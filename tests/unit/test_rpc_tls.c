@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Tokens, TLS and mutual TLS, with certificates made for the run. */
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,76 @@ static void test_open_calls_are_ended(void **state)
     fixture_stop(&fixture, 1000);
 }
 
+/* Who is in, by what was let in and what was told to be over. */
+struct presence {
+    atomic_int entered, left;
+};
+
+static enum status let_in(void *context, const char *token, const char *peer_name, unsigned access,
+                          struct rpc_identity *identity, struct err *err)
+{
+    struct presence *presence = context;
+    enum status status = check(NULL, token, peer_name, access, identity, err);
+    atomic_fetch_add(&presence->entered, status == STATUS_OK);
+    return status;
+}
+
+static void note_release(void *context, const struct rpc_identity *identity)
+{
+    struct presence *presence = context;
+    assert_string_equal(identity->subject, "right");
+    atomic_fetch_add(&presence->left, 1);
+}
+
+/* Once for each call and stream that was let in, however it ended; never for who was refused. */
+static void test_who_was_let_in_is_released(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    struct presence presence = {0, 0};
+    struct rpc_channel *channel;
+    char subject[64];
+    fixture_start(&fixture,
+                  (struct rpc_server_options){
+                      .workers = 2, .check = let_in, .release = note_release, .check_context = &presence});
+    struct rpc_channel_options options = {.address = fixture.address, .insecure = true, .token = "wrong"};
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAUTHENTICATED);
+    options.token = "right";
+    assert_int_equal(call(options, &echo_admin, subject, &err), STATUS_DENIED);
+    assert_int_equal(atomic_load(&presence.entered), 0);
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_OK);
+    assert_int_equal(rpc_channel_new(&options, &channel, &err), STATUS_OK);
+    struct outcome outcomes[2], parked;
+    struct rpc_client_stream *streams[2];
+    outcome_init(&parked);
+    for (size_t i = 0; i < 2; i++) {
+        outcome_init(&outcomes[i]);
+        assert_int_equal(
+            rpc_client_stream_open(channel, &echo_chat, 0, &outcome_stream, &outcomes[i], &streams[i], &err),
+            STATUS_OK);
+    }
+    assert_true(echo_wait(&fixture.echo, &fixture.echo.opened, 2));
+    echo_request request = BESOM__TEST__V1__ECHO_REQUEST__INIT;
+    request.mode = BESOM__TEST__V1__MODE__MODE_PARK;
+    (void)rpc_unary_async(channel, &echo_unary, &request.base, 300, outcome_done, &parked);
+    assert_true(echo_wait(&fixture.echo, &fixture.echo.parked_count, 1));
+    assert_int_equal(atomic_load(&presence.entered) - atomic_load(&presence.left), 3);
+    assert_true(outcome_wait(&parked, &parked.done, 1)); /* its deadline passes */
+    rpc_client_stream_cancel(streams[0]);
+    rpc_client_stream_half_close(streams[1]);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(outcome_wait(&outcomes[i], &outcomes[i].done, 1));
+        rpc_client_stream_release(streams[i]);
+        outcome_destroy(&outcomes[i]);
+    }
+    outcome_destroy(&parked);
+    rpc_channel_free(channel);
+    fixture_stop(&fixture, 1000);
+    assert_int_equal(atomic_load(&presence.entered), 4);
+    assert_int_equal(atomic_load(&presence.left), 4);
+}
+
 static void test_tls(void **state)
 {
     (void)state;
@@ -281,9 +352,13 @@ static void test_wrong_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens),     cmocka_unit_test(test_open_calls_are_ended),
-        cmocka_unit_test(test_tls),        cmocka_unit_test(test_expired_certificate),
-        cmocka_unit_test(test_mutual_tls), cmocka_unit_test(test_wrong_key),
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_open_calls_are_ended),
+        cmocka_unit_test(test_who_was_let_in_is_released),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_expired_certificate),
+        cmocka_unit_test(test_mutual_tls),
+        cmocka_unit_test(test_wrong_key),
     };
     return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
 }
