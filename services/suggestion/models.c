@@ -4,22 +4,17 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/log.h"
+#include "services/common/lru.h"
 #include "services/suggestion/metrics.h"
 
+/* Pinned by its jobs. */
 struct entry {
-    struct model model; /* of the thread at work */
-    char *sweep_id;     /* owned */
-    bool busy;          /* lock */
-    unsigned waiting;   /* lock; jobs */
-    size_t bytes;       /* lock */
-    UT_hash_handle hh;  /* lock */
-    struct entry *prev; /* lock; by last use, oldest first */
-    struct entry *next;
+    struct lru_entry lru; /* first; lock; its key is the sweep */
+    struct model model;   /* of the thread at work */
+    bool busy;            /* lock */
 };
 
 struct models {
@@ -27,42 +22,22 @@ struct models {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct model_job *jobs; /* lock; in order of arrival */
-    struct entry *by_key;   /* lock; owns the entries */
-    struct entry *by_use;   /* lock */
-    size_t bytes;           /* lock */
+    struct lru lru;         /* lock */
     int aside;              /* lock; such jobs at work */
     bool stopping;          /* lock */
     pthread_t *threads;     /* owned */
     int started;
 };
 
-/* Lock held. */
-static void drop(struct models *models, struct entry *entry)
+static struct entry *entry_of(struct lru_entry *entry)
 {
-    assert(models->by_key != NULL && models->by_use != NULL);
-    HASH_DEL(models->by_key, entry);
-    DL_DELETE(models->by_use, entry);
-    models->bytes -= entry->bytes;
-    model_clear(&entry->model, models->options.source.specs);
-    free(entry->sweep_id);
-    free(entry);
+    return (struct entry *)(void *)entry;
 }
 
-/* Lock held. NULL without memory. */
-static struct entry *obtain(struct models *models, const char *sweep_id)
+static void release(void *context, struct lru_entry *entry)
 {
-    struct entry *entry = NULL;
-    HASH_FIND_STR(models->by_key, sweep_id, entry);
-    if (entry != NULL)
-        return entry;
-    entry = calloc(1, sizeof *entry);
-    if (entry == NULL || (entry->sweep_id = strdup(sweep_id)) == NULL) {
-        free(entry);
-        return NULL;
-    }
-    HASH_ADD_KEYPTR(hh, models->by_key, entry->sweep_id, strlen(entry->sweep_id), entry);
-    DL_APPEND(models->by_use, entry);
-    return entry;
+    const struct models *models = context;
+    model_clear(&entry_of(entry)->model, models->options.source.specs);
 }
 
 /* Lock held. One thread stays for suggestions, which agents wait for. */
@@ -78,13 +53,12 @@ static struct model_job *take_job(struct models *models, struct entry **entry)
     struct model_job *job;
     DL_FOREACH(models->jobs, job)
     {
-        HASH_FIND_STR(models->by_key, job->sweep_id, *entry);
+        *entry = entry_of(lru_find(&models->lru, job->sweep_id));
         assert(*entry != NULL); /* it waits for this job */
         if ((*entry)->busy || (job->aside && !has_room_aside(models)))
             continue;
         DL_DELETE(models->jobs, job);
         (*entry)->busy = true;
-        (*entry)->waiting--;
         models->aside += job->aside;
         return job;
     }
@@ -94,22 +68,12 @@ static struct model_job *take_job(struct models *models, struct entry **entry)
 /* Lock held. */
 static void put_back(struct models *models, struct entry *entry)
 {
-    struct entry *next;
     entry->busy = false;
-    models->bytes -= entry->bytes;
-    entry->bytes = sizeof *entry + model_bytes(&entry->model);
-    models->bytes += entry->bytes;
-    DL_DELETE(models->by_use, entry);
-    DL_APPEND(models->by_use, entry);
-    if (model_is_empty(&entry->model) && entry->waiting == 0)
-        drop(models, entry);
-    DL_FOREACH_SAFE(models->by_use, entry, next)
-    {
-        if (models->bytes <= models->options.bytes_max)
-            break;
-        if (!entry->busy && entry->waiting == 0)
-            drop(models, entry);
-    }
+    entry->lru.pins--;
+    lru_use(&models->lru, &entry->lru, sizeof *entry + model_bytes(&entry->model));
+    if (model_is_empty(&entry->model) && entry->lru.pins == 0)
+        lru_drop(&models->lru, &entry->lru);
+    lru_trim(&models->lru);
     pthread_cond_broadcast(&models->changed);
 }
 
@@ -146,6 +110,10 @@ enum status models_new(const struct models_options *options, struct models **out
     if (models == NULL)
         return err_set(err, STATUS_NO_MEMORY, "models: out of memory");
     models->options = *options;
+    models->lru = (struct lru){.bytes_max = options->bytes_max,
+                               .entry_size = sizeof(struct entry),
+                               .release = release,
+                               .context = models};
     pthread_mutex_init(&models->lock, NULL);
     pthread_cond_init(&models->changed, NULL);
     models->threads = calloc((size_t)options->threads, sizeof *models->threads);
@@ -175,8 +143,7 @@ void models_free(struct models *models)
     pthread_mutex_unlock(&models->lock);
     for (int i = 0; i < models->started; i++)
         pthread_join(models->threads[i], NULL);
-    while (models->by_use != NULL)
-        drop(models, models->by_use);
+    lru_clear(&models->lru);
     pthread_cond_destroy(&models->changed);
     pthread_mutex_destroy(&models->lock);
     free(models->threads);
@@ -186,10 +153,10 @@ void models_free(struct models *models)
 enum status models_submit(struct models *models, struct model_job *job, struct err *err)
 {
     pthread_mutex_lock(&models->lock);
-    struct entry *entry = obtain(models, job->sweep_id);
+    struct lru_entry *entry = lru_obtain(&models->lru, job->sweep_id);
     job->request = log_request();
     if (entry != NULL) {
-        entry->waiting++;
+        entry->pins++;
         DL_APPEND(models->jobs, job);
         pthread_cond_signal(&models->changed);
     }
@@ -200,7 +167,7 @@ enum status models_submit(struct models *models, struct model_job *job, struct e
 size_t models_count(struct models *models)
 {
     pthread_mutex_lock(&models->lock);
-    size_t count = HASH_COUNT(models->by_key);
+    size_t count = lru_count(&models->lru);
     pthread_mutex_unlock(&models->lock);
     return count;
 }
@@ -215,8 +182,8 @@ void models_measure(void *context)
     {
         waiting++;
     }
-    metric_set(&suggestion_metrics[SUGGESTION_MODELS], 0, HASH_COUNT(models->by_key));
-    metric_set(&suggestion_metrics[SUGGESTION_MODEL_BYTES], 0, (int64_t)models->bytes);
+    metric_set(&suggestion_metrics[SUGGESTION_MODELS], 0, (int64_t)lru_count(&models->lru));
+    metric_set(&suggestion_metrics[SUGGESTION_MODEL_BYTES], 0, (int64_t)models->lru.bytes);
     metric_set(&suggestion_metrics[SUGGESTION_WAITING], 0, waiting);
     pthread_mutex_unlock(&models->lock);
 }

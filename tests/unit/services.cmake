@@ -2,6 +2,7 @@
 besom_unit_test(test_service_tokens service)
 besom_unit_test(test_service_token_text service)
 besom_unit_test(test_service_roles controller_core suggestion_core scheduler_core rpc_proto)
+besom_unit_test(test_service_lru lru)
 besom_unit_test(test_service_metrics metrics)
 besom_unit_test(test_service_ticker service)
 besom_unit_test(test_service_json_lines json_lines)
