@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "services/scheduler/explain.h"
+#include "services/scheduler/judge.h"
 
 /* ---- words ---- */
 
@@ -139,18 +140,7 @@ static enum status fill_decision(const struct halving *halving, const struct sto
         buffer_puts(&reason, refused);
     else
         cohorts_explain(decision, halving_config(halving), value->value, &reason);
-    *out =
-        (struct store_decision){.sweep_id = value->sweep_id,
-                                .run_id = value->run_id,
-                                .number = value->number,
-                                .attempt = value->attempt,
-                                .band_index = value->band_index,
-                                .band = value->band,
-                                .value = value->value,
-                                .compared = value->value,
-                                .threshold = value->value,
-                                .rivals_json = "[]",
-                                .reason = reason.failed ? NULL : arena_strdup(arena, buffer_text(&reason))};
+    *out = judge_go_on(value, reason.failed ? NULL : arena_strdup(arena, buffer_text(&reason)));
     if (out->reason == NULL)
         return no_memory(err);
     if (refused != NULL || decision->answer == HALVING_NO_RUNG)

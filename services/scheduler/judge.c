@@ -26,15 +26,25 @@ enum status judge_replay(struct stop_rule *rule, const struct store_rung_value *
     return status == STATUS_INVALID ? STATUS_OK : status;
 }
 
-/* A decision that lets the run go on, with `reason` in words. */
-static enum status decide_go_on(const char *reason, struct arena *arena, struct store_decision *out,
-                                struct err *err)
+struct store_decision judge_go_on(const struct store_rung_value *value, const char *reason)
 {
-    out->stop = false;
-    out->compared = out->value;
-    out->threshold = out->value;
-    out->rivals_json = "[]";
-    out->reason = arena_strdup(arena, reason);
+    return (struct store_decision){.sweep_id = value->sweep_id,
+                                   .run_id = value->run_id,
+                                   .number = value->number,
+                                   .attempt = value->attempt,
+                                   .band_index = value->band_index,
+                                   .band = value->band,
+                                   .value = value->value,
+                                   .compared = value->value,
+                                   .threshold = value->value,
+                                   .rivals_json = "[]",
+                                   .reason = reason};
+}
+
+static enum status go_on(const struct store_rung_value *value, const char *reason, struct arena *arena,
+                         struct store_decision *out, struct err *err)
+{
+    *out = judge_go_on(value, arena_strdup(arena, reason));
     return out->reason != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "deciding: out of memory");
 }
 
@@ -63,23 +73,15 @@ enum status judge_value(struct stop_rule *rule, const struct store_rung_value *v
 {
     struct stop_decision decision;
     struct err refused = ERR_INIT;
-    *out = (struct store_decision){
-        .sweep_id = value->sweep_id,
-        .run_id = value->run_id,
-        .number = value->number,
-        .attempt = value->attempt,
-        .band_index = value->band_index,
-        .band = value->band,
-        .value = value->value,
-    };
     const struct stop_value brought = value_of(value);
     enum status status =
         stop_rule_observe(rule, value->run_id, value->attempt, band_of(value), &brought, &decision, &refused);
     if (status == STATUS_INVALID)
-        return decide_go_on(refused.text, arena, out, err);
+        return go_on(value, refused.text, arena, out, err);
     if (status != STATUS_OK)
         return err_set(err, status, "%s", refused.text);
     if (decision.stale)
-        return decide_go_on("a later attempt of this run was heard of", arena, out, err);
+        return go_on(value, "a later attempt of this run was heard of", arena, out, err);
+    *out = judge_go_on(value, NULL);
     return decide_by_rule(&decision, stop_rule_config(rule), arena, out, err);
 }

@@ -12,6 +12,9 @@
 #include "db/store/stops.h"
 #include "stop/stop.h"
 
+/* The decision on a value that its run goes on, compared with nothing. Texts are those given. */
+struct store_decision judge_go_on(const struct store_rung_value *value, const char *reason);
+
 /* Feeds the rule a value on which a decision exists. NO_MEMORY. */
 enum status judge_replay(struct stop_rule *rule, const struct store_rung_value *value,
                          struct err *err) MUST_USE;
