@@ -60,18 +60,6 @@ static void load_list(struct serving *serving, struct claim_list *list)
     }
 }
 
-static void unload(struct claim_list *list, struct claim_waiter *waiter)
-{
-    waiter->next = NULL;
-    waiter->previous = list->last;
-    if (list->last != NULL)
-        list->last->next = waiter;
-    else
-        list->first = waiter;
-    list->last = waiter;
-    list->count++;
-}
-
 static void fail_waiter(struct claim_waiter *waiter, const struct err *err)
 {
     request_fail(waiter->call, err);
@@ -130,7 +118,7 @@ static void answer_claims(struct serving *serving, const struct facts **facts, s
     for (size_t i = 0; i < serving->count; i++) {
         struct claim_waiter *waiter = serving->waiters[i];
         if (serving->claims[i].verdict == STORE_CLAIM_NONE && !leave) {
-            unload(left, waiter);
+            claim_list_append(left, waiter);
             continue;
         }
         struct err err = ERR_INIT;
@@ -163,7 +151,7 @@ static void settle_failure(struct claims *claims, struct claim_turn *turn, struc
         claim_table_set_reason(claims->table, turn->sweep, "the database is unavailable", false);
     for (size_t i = 0; i < serving->count; i++)
         if (wait)
-            unload(left, serving->waiters[i]);
+            claim_list_append(left, serving->waiters[i]);
         else
             fail_waiter(serving->waiters[i], err);
 }

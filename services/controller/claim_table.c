@@ -33,7 +33,7 @@ struct claim_table {
     bool closed;
 };
 
-static void list_append(struct claim_list *list, struct claim_waiter *waiter)
+void claim_list_append(struct claim_list *list, struct claim_waiter *waiter)
 {
     waiter->next = NULL;
     waiter->previous = list->last;
@@ -87,7 +87,7 @@ static void park(struct claim_table *table, struct claim_waiter *waiter)
     struct claim_waiter **bucket = bucket_of(table, waiter->call);
     waiter->bucket_next = *bucket;
     *bucket = waiter;
-    list_append(waiter->fresh ? &waiter->sweep->fresh : &waiter->sweep->waiting, waiter);
+    claim_list_append(waiter->fresh ? &waiter->sweep->fresh : &waiter->sweep->waiting, waiter);
     if (!waiter->fresh && waiter->deadline_ms < table->next_expiry_ms)
         table->next_expiry_ms = waiter->deadline_ms;
 }
@@ -254,7 +254,7 @@ static void expire(struct claim_table *table, int64_t now_ms, struct claim_list 
                 continue;
             }
             unpark(table, waiter);
-            list_append(expired, waiter);
+            claim_list_append(expired, waiter);
             sweep->expiring++;
         }
     table->next_expiry_ms = next_ms;
@@ -284,7 +284,7 @@ static void take(struct claim_table *table, struct claim_sweep *sweep, struct cl
     while (from->first != NULL && out->count < max) {
         struct claim_waiter *waiter = from->first;
         unpark(table, waiter);
-        list_append(out, waiter);
+        claim_list_append(out, waiter);
         sweep->serving++;
     }
 }
@@ -372,7 +372,7 @@ void claim_table_return(struct claim_table *table, struct claim_turn *turn, stru
     while ((waiter = claim_list_pop(list)) != NULL) {
         turn->sweep->serving--;
         if (table->closed || *waiter->gone) {
-            list_append(&left, waiter);
+            claim_list_append(&left, waiter);
             continue;
         }
         waiter->fresh = false;
@@ -435,7 +435,7 @@ struct claim_list claim_table_close(struct claim_table *table)
             while (lists[i]->first != NULL) {
                 struct claim_waiter *waiter = lists[i]->first;
                 unpark(table, waiter);
-                list_append(&all, waiter);
+                claim_list_append(&all, waiter);
             }
     }
     pthread_cond_broadcast(&table->changed);

@@ -107,5 +107,6 @@ size_t claim_table_count(struct claim_table *table, const char *sweep_id);
 
 /* The next of a taken list, NULL at its end. */
 struct claim_waiter *claim_list_pop(struct claim_list *list);
+void claim_list_append(struct claim_list *list, struct claim_waiter *waiter);
 
 #endif
