@@ -6,15 +6,7 @@
 #include "db/store/query.h"
 #include "db/store/stops.h"
 
-static const struct field WRITTEN_FIELDS[] = {
-    FIELD(TEXT, struct store_verdict, run_id),    FIELD(I64, struct store_verdict, ordinal),
-    FIELD(I64, struct store_verdict, cohort),     FIELD(I32, struct store_verdict, bracket),
-    FIELD(I32, struct store_verdict, band_index), FIELD(I64, struct store_verdict, band),
-    FIELD(I64, struct store_verdict, number),     FIELD(BOOL, struct store_verdict, promoted),
-    FIELD(I64, struct store_verdict, rank),       FIELD(I64, struct store_verdict, planned),
-    FIELD(F64, struct store_verdict, value),      FIELD(F64, struct store_verdict, threshold),
-};
-static const struct field READ_FIELDS[] = {
+static const struct field FIELDS[] = {
     FIELD(TEXT, struct store_verdict, run_id),     FIELD(I64, struct store_verdict, ordinal),
     FIELD(I64, struct store_verdict, cohort),      FIELD(I32, struct store_verdict, bracket),
     FIELD(I32, struct store_verdict, band_index),  FIELD(I64, struct store_verdict, band),
@@ -23,6 +15,9 @@ static const struct field READ_FIELDS[] = {
     FIELD(F64, struct store_verdict, value),       FIELD(F64, struct store_verdict, threshold),
     FIELD(TIME, struct store_verdict, decided_us),
 };
+#define VERDICT SHAPE(struct store_verdict, FIELDS)
+/* Without the time, which the database knows. */
+#define WRITTEN_VERDICT ((struct shape){FIELDS, (int)ARRAY_LEN(FIELDS) - 1, sizeof(struct store_verdict)})
 
 /* What is to become of a run. */
 struct change {
@@ -147,7 +142,7 @@ static enum status write_verdicts(struct store_tx *tx, const struct store_verdic
     struct params params = params_begin(tx);
     params_text(&params, verdicts->sweep_id);
     params_i64(&params, verdicts->epoch);
-    params_columns(&params, SHAPE(struct store_verdict, WRITTEN_FIELDS), fresh, count);
+    params_columns(&params, WRITTEN_VERDICT, fresh, count);
     return query_change(tx, QUERY_RECORD_VERDICTS, &params, NULL, err);
 }
 
@@ -185,8 +180,7 @@ enum status store_list_verdicts(struct store_tx *tx, const char *sweep_id, const
     struct params params = params_begin(tx);
     params_text(&params, sweep_id);
     params_text(&params, run_id);
-    return query_rows(tx, QUERY_LIST_VERDICTS, &params, SHAPE(struct store_verdict, READ_FIELDS), out, count,
-                      err);
+    return query_rows(tx, QUERY_LIST_VERDICTS, &params, VERDICT, out, count, err);
 }
 
 enum status store_close_cohorts(struct store_tx *tx, const char ***sweep_ids, size_t *count, struct err *err)
@@ -214,9 +208,9 @@ enum status store_end_paused_runs(struct store_tx *tx, const char *sweep_id, con
 enum status store_list_left_paused(struct store_tx *tx, struct store_left_paused **out, size_t *count,
                                    struct err *err)
 {
-    static const struct field FIELDS[] = {FIELD(TEXT, struct store_left_paused, sweep_id),
-                                          FIELD(TEXT, struct store_left_paused, state)};
+    static const struct field LEFT_FIELDS[] = {FIELD(TEXT, struct store_left_paused, sweep_id),
+                                               FIELD(TEXT, struct store_left_paused, state)};
     struct params params = params_begin(tx);
-    return query_rows(tx, QUERY_LIST_LEFT_PAUSED, &params, SHAPE(struct store_left_paused, FIELDS), out,
+    return query_rows(tx, QUERY_LIST_LEFT_PAUSED, &params, SHAPE(struct store_left_paused, LEFT_FIELDS), out,
                       count, err);
 }
