@@ -51,8 +51,10 @@ def build(commit, folder):
     subprocess.run(["tar", "x", "-C", source], stdin=archive.stdout, check=True)
     assert archive.wait() == 0
     launcher = ["-DCMAKE_C_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
-    subprocess.run(["cmake", "-S", source, "-B", programs, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", *launcher], check=True)
-    subprocess.run(["cmake", "--build", programs, "--target", *TARGETS], check=True)
+    environment = dict(os.environ, CCACHE_BASEDIR=folder, CCACHE_NOHASHDIR="1")  # hits from another folder of this kind
+    subprocess.run(["cmake", "-S", source, "-B", programs, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", *launcher], check=True,
+                   env=environment)
+    subprocess.run(["cmake", "--build", programs, "--target", *TARGETS], check=True, env=environment)
     return os.path.join(programs, "bin")
 
 
