@@ -96,12 +96,35 @@ static void test_files_that_others_may_read_are_refused(void **state)
     assert_int_equal(token_read_file("/nonexistent/token", token, &err), STATUS_NOT_FOUND);
 }
 
+/* The name stands in the audit trail, where half a character would be refused. */
+static void test_a_long_name_of_a_file_is_cut_between_characters(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/besom-token-XXXXXX", path[160];
+    struct err err = ERR_INIT;
+    struct token_set *set;
+    struct rpc_identity identity;
+    assert_non_null(mkdtemp(folder));
+    int length = snprintf(path, sizeof path, "%s/x", folder);
+    for (int i = 0; i < 30; i++)
+        length += snprintf(path + length, sizeof path - (size_t)length, "\xc3\xa9");
+    assert_int_equal(file_write_atomic(path, TOKEN, strlen(TOKEN), 0600, &err), STATUS_OK);
+    assert_int_equal(token_set_new(&set, &err), STATUS_OK);
+    assert_int_equal(token_set_add_file(set, path, ROLE_ADMIN, &err), STATUS_OK);
+    assert_int_equal(token_set_find(set, TOKEN, &identity, &err), STATUS_OK);
+    assert_int_equal(strlen(identity.subject), strlen("file:x") + 48);
+    token_set_free(set);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_token_opens_what_its_role_says),
         cmocka_unit_test(test_a_token_is_one_long_word),
         cmocka_unit_test(test_files_that_others_may_read_are_refused),
+        cmocka_unit_test(test_a_long_name_of_a_file_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
