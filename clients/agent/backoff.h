@@ -10,7 +10,7 @@
 #include "base/random.h"
 
 #define BACKOFF_FIRST_MS 200
-#define BACKOFF_LAST_MS 5000
+#define BACKOFF_LAST_MS 2000 /* below the 5 s in which work goes on after an outage */
 
 /* Returns the next wait and doubles *step_ms (0 = start again). */
 static inline int64_t backoff_next_ms(int64_t *step_ms)

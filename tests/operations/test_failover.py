@@ -30,7 +30,7 @@ POINTS = int(os.environ.get("FAILOVER_POINTS", "120"))
 AGENTS = 3
 SLOTS = 4
 WITHIN_S = 5
-AGENT_PAUSE_S = 5  # the longest that an agent waits between its tries
+AGENT_PAUSE_S = 2  # the longest that an agent waits between its tries
 LIMIT_S = 240 + 2 * POINTS
 SWEEP = f"""
 program: {harness.POINT}
