@@ -2,7 +2,8 @@
 """The images of the cluster test: Besom's, built from this tree, and stand-ins for other people's; as archives for containerd.
 
 They are kept in a store below the cache, so that the next test builds only what changed. BESOM_CLUSTER_IMAGES names a prefix,
-such as localhost/besom, of images that the store (BESOM_IMAGES_STORE) has already: then none of Besom is built.
+such as localhost/besom, of images that the store (BESOM_IMAGES_STORE) has already: then none of Besom is built;
+BESOM_CLUSTER_IMAGES_BEFORE names those that the upgrade comes from.
 """
 import contextlib
 import os
@@ -42,7 +43,7 @@ def copy_of_tree(folder):
 
 
 def build(opened, folder, target, file):
-    opened.build(f"{PREFIX}/{target}:old", "--build-arg", f"BASE={BASE}", "--target", target, "--file", os.path.join(folder, file),
+    opened.build(f"{PREFIX}/{target}:new", "--build-arg", f"BASE={BASE}", "--target", target, "--file", os.path.join(folder, file),
                  folder=folder)
 
 
@@ -63,18 +64,18 @@ def build_own(opened):
 
 
 def make(opened, path):
-    """An archive of all, Besom's with both tags: what a new tag changes is which pods must make room."""
+    """An archive of all, Besom's with both tags, which are the same programs unless an older release is named."""
     if opened.call("podman", "image", "exists", BASE, check=False).returncode != 0:
         opened.import_system(BASE, bare_system("bookworm-minbase" if release() == "bookworm" else "minbase", release()))
     build_stand_ins(opened)
-    given = os.environ.get("BESOM_CLUSTER_IMAGES")
+    given, before = (os.environ.get(name) for name in ("BESOM_CLUSTER_IMAGES", "BESOM_CLUSTER_IMAGES_BEFORE"))
     if not given:
         build_own(opened)
     for name in SERVICES:
         if given:
-            opened.podman("tag", f"{given}/{name}", f"{PREFIX}/{name}:old")
-        opened.podman("tag", f"{PREFIX}/{name}:old", f"{PREFIX}/{name}:new")
-    names = [f"{PREFIX}/{name}:{tag}" for name in SERVICES for tag in TAGS] + [f"{PREFIX}/{name}:old" for name in STAND_INS]
+            opened.podman("tag", f"{given}/{name}", f"{PREFIX}/{name}:new")
+        opened.podman("tag", f"{before}/{name}" if before else f"{PREFIX}/{name}:new", f"{PREFIX}/{name}:old")
+    names = [f"{PREFIX}/{name}:{tag}" for name in SERVICES for tag in TAGS] + [f"{PREFIX}/{name}:new" for name in STAND_INS]
     opened.podman("save", "--quiet", "--multi-image-archive", "--output", path, *names, inside=False)
 
 

@@ -37,8 +37,9 @@ class Cluster:
     def __enter__(self):
         done = subprocess.run(self.up, env=self.environment, text=True, capture_output=True)
         if done.returncode != 0:
+            said = done.stderr + self.last_words()
             self.close()
-            raise AssertionError(done.stderr)
+            raise AssertionError(said)
         with open(os.path.join(self.folder, "pid")) as file:
             self.inside = ["nsenter", "-t", file.read().strip(), "-n"]
         return self
@@ -48,6 +49,13 @@ class Cluster:
 
     def close(self):
         subprocess.run([os.path.join(HERE, "down"), self.folder], check=True)
+
+    def last_words(self):
+        """What each program of the cluster wrote last."""
+        logs = os.path.join(self.folder, "log")
+        names = sorted(os.listdir(logs)) if os.path.isdir(logs) else []
+        tails = subprocess.run(["tail", "-n", "5", *names], cwd=logs, text=True, capture_output=True).stdout if names else ""
+        return tails[-8000:]
 
     def run(self, *command, check=True, timeout=600, environment=None):
         done = subprocess.run([*self.inside, *command], env=dict(self.environment, **(environment or {})), text=True,

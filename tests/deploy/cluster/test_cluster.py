@@ -26,7 +26,7 @@ from test_helm import CHART, VARIANTS, manifests, tools  # noqa: E402,F401
 
 NEEDED = ("go", "rsync", "make", "cc", "etcd", "containerd", "ctr", "runc", "conntrack", "iptables", "dnsmasq", "podman", "nsenter",
           "unshare", "npm", "curl", "openssl", "mmdebstrap")
-TRAINING = f"{images.PREFIX}/training:old"
+TRAINING = f"{images.PREFIX}/training:new"
 POINTS, HELD_FROM = 60, 45
 NAME, NAMESPACE = "besom", "sweeps"
 OTHERS = ("gateway.networking.k8s.io", "cert-manager.io", "monitoring.coreos.com", "postgresql.cnpg.io")  # nobody serves them here
@@ -34,7 +34,7 @@ SERVICES = ("controller", "suggestion", "scheduler")
 # What the chart is told here: images of this tree, a class for the volume, and that a dead agent is missed soon.
 VALUES = {
     "image": {"prefix": images.PREFIX, "tag": "old"},
-    "database": {"bundled": {"image": f"{images.PREFIX}/database:old", "storage": "1Gi", "storageClassName": "folder"}},
+    "database": {"bundled": {"image": f"{images.PREFIX}/database:new", "storage": "1Gi", "storageClassName": "folder"}},
     "controller": {"extraArgs": ["--lease-time=6s", "--renew-time=2s", "--lost-after=15s"]},
 }
 SWEEP = """
