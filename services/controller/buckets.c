@@ -2,19 +2,30 @@
 #include "services/controller/buckets.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+static atomic_size_t held;
 
 enum status buckets_init(struct buckets *buckets, size_t most, int64_t total, struct err *err)
 {
-    *buckets = (struct buckets){.most = most, .total = total};
-    if ((int64_t)most > total)
-        buckets->most = (size_t)total;
+    *buckets = (struct buckets){.most = (int64_t)most > total ? (size_t)total : most, .total = total};
+    if (atomic_fetch_add(&held, buckets->most) + buckets->most > BUCKETS_HELD_MAX) {
+        atomic_fetch_sub(&held, buckets->most);
+        return err_set(err, STATUS_EXHAUSTED,
+                       "too many buckets are being read at once: ask again later, or for fewer");
+    }
     buckets->items = calloc(buckets->most + 1, sizeof *buckets->items);
-    return buckets->items != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "buckets: out of memory");
+    if (buckets->items != NULL)
+        return STATUS_OK;
+    atomic_fetch_sub(&held, buckets->most);
+    return err_set(err, STATUS_NO_MEMORY, "buckets: out of memory");
 }
 
 void buckets_free(struct buckets *buckets)
 {
+    if (buckets->items != NULL)
+        atomic_fetch_sub(&held, buckets->most);
     free(buckets->items);
     buckets->items = NULL;
 }

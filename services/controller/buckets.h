@@ -1,6 +1,6 @@
 /*
  * Points of one metric summed up in at most so many buckets of about equal
- * numbers of points. Pure.
+ * numbers of points.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_CONTROLLER_BUCKETS_H
@@ -16,7 +16,10 @@ struct buckets {
     int64_t next;  /* the first point there */
 };
 
-/* `total` points will be added. NO_MEMORY. */
+/* What all of a process may hold at once, some 200 MB: readers that do not read keep theirs. */
+#define BUCKETS_HELD_MAX ((size_t)4000000)
+
+/* `total` points will be added. EXHAUSTED (BUCKETS_HELD_MAX), NO_MEMORY. */
 enum status buckets_init(struct buckets *buckets, size_t most, int64_t total, struct err *err) MUST_USE;
 void buckets_free(struct buckets *buckets);
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -122,12 +123,33 @@ static void what_is_not_finite_is_no_extreme(void **state)
     buckets_free(&buckets);
 }
 
+static void readers_that_do_not_read_are_bounded(void **state)
+{
+    enum { MOST = 100000, FIT = (int)(BUCKETS_HELD_MAX / MOST) };
+    static struct buckets readers[FIT];
+    struct buckets late;
+    struct err err = ERR_INIT;
+    (void)state;
+    for (int i = 0; i < FIT; i++)
+        assert_int_equal(buckets_init(&readers[i], MOST, MOST, &err), STATUS_OK);
+    assert_int_equal(buckets_init(&late, 1, 10, &err), STATUS_EXHAUSTED);
+    assert_non_null(strstr(err.text, "ask again later"));
+    buckets_free(&readers[0]);
+    assert_int_equal(buckets_init(&late, MOST, 10, &err), STATUS_OK); /* of ten points: ten */
+    buckets_free(&late);
+    buckets_free(&late);
+    assert_int_equal(buckets_init(&readers[0], MOST, MOST, &err), STATUS_OK);
+    for (int i = 0; i < FIT; i++)
+        buckets_free(&readers[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(points_are_spread_evenly),
         cmocka_unit_test(stretches_go_where_their_middle_lies),
         cmocka_unit_test(what_is_not_finite_is_no_extreme),
+        cmocka_unit_test(readers_that_do_not_read_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
