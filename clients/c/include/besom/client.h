@@ -65,9 +65,10 @@ typedef struct besom_client besom_client;
 typedef struct besom_client_options {
     int version;
     const char *address; /**< "host:port" or "unix:/path"; NULL: BESOM_ADDRESS, else BESOM_HOME/endpoint */
-    const char *token;   /**< NULL: the one in token_file, else BESOM_TOKEN, else BESOM_HOME/token when the
-                            endpoint   comes from there; "" = none */
-    const char *ca_file; /**< PEM; set = TLS with this root. NULL: BESOM_CA_FILE */
+    /** "" = none; NULL: the one in token_file, else BESOM_TOKEN, else BESOM_HOME/token when the endpoint
+     * comes from there */
+    const char *token;
+    const char *ca_file;          /**< PEM; set = TLS with this root. NULL: BESOM_CA_FILE */
     const char *certificate_file; /**< client certificate (mTLS), PEM. NULL: BESOM_CERT_FILE */
     const char *key_file;         /**< its key, PEM. NULL: BESOM_KEY_FILE */
     const char *server_name;      /**< name expected in the server's certificate; NULL = the address's host */
