@@ -6,29 +6,76 @@
 
 #define SIZE_MOST 4000
 #define DEPTH_MOST 32
+#define FORKS_MOST 12
+
+/* What a repetition would repeat: a character, a bracket, a group; with the repetitions so far. */
+struct piece {
+    size_t size;
+    size_t forks;  /* how often the ways through it without a character double */
+    bool is_empty; /* may match nothing */
+    bool there;
+};
+
+/* What an open group, or the pattern, holds so far. */
+struct level {
+    size_t size;
+    size_t chain, forks; /* of the pieces that may all match nothing, at the end and at most */
+    bool branch_is_empty, is_empty;
+};
 
 struct reckoning {
-    size_t sizes[DEPTH_MOST]; /* of what the open groups hold so far */
+    struct level levels[DEPTH_MOST];
     size_t depth;
-    size_t last; /* of what a repetition would repeat */
+    struct piece last; /* not in its level yet */
     struct pattern_cost cost;
 };
 
-static void add(struct reckoning *reckoning, size_t size)
+/* The last piece is complete: it becomes part of its level. */
+static void settle(struct reckoning *reckoning)
 {
-    reckoning->last = size;
-    reckoning->sizes[reckoning->depth] += size;
+    struct level *level = &reckoning->levels[reckoning->depth];
+    const struct piece last = reckoning->last;
+    reckoning->last = (struct piece){.there = false};
+    if (!last.there)
+        return;
+    level->size += last.size;
+    level->chain += last.forks;
+    if (level->chain > level->forks)
+        level->forks = level->chain;
+    if (!last.is_empty) {
+        level->chain = last.forks;
+        level->branch_is_empty = false;
+    }
+    if (level->size > SIZE_MOST || level->forks > FORKS_MOST)
+        reckoning->cost.too_large = true;
 }
 
-static void repeat(struct reckoning *reckoning, size_t times)
+static void add(struct reckoning *reckoning, struct piece piece)
 {
-    size_t before = reckoning->last;
-    if (times > SIZE_MOST || before * times > SIZE_MOST) {
+    settle(reckoning);
+    piece.there = true;
+    reckoning->last = piece;
+}
+
+static void add_character(struct reckoning *reckoning)
+{
+    add(reckoning, (struct piece){.size = 1});
+}
+
+/* From `least` to `most` times; what is written out is `most` long. */
+static void repeat(struct reckoning *reckoning, size_t least, size_t most)
+{
+    struct piece *last = &reckoning->last;
+    size_t times = most > 0 ? most : 1;
+    if (times > SIZE_MOST || last->size * times > SIZE_MOST) {
         reckoning->cost.too_large = true;
         return;
     }
-    reckoning->last = before * (times > 0 ? times : 1);
-    reckoning->sizes[reckoning->depth] += reckoning->last - before;
+    last->size *= times;
+    last->forks = last->forks * times + (last->is_empty ? 1 : 0);
+    last->is_empty = last->is_empty || least == 0;
+    if (last->forks > FORKS_MOST)
+        reckoning->cost.too_large = true;
 }
 
 /* Behind "[": what follows "]". */
@@ -48,70 +95,82 @@ static const char *skip_bracket(const char *c)
     return *c == ']' ? c + 1 : c;
 }
 
-/* Behind "{": the greater bound, and what follows "}". */
-static const char *read_bounds(const char *c, size_t *out)
+/* Behind "{": the bounds, and what follows "}". */
+static const char *read_bounds(const char *c, size_t *least, size_t *most)
 {
     char *end = NULL;
-    unsigned long least = strtoul(c, &end, 10), most = least;
+    *least = *most = strtoul(c, &end, 10);
     if (*end == ',' && end[1] == '}')
-        most = least + 1;
+        *most = *least + 1;
     else if (*end == ',')
-        most = strtoul(end + 1, &end, 10);
-    *out = most > least ? most : least;
+        *most = strtoul(end + 1, &end, 10);
+    if (*most < *least)
+        *most = *least;
     end += strcspn(end, "}");
     return *end == '}' ? end + 1 : c;
 }
 
 static void open_group(struct reckoning *reckoning)
 {
+    settle(reckoning);
     if (reckoning->depth + 1 == DEPTH_MOST)
         reckoning->cost.too_large = true;
     else
-        reckoning->sizes[++reckoning->depth] = 0;
+        reckoning->levels[++reckoning->depth] = (struct level){.branch_is_empty = true};
+}
+
+static void end_branch(struct reckoning *reckoning)
+{
+    struct level *level = &reckoning->levels[reckoning->depth];
+    settle(reckoning);
+    level->is_empty = level->is_empty || level->branch_is_empty;
+    level->branch_is_empty = true;
+    level->chain = 0;
 }
 
 static void close_group(struct reckoning *reckoning)
 {
     if (reckoning->depth == 0) {
-        add(reckoning, 1);
+        add_character(reckoning);
         return;
     }
-    size_t inner = reckoning->sizes[reckoning->depth--];
-    add(reckoning, inner + 1);
+    end_branch(reckoning);
+    const struct level *group = &reckoning->levels[reckoning->depth--];
+    reckoning->last = (struct piece){
+        .size = group->size + 1, .forks = group->forks, .is_empty = group->is_empty, .there = true};
 }
 
 /* Takes one piece of the pattern; what follows it. */
 static const char *reckon(struct reckoning *reckoning, const char *c)
 {
-    size_t times = 0;
+    size_t least, most;
     switch (*c) {
     case '\\':
         reckoning->cost.refers = reckoning->cost.refers || (c[1] >= '0' && c[1] <= '9');
-        add(reckoning, 1);
+        add_character(reckoning);
         return c[1] != '\0' ? c + 2 : c + 1;
-    case '[': add(reckoning, 1); return skip_bracket(c + 1);
+    case '[': add_character(reckoning); return skip_bracket(c + 1);
     case '(': open_group(reckoning); break;
     case ')': close_group(reckoning); break;
-    case '+': repeat(reckoning, 2); break;
+    case '|': end_branch(reckoning); break;
+    case '+': repeat(reckoning, 1, 2); break;
+    case '*':
+    case '?': repeat(reckoning, 0, 1); break;
     case '{':
         reckoning->cost.counts = true;
-        c = read_bounds(c + 1, &times);
-        repeat(reckoning, times);
+        c = read_bounds(c + 1, &least, &most);
+        repeat(reckoning, least, most);
         return c;
-    case '*':
-    case '?': break;
-    default: add(reckoning, 1); break;
+    default: add_character(reckoning); break;
     }
     return c + 1;
 }
 
 struct pattern_cost pattern_reckon(const char *text)
 {
-    struct reckoning reckoning = {.depth = 0};
-    for (const char *c = text; *c != '\0';) {
+    struct reckoning reckoning = {.levels = {{.branch_is_empty = true}}};
+    for (const char *c = text; *c != '\0';)
         c = reckon(&reckoning, c);
-        if (reckoning.sizes[reckoning.depth] > SIZE_MOST)
-            reckoning.cost.too_large = true;
-    }
+    settle(&reckoning);
     return reckoning.cost;
 }

@@ -1,7 +1,8 @@
 /*
  * What a POSIX extended regular expression would cost, told before regcomp
  * sees it: regcomp writes x{n} out n times and x+ as xx*, so that a few nested
- * ones are more than a machine holds. Pure.
+ * ones are more than a machine holds; and it walks every way through what may
+ * match nothing, which (x*)? doubles each time. Pure.
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_BASE_PATTERN_H

@@ -17,6 +17,9 @@ static void test_usual_patterns_are_small(void **state)
                                         "[]{]+[[:alpha:]{}]",
                                         "\\{[0-9]+\\}",
                                         "(a|b|(c|d+)*)?",
+                                        "(.*?)=(.*?), *(.*?) +(.*?)[.]?(.*?)",
+                                        "a?b?c?d?e?f?g?h?i?j?k?l?m?n?o?p?",
+                                        "(x(.*)?)+(y(.*)?)+",
                                         "(",
                                         "\\"};
     for (size_t i = 0; i < ARRAY_LEN(small); i++) {
@@ -33,7 +36,11 @@ static void test_what_repeats_itself_is_large(void **state)
                                         "x{1000}{5}",
                                         "(((((((((((((x+)+)+)+)+)+)+)+)+)+)+)+)+)",
                                         "x{99999}",
-                                        "x{5000,}"};
+                                        "x{5000,}",
+                                        "x??????+++++",
+                                        "x*?x*?x*?x*?x*?x*?x*?x*?x*?x*?x*?x*?x*?",
+                                        "((x*|y)?(x*|y)?(x*|y)?(x*|y)?(x*|y)?(x*|y)?(x*|y)?)+",
+                                        "((((((((((((((x*)*)*)*)*)*)*)*)*)*)*)*)*)*"};
     for (size_t i = 0; i < ARRAY_LEN(large); i++)
         assert_true(pattern_reckon(large[i]).too_large);
     assert_false(pattern_reckon("x{10}{10}").too_large);
