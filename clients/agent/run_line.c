@@ -105,11 +105,12 @@ static enum status check_values(json_t *values, const char *prefix, int depth, s
         return err_set(err, STATUS_INVALID, "values are nested more than %d deep", NESTING_MAX);
     for (void *i = json_object_iter(values); i != NULL; i = json_object_iter_next(values, i)) {
         const char *key = json_object_iter_key(i);
-        if (strlen(prefix) + strlen(key) + 1 > RUN_LINE_NAME_MAX || *key == '\0')
+        bool nested = json_is_object(json_object_iter_value(i));
+        if (strlen(prefix) + strlen(key) + nested > RUN_LINE_NAME_MAX || *key == '\0')
             return err_set(err, STATUS_INVALID, "a metric's name must have 1 to %d bytes", RUN_LINE_NAME_MAX);
         char name[PATH_SIZE];
         snprintf(name, sizeof name, "%s%s.", prefix, key);
-        if (json_is_object(json_object_iter_value(i)))
+        if (nested)
             TRY(check_values(json_object_iter_value(i), name, depth + 1, err));
     }
     return STATUS_OK;

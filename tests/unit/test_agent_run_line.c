@@ -232,6 +232,19 @@ static void refuses_the_rest(void **state)
     char line[400];
     snprintf(line, sizeof line, "{\"log\":{\"%0300d\":1}}", 0);
     expect(line, "a metric's name must have 1 to 256 bytes");
+    snprintf(line, sizeof line, "{\"log\":{\"%0255d\":{\"b\":1}}}", 0);
+    expect(line, "a metric's name must have 1 to 256 bytes");
+}
+
+static void takes_names_of_any_length_alike(void **state)
+{
+    (void)state;
+    char line[400], expected[400];
+    snprintf(expected, sizeof expected, "%0256d=1 .", 0);
+    snprintf(line, sizeof line, "{\"log\":{\"%0256d\":1}}", 0);
+    expect(line, expected);
+    snprintf(line, sizeof line, "{\"log\":{\"%0256d\":1},\"x\":null}", 0); /* not for the quick reader */
+    expect(line, expected);
 }
 
 /* What the quick reader takes it takes as the general one does, and the plain case it does take. */
@@ -299,6 +312,7 @@ int main(void)
         cmocka_unit_test(takes_what_python_writes),
         cmocka_unit_test(wide_numbers_leave_others_whole),
         cmocka_unit_test(refuses_the_rest),
+        cmocka_unit_test(takes_names_of_any_length_alike),
         cmocka_unit_test(plain_lines_are_read_quickly),
         cmocka_unit_test(finds_numbers_of_objects),
     };
