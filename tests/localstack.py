@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -54,6 +55,30 @@ def wait_for(condition, seconds, what):
             return value
         assert time.monotonic() < deadline, f"not within {PATIENCE * seconds} s: {what}"
         time.sleep(0.02)
+
+
+def end(started):
+    """SIGTERM to all processes, SIGKILL to those that stay."""
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+    for process in started:
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_ports(count):
+    """Ports of the loopback that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
 
 
 class LocalStack:
@@ -125,15 +150,7 @@ class LocalStack:
 
     def close(self):
         """Stops agents and stack, and fails when any process of theirs is left."""
-        for agent in self.agents.values():
-            if agent.poll() is None:
-                agent.terminate()
-        for agent in self.agents.values():
-            try:
-                agent.wait(30)
-            except subprocess.TimeoutExpired:
-                agent.kill()
-                agent.wait()
+        end(self.agents.values())
         keep = ["--purge"] if not os.environ.get("BESOM_TEST_KEEP") else []
         self.command("down", *keep, check=False)
         left = self.left_behind()

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 
-import psycopg2
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
@@ -31,6 +30,7 @@ def load_bench():
 
 
 bench = load_bench()
+import postgres  # noqa: E402
 from localstack import belongs_to, processes, read_bytes, wait_for  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -70,14 +70,7 @@ PASSING = ("metric_inbox", "leases", "directives", "agents", "events")
 
 class Site(bench.Stack):
     def query(self, sql):
-        connection = psycopg2.connect(self.database_url())
-        try:
-            connection.autocommit = True
-            cursor = connection.cursor()
-            cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return postgres.query(sql, self.database_url())
 
     def service_processes(self):
         """name → pids: the services, and all of PostgreSQL."""

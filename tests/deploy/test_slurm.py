@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from localstack import BIN, LocalStack, read_bytes, wait_for
+from localstack import BIN, LocalStack, free_ports, read_bytes, wait_for
 
 PAGE = os.path.join(os.path.dirname(__file__), "../../docs/slurm.md")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol")
@@ -82,16 +82,6 @@ def missing():
 
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Slurm:

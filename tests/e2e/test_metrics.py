@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 import localstack
-from localstack import BIN, LocalStack, wait_for
+from localstack import BIN, LocalStack, free_ports, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVICES = ("suggestion", "scheduler", "controller")
@@ -28,12 +28,6 @@ run_cap: 12
 early_terminate: {type: hyperband, max_iter: 6, s: 1, eta: 3}
 parameters: {x: {min: 0.0, max: 1.0}}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def get(port, path):
@@ -51,7 +45,7 @@ class Replica:
     """A second process of one service on the stack's database, with a port for its metrics."""
 
     def __init__(self, stack, name, *options):
-        self.stack, self.name, self.port = stack, name, free_port()
+        self.stack, self.name, self.port = stack, name, free_ports(1)[0]
         self.socket = f"unix:{stack.home}/{name}-2.sock"
         self.log = os.path.join(stack.home, name + "-2.log")
         dropped = {option for option in options if option.startswith("--")} | {"--listen"}
@@ -231,7 +225,7 @@ def start_alone(tmp_path, *options):
 
 
 def test_readiness_says_why_not(tmp_path):
-    port = free_port()
+    port = free_ports(1)[0]
     process = start_alone(tmp_path, "--metrics-port", str(port), "--startup-wait", "1h")
     try:
         answer = wait_for(lambda: "/nonexistent" in get(port, "/readyz")[1] and get(port, "/readyz"), 30, "a reason")
@@ -248,7 +242,7 @@ def test_readiness_says_why_not(tmp_path):
 @pytest.mark.parametrize("options, code, word", [
     (("--metrics-address", "nowhere.example"), 2, "no IP address"), (("--log-format", "xml"), 2, "text or json")])
 def test_wrong_options_are_told(tmp_path, options, code, word):
-    process = start_alone(tmp_path, "--metrics-port", str(free_port()), *options)
+    process = start_alone(tmp_path, "--metrics-port", str(free_ports(1)[0]), *options)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == code and word in errors.rstrip("\n").rsplit("\n", 1)[-1]
 

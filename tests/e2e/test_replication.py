@@ -6,9 +6,9 @@ import shutil
 import signal
 import subprocess
 
-import psycopg2
 import pytest
 
+import postgres
 from localstack import BIN, LocalStack, processes, read_bytes, belongs_to, wait_for
 
 CODE = "replication_asynchronous"
@@ -31,11 +31,7 @@ class Database:
         raise AssertionError("no PostgreSQL")
 
     def execute(self, statement):
-        connection = psycopg2.connect(host=self.sockets, user="besom", dbname="postgres")
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-        connection.close()
+        postgres.query(statement, host=self.sockets, user="besom", dbname="postgres")
 
     def configure(self, name, value):
         self.execute(f"ALTER SYSTEM SET {name} = '{value}'")

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 import localstack
-from localstack import BIN, LocalStack, wait_for
+from localstack import BIN, LocalStack, free_ports, wait_for
 
 LIST = "/besom.v1.SweepService/ListSweeps"
 CREATE = "/besom.v1.SweepService/CreateSweep"
@@ -43,12 +43,6 @@ def certificates(tmp_path_factory):
     return folder
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def arguments_of_controller(stack):
     """The running controller's own arguments, as pairs."""
     for pid, (_, name) in localstack.processes().items():
@@ -63,7 +57,7 @@ class Controller:
     def __init__(self, stack, *options, without=()):
         given = arguments_of_controller(stack)
         kept = [word for flag, value in zip(given[::2], given[1::2]) if flag not in ("--listen", *without) for word in (flag, value)]
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.log = os.path.join(stack.home, f"controller-{self.port}.log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -140,7 +134,7 @@ class Service:
     def __init__(self, stack, name, *options):
         given = arguments_of_controller(stack)
         pairs = dict(zip(given[::2], given[1::2]))
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.log = os.path.join(stack.home, f"{name}-{self.port}.log")
         self.command = [os.path.join(BIN, "besom-" + name), "--listen", f"127.0.0.1:{self.port}", *options,
                         *[word for flag in ("--database-url", "--service-token-file") for word in (flag, pairs[flag])]]

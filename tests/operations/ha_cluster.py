@@ -7,7 +7,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import urllib.request
@@ -70,17 +69,6 @@ def missing():
     except KeyError:
         return "root needs the user postgres, for PostgreSQL refuses root"
     return ""
-
-
-def free_ports(count):
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def send(number, pids):
@@ -233,7 +221,7 @@ class Cluster:
         self.give(self.folder)
         self.password = secrets.token_hex(8)
         self.processes = []
-        client_port, peer_port, *ports = free_ports(2 + 2 * NODES)
+        client_port, peer_port, *ports = localstack.free_ports(2 + 2 * NODES)
         self.etcd = f"{self.network.hub}:{client_port}"
         self.nodes = [Node(self, number + 1, ports[2 * number], ports[2 * number + 1]) for number in range(NODES)]
         try:

@@ -2,7 +2,6 @@
 """The services as an operator runs them, on a database elsewhere: two controllers, each with its agents."""
 import os
 import secrets
-import signal
 import subprocess
 
 import localstack
@@ -56,12 +55,5 @@ class Services(localstack.LocalStack):
         return self.json(*arguments)
 
     def close(self):
-        for service in self.services:
-            service.send_signal(signal.SIGTERM)
-        for service in self.services:
-            try:
-                service.wait(30)
-            except subprocess.TimeoutExpired:
-                service.kill()
-                service.wait()
+        localstack.end(self.services)
         super().close()

@@ -10,6 +10,7 @@ import subprocess
 import psycopg2
 
 import localstack
+import postgres
 from localstack import BIN, wait_for
 
 POINT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "faults", "point.py")
@@ -72,15 +73,7 @@ class Cluster:
             return False
 
     def query(self, sql, database="postgres"):
-        """Rows of a statement that is its own transaction."""
-        connection = psycopg2.connect(host=self.folder, user="besom", dbname=database)
-        try:
-            connection.autocommit = True
-            cursor = connection.cursor()
-            cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return postgres.query(sql, host=self.folder, user="besom", dbname=database)
 
     def url(self, database="besom"):
         return f"postgresql://besom@/{database}?host={self.folder}"
@@ -196,6 +189,10 @@ class Installation(localstack.LocalStack):
     def wait_for_runs(self, sweep, state, count, seconds=60):
         wait_for(lambda: self.json("status", sweep)["counts"].get(state, 0) >= count, seconds, f"{count} runs {state}")
 
+    def wait_for_sweep(self, sweep, state="finished", seconds=60):
+        """Agents leave when there is nothing more to run; the state of the sweep follows within a second."""
+        wait_for(lambda: self.json("status", sweep)["state"] == state, seconds, f"{sweep} is {state}")
+
     def values(self, run, name="value", attempt=None):
         which = [] if attempt is None else ["--attempt", str(attempt)]
         series = [one for one in self.json("metrics", run, *which)["series"] if one["name"] == name]
@@ -210,15 +207,7 @@ class Installation(localstack.LocalStack):
             cluster.stop()
 
     def close(self):
-        for agent in self.agents.values():
-            if agent.poll() is None:
-                agent.terminate()
-        for agent in self.agents.values():
-            try:
-                agent.wait(20)
-            except subprocess.TimeoutExpired:
-                agent.kill()
-                agent.wait()
+        localstack.end(self.agents.values())
         self.stop_everything()
         super().close()
 

@@ -37,6 +37,8 @@ def test_old_sweeps_and_events_go():
         for number, sweep in enumerate((old, recent)):
             site.start_agent(sweep, number, "--quiet")
         site.wait_for_agents()
+        for sweep in (old, recent):
+            site.wait_for_sweep(sweep)
         for table in ("sweeps", "runs"):
             for sweep in (old, running):
                 site.database.query(f"UPDATE besom.{table} SET created_at = now() - interval '2 years', ended_at = ended_at - "
