@@ -84,7 +84,7 @@ static int run_agents(struct cli *cli, void *given)
     if (cli->given->argument_count > 0)
         code = id_argument(cli->given->arguments[0], "sweep", &sweep_id);
     if (code == CLI_OK)
-        code = connection_open(cli, &options->connection, &client);
+        code = connection_open(&options->connection, &client);
     if (code != CLI_OK)
         return code;
     request.sweep_id = message_text(sweep_id);

@@ -82,7 +82,7 @@ static int run_audit(struct cli *cli, void *given)
         request.project = message_text(options->project);
     if (options->since_ms > 0)
         request.since_us = clock_wall_us(&clock_system) - options->since_ms * 1000;
-    int code = connection_open(cli, &options->connection, &client);
+    int code = connection_open(&options->connection, &client);
     if (code != CLI_OK)
         return code;
     json_t *array = json_array();

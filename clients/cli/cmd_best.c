@@ -110,7 +110,7 @@ static int run_best(struct cli *cli, void *given)
     const struct best_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
     Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
-    int code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &response);
+    int code = resolve_whole_sweep(&options->connection, cli->given->arguments[0], &client, &response);
     if (code != CLI_OK)
         return code;
     if (response->best == NULL)

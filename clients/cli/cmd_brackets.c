@@ -357,7 +357,7 @@ static int run_brackets(struct cli *cli, void *given)
     const struct brackets_options *options = given;
     besom_client *client CLEANUP(connection_close) = NULL;
     const char *sweep_id = NULL;
-    int code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
+    int code = resolve_sweep(&options->connection, cli->given->arguments[0], &client, &sweep_id);
     if (code != CLI_OK)
         return code;
     if (options->watch)

@@ -235,7 +235,7 @@ static int run_delete(struct cli *cli, void *given)
         code =
             id_argument(cli->given->arguments[i], is_chosen(&deletion) ? "sweep" : "sweep or run", &checked);
     if (code == CLI_OK)
-        code = connection_open(cli, &options->connection, &client);
+        code = connection_open(&options->connection, &client);
     deletion.client = client;
     if (code == CLI_OK)
         code = is_chosen(&deletion) ? find_chosen(&deletion, &query) : find_named(&deletion);

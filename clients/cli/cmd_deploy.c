@@ -54,7 +54,7 @@ static int prepare_out(const struct deploy *deploy)
 static int create_all(struct deploy *deploy)
 {
     besom_client *client CLEANUP(connection_close) = NULL;
-    int code = connection_open(deploy->cli, &deploy->options->connection, &client);
+    int code = connection_open(&deploy->options->connection, &client);
     for (size_t i = 0; i < deploy->file.count && code == CLI_OK; i++) {
         struct deploy_sweep *sweep = &deploy->file.sweeps[i];
         Besom__V1__CreateSweepResponse *response CLEANUP(message_release) = NULL;

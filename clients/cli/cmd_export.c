@@ -218,7 +218,7 @@ static int run_export(struct cli *cli, void *given)
     if (code == CLI_OK)
         code = prepare(&exporting);
     if (code == CLI_OK)
-        code = connection_open(cli, &exporting.options->connection, &client);
+        code = connection_open(&exporting.options->connection, &client);
     exporting.client = client;
     if (code == CLI_OK)
         code = export_id(&exporting, id);

@@ -103,7 +103,7 @@ static int run_importance(struct cli *cli, void *given)
     Besom__V1__GetImportanceRequest request = BESOM__V1__GET_IMPORTANCE_REQUEST__INIT;
     Besom__V1__GetImportanceResponse *response CLEANUP(message_release) = NULL;
     besom_error error = {.code = BESOM_OK};
-    int code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep);
+    int code = resolve_whole_sweep(&options->connection, cli->given->arguments[0], &client, &sweep);
     if (code != CLI_OK)
         return code;
     request.sweep_id = sweep->sweep->sweep_id;

@@ -59,7 +59,7 @@ static int run_logs(struct cli *cli, void *given)
     Besom__V1__GetRunResponse *found CLEANUP(message_release) = NULL;
     Besom__V1__ReadLogsRequest request = BESOM__V1__READ_LOGS_REQUEST__INIT;
     struct output output = {.next_offset = 0};
-    int code = resolve_run(cli, &options->connection, cli->given->arguments[0], &client, &found);
+    int code = resolve_run(&options->connection, cli->given->arguments[0], &client, &found);
     if (code != CLI_OK)
         return code;
     request.sweep_id = found->run->sweep_id;

@@ -73,7 +73,7 @@ static int run_ls(struct cli *cli, void *given)
     struct table table = table_make(&cli->arena, columns, ARRAY_LEN(columns));
     const char *token = "";
     int64_t left = options->limit;
-    int code = connection_open(cli, &options->connection, &client);
+    int code = connection_open(&options->connection, &client);
     if (code != CLI_OK)
         return code;
     json_t *array = json_array();

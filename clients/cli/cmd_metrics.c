@@ -239,7 +239,7 @@ static int run_metrics(struct cli *cli, void *given)
     if (code == CLI_OK)
         code = fill_request(options, &request);
     if (code == CLI_OK)
-        code = resolve_run(cli, &options->connection, cli->given->arguments[0], &client, &found);
+        code = resolve_run(&options->connection, cli->given->arguments[0], &client, &found);
     if (code != CLI_OK)
         return code;
     bool points = options->all || cli->given->argument_count > 1 || options->from != NULL ||

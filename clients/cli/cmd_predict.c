@@ -153,7 +153,7 @@ static int run_predict(struct cli *cli, void *given)
     besom_client *client CLEANUP(connection_close) = NULL;
     Besom__V1__GetSweepResponse *sweep CLEANUP(message_release) = NULL;
     Besom__V1__PredictResponse *response CLEANUP(message_release) = NULL;
-    int code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep);
+    int code = resolve_whole_sweep(&options->connection, cli->given->arguments[0], &client, &sweep);
     if (code == CLI_OK)
         code = ask(cli, options, client, sweep->sweep->sweep_id, &response);
     if (code != CLI_OK)

@@ -348,7 +348,7 @@ static int run_replay(struct cli *cli, void *given)
     Besom__V1__GetSweepResponse *response CLEANUP(message_release) = NULL;
     int code = options->rule != NULL ? rule_text_read(options->rule, &rule) : CLI_OK;
     if (code == CLI_OK)
-        code = resolve_whole_sweep(cli, &options->connection, cli->given->arguments[0], &client, &response);
+        code = resolve_whole_sweep(&options->connection, cli->given->arguments[0], &client, &response);
     return code == CLI_OK ? replay_sweep(cli, options, client, response->sweep, rule) : code;
 }
 

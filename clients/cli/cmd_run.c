@@ -345,7 +345,7 @@ static int run_run(struct cli *cli, void *given)
     if (code == CLI_OK && !has_address(options))
         code = bring_up(cli);
     if (code == CLI_OK)
-        code = connection_open(cli, &options->connection, &client);
+        code = connection_open(&options->connection, &client);
     if (code == CLI_OK)
         code = sweep_file_create(client, &file, &options->flags, NULL, &response);
     if (code != CLI_OK)

@@ -109,7 +109,7 @@ static int run_runs(struct cli *cli, void *given)
         options->query.limit = 0; /* the first of all, once they are sorted */
     int code = prepare(cli, options, &query, &columns);
     if (code == CLI_OK)
-        code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
+        code = resolve_sweep(&options->connection, cli->given->arguments[0], &client, &sweep_id);
     if (code == CLI_OK)
         code = run_query_collect(&query, client, sweep_id, &list);
     if (code == CLI_OK && options->sort != NULL)

@@ -17,7 +17,7 @@ static int run_stop(struct cli *cli, void *given)
     Besom__V1__StopRunRequest request = BESOM__V1__STOP_RUN_REQUEST__INIT;
     Besom__V1__StopRunResponse *response CLEANUP(message_release) = NULL;
     besom_error error = {.code = BESOM_OK};
-    int code = resolve_run(cli, &options->connection, cli->given->arguments[0], &client, &found);
+    int code = resolve_run(&options->connection, cli->given->arguments[0], &client, &found);
     if (code != CLI_OK)
         return code;
     request.sweep_id = found->run->sweep_id;

@@ -46,7 +46,7 @@ static int change_sweep(struct cli *cli, const struct sweep_options *options, co
     Besom__V1__ChangeSweepResponse *response CLEANUP(message_release) = NULL;
     besom_error error = {.code = BESOM_OK};
     const char *sweep_id = NULL;
-    int code = resolve_sweep(cli, &options->connection, cli->given->arguments[0], &client, &sweep_id);
+    int code = resolve_sweep(&options->connection, cli->given->arguments[0], &client, &sweep_id);
     if (code != CLI_OK)
         return code;
     if (!options->json)
@@ -75,7 +75,7 @@ static int send_new(struct cli *cli, const struct sweep_options *options, const 
 {
     besom_client *client CLEANUP(connection_close) = NULL;
     Besom__V1__CreateSweepResponse *response CLEANUP(message_release) = NULL;
-    int code = connection_open(cli, &options->connection, &client);
+    int code = connection_open(&options->connection, &client);
     if (code != CLI_OK)
         return code;
     if (!options->json)
@@ -90,12 +90,12 @@ static int send_new(struct cli *cli, const struct sweep_options *options, const 
     return CLI_OK;
 }
 
-static int send_update(struct cli *cli, const struct sweep_options *options, const struct sweep_file *file)
+static int send_update(const struct sweep_options *options, const struct sweep_file *file)
 {
     const char *sweep_id = NULL;
     besom_client *client CLEANUP(connection_close) = NULL;
     Besom__V1__UpdateSweepResponse *response CLEANUP(message_release) = NULL;
-    int code = resolve_sweep(cli, &options->connection, options->update, &client, &sweep_id);
+    int code = resolve_sweep(&options->connection, options->update, &client, &sweep_id);
     if (code != CLI_OK)
         return code;
     if (!options->json)
@@ -128,7 +128,7 @@ static int send_file(struct cli *cli, const struct sweep_options *options)
     if (options->dry_run)
         return dry_run_print(cli, file.path, file.spec,
                              options->shown > 0 ? (uint64_t)options->shown : DRY_RUN_SHOWN, options->json);
-    return options->update != NULL ? send_update(cli, options, &file) : send_new(cli, options, &file);
+    return options->update != NULL ? send_update(options, &file) : send_new(cli, options, &file);
 }
 
 /* Flags that do not go together. */

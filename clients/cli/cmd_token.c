@@ -202,7 +202,7 @@ static int run_token(struct cli *cli, void *given)
     besom_client *client CLEANUP(connection_close) = NULL;
     int code = check_arguments(cli, verb);
     if (code == CLI_OK)
-        code = connection_open(cli, &options->connection, &client);
+        code = connection_open(&options->connection, &client);
     if (code != CLI_OK)
         return code;
     if (strcmp(verb, "create") == 0)

@@ -7,10 +7,9 @@
 
 #include "base/id.h"
 
-int connection_open(struct cli *cli, const struct connection_options *options, besom_client **out)
+int connection_open(const struct connection_options *options, besom_client **out)
 {
     besom_client_options settings = BESOM_CLIENT_OPTIONS_INIT;
-    (void)cli;
     settings.token_file = options->token_file;
     settings.address = options->address;
     settings.ca_file = options->ca_file;

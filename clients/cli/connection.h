@@ -77,7 +77,7 @@ struct connection_options {
     }
 
 /* CLI_OK and a client, or an error that has been printed. */
-int connection_open(struct cli *cli, const struct connection_options *options, besom_client **out) MUST_USE;
+int connection_open(const struct connection_options *options, besom_client **out) MUST_USE;
 /* Usable as CLEANUP(connection_close). */
 void connection_close(besom_client **client);
 /* Usable as CLEANUP. */

@@ -8,13 +8,13 @@ char *message_text(const char *text)
     return (char *)(uintptr_t)text;
 }
 
-int resolve_run(struct cli *cli, const struct connection_options *options, const char *text,
-                besom_client **client, Besom__V1__GetRunResponse **run)
+int resolve_run(const struct connection_options *options, const char *text, besom_client **client,
+                Besom__V1__GetRunResponse **run)
 {
     const char *id = NULL;
     int code = id_argument(text, "run", &id);
     if (code == CLI_OK)
-        code = connection_open(cli, options, client);
+        code = connection_open(options, client);
     if (code != CLI_OK)
         return code;
     Besom__V1__GetRunRequest request = BESOM__V1__GET_RUN_REQUEST__INIT;
@@ -27,11 +27,11 @@ int resolve_run(struct cli *cli, const struct connection_options *options, const
     return CLI_OK;
 }
 
-int resolve_sweep(struct cli *cli, const struct connection_options *options, const char *text,
-                  besom_client **client, const char **sweep_id)
+int resolve_sweep(const struct connection_options *options, const char *text, besom_client **client,
+                  const char **sweep_id)
 {
     int code = id_argument(text, "sweep", sweep_id);
-    return code == CLI_OK ? connection_open(cli, options, client) : code;
+    return code == CLI_OK ? connection_open(options, client) : code;
 }
 
 int resolve_read(besom_client *client, const char *sweep_id, Besom__V1__GetSweepResponse **out)
@@ -46,10 +46,10 @@ int resolve_read(besom_client *client, const char *sweep_id, Besom__V1__GetSweep
     return CLI_OK;
 }
 
-int resolve_whole_sweep(struct cli *cli, const struct connection_options *options, const char *text,
-                        besom_client **client, Besom__V1__GetSweepResponse **out)
+int resolve_whole_sweep(const struct connection_options *options, const char *text, besom_client **client,
+                        Besom__V1__GetSweepResponse **out)
 {
     const char *sweep_id = NULL;
-    int code = resolve_sweep(cli, options, text, client, &sweep_id);
+    int code = resolve_sweep(options, text, client, &sweep_id);
     return code == CLI_OK ? resolve_read(*client, sweep_id, out) : code;
 }

@@ -147,7 +147,7 @@ int run_edit_apply(struct cli *cli, const char *command, const struct connection
     for (size_t i = 0; i < id_count && code == CLI_OK; i++)
         code = id_argument(ids[i], run_targets_are_chosen(options) ? "sweep" : "run", &checked);
     if (code == CLI_OK)
-        code = connection_open(cli, connection, &client);
+        code = connection_open(connection, &client);
     if (code == CLI_OK)
         code = run_targets_find(&query, client, ids, id_count, &targets);
     if (code != CLI_OK)
