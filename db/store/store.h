@@ -97,7 +97,8 @@ enum status store_listener_wait(struct store_listener *listener, int64_t timeout
                                 bool *reconnected, struct err *err) MUST_USE;
 /* From another thread: makes the wait return now. */
 void store_listener_interrupt(struct store_listener *listener);
-/* Sends one NOTIFY in a transaction of its own; payload at most 7999 bytes. */
+/* Sends one NOTIFY in a transaction of its own; payload at most 7999 bytes: who sends it, then the ids of
+ * sweeps to look at or "*" for all, blanks between. */
 enum status store_wake(struct store *store, const char *payload, struct err *err) MUST_USE;
 
 #endif

@@ -13,7 +13,6 @@ struct piece {
     size_t size;
     size_t forks;  /* how often the ways through it without a character double */
     bool is_empty; /* may match nothing */
-    bool there;
 };
 
 /* What an open group, or the pattern, holds so far. */
@@ -26,7 +25,7 @@ struct level {
 struct reckoning {
     struct level levels[DEPTH_MOST];
     size_t depth;
-    struct piece last; /* not in its level yet */
+    struct piece last; /* not in its level yet; of size 0: none */
     struct pattern_cost cost;
 };
 
@@ -35,8 +34,8 @@ static void settle(struct reckoning *reckoning)
 {
     struct level *level = &reckoning->levels[reckoning->depth];
     const struct piece last = reckoning->last;
-    reckoning->last = (struct piece){.there = false};
-    if (!last.there)
+    reckoning->last = (struct piece){.size = 0};
+    if (last.size == 0)
         return;
     level->size += last.size;
     level->chain += last.forks;
@@ -50,16 +49,10 @@ static void settle(struct reckoning *reckoning)
         reckoning->cost.too_large = true;
 }
 
-static void add(struct reckoning *reckoning, struct piece piece)
-{
-    settle(reckoning);
-    piece.there = true;
-    reckoning->last = piece;
-}
-
 static void add_character(struct reckoning *reckoning)
 {
-    add(reckoning, (struct piece){.size = 1});
+    settle(reckoning);
+    reckoning->last = (struct piece){.size = 1};
 }
 
 /* From `least` to `most` times; what is written out is `most` long. */
@@ -74,8 +67,6 @@ static void repeat(struct reckoning *reckoning, size_t least, size_t most)
     last->size *= times;
     last->forks = last->forks * times + (last->is_empty ? 1 : 0);
     last->is_empty = last->is_empty || least == 0;
-    if (last->forks > FORKS_MOST)
-        reckoning->cost.too_large = true;
 }
 
 /* Behind "[": what follows "]". */
@@ -136,8 +127,8 @@ static void close_group(struct reckoning *reckoning)
     }
     end_branch(reckoning);
     const struct level *group = &reckoning->levels[reckoning->depth--];
-    reckoning->last = (struct piece){
-        .size = group->size + 1, .forks = group->forks, .is_empty = group->is_empty, .there = true};
+    reckoning->last =
+        (struct piece){.size = group->size + 1, .forks = group->forks, .is_empty = group->is_empty};
 }
 
 /* Takes one piece of the pattern; what follows it. */

@@ -240,11 +240,12 @@ static double loss_at(const struct band *band, size_t rank)
 static double rank_threshold(const struct stop_rule *rule, const struct band *band, struct stop_decision *out)
 {
     size_t reached = ranking_count(&band->ranking);
-    /* Python multiplies by a rounded 1 / eta, which of 49 values at eta 49 leaves 0 */
-    size_t kept = (size_t)(1 / rule->config.eta * (double)reached);
+    size_t kept;
     if (rule->config.type == STOP_ASHA) {
         kept = (size_t)((double)reached / rule->config.eta);
         kept = kept > 0 ? kept - 1 : 0;
+    } else { /* Python multiplies by a rounded 1 / eta, which of 49 values at eta 49 leaves 0 */
+        kept = (size_t)(1 / rule->config.eta * (double)reached);
     }
     if (kept >= reached)
         kept = reached - 1; /* rounded up for an eta next to 1 */

@@ -59,7 +59,7 @@ void wake_sweep(struct controller *controller, const char *sweep_id)
         queue_sweep(controller->wake, sweep_id);
 }
 
-/* Payload: the sender, then ids or "*", blanks between. */
+/* As store_wake has it. */
 static void write_payload(struct wake *wake, char *out, size_t size)
 {
     size_t used = (size_t)snprintf(out, size, "%.128s", wake->controller->owner);
