@@ -248,11 +248,12 @@ void attempt_spec_free(struct attempt_spec *spec)
 enum status attempt_exit_write(const struct attempt_paths *paths, const struct attempt_exit *end,
                                struct err *err)
 {
-    json_t *document = json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:b, s:s}", "end", (int)end->end,
-                                 "exit_code", (int)end->exit_code, "signal", (int)end->signal, "cause",
-                                 (int)end->cause, "generation", (json_int_t)end->generation, "final_sequence",
-                                 (json_int_t)end->final_sequence, "run_time_ms", (json_int_t)end->run_time_ms,
-                                 "preempting", (int)end->preempting, "error_text", end->error_text);
+    json_t *document =
+        json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:b, s:b, s:s}", "end", (int)end->end, "exit_code",
+                  (int)end->exit_code, "signal", (int)end->signal, "cause", (int)end->cause, "generation",
+                  (json_int_t)end->generation, "final_sequence", (json_int_t)end->final_sequence,
+                  "run_time_ms", (json_int_t)end->run_time_ms, "preempting", (int)end->preempting, "told",
+                  (int)end->told, "error_text", end->error_text);
     return write_json(paths->exit, document, err);
 }
 
@@ -269,6 +270,7 @@ enum status attempt_exit_read(const struct attempt_paths *paths, struct attempt_
         .final_sequence = number_of(document, "final_sequence"),
         .run_time_ms = number_of(document, "run_time_ms"),
         .preempting = json_is_true(json_object_get(document, "preempting")),
+        .told = json_is_true(json_object_get(document, "told")),
     };
     const char *text = json_string_value(json_object_get(document, "error_text"));
     snprintf(out->error_text, sizeof out->error_text, "%s", text != NULL ? text : "");

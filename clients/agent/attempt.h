@@ -73,6 +73,7 @@ struct attempt_exit {
     int64_t final_sequence;
     int64_t run_time_ms;
     bool preempting; /* the run said so */
+    bool told;       /* the command ended with 0: exit_code is what the run said */
     char error_text[ATTEMPT_ERROR_MAX];
 };
 

@@ -12,6 +12,7 @@
 #include "run_verbs.h"
 
 #define NESTING_MAX 16
+#define EXIT_CODE_MAX 255
 #define WHOLE_MAX 9007199254740992.0 /* 2^53 */
 
 static const struct {
@@ -187,6 +188,19 @@ static enum status take_preempting(json_t *line, json_t *value, const struct run
     return STATUS_OK;
 }
 
+static enum status take_exit_code(json_t *line, json_t *value, const struct run_line_sink *sink,
+                                  struct err *err)
+{
+    const json_t *text = json_object_get(line, "text");
+    json_int_t code = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (code < 0 || code > EXIT_CODE_MAX)
+        return err_set(err, STATUS_INVALID, "\"exit_code\" takes a whole number from 0 to %d", EXIT_CODE_MAX);
+    if (text != NULL && !json_is_string(text) && !json_is_null(text))
+        return err_set(err, STATUS_INVALID, "\"text\" must be a text");
+    sink->exit_code(sink->context, (int)code, json_is_string(text) ? json_string_value(text) : "");
+    return STATUS_OK;
+}
+
 static enum status take_ask(json_t *line, json_t *value, const struct run_line_sink *sink, struct err *err)
 {
     static const struct {
@@ -211,6 +225,7 @@ static const struct {
              {"config", run_take_config},
              {"about", run_take_about},
              {"preempting", take_preempting},
+             {"exit_code", take_exit_code},
              {"ask", take_ask}};
 
 static enum status refuse(const char *key, struct err *err)

@@ -37,6 +37,8 @@ struct run_line_sink {
     enum status (*fact)(void *context, enum fact_kind kind, const char *name, const char *value_json,
                         struct err *err);
     void (*preempting)(void *context);
+    /* How the program says that it ended: 0 to 255, and why in words, "" = not said. */
+    void (*exit_code)(void *context, int code, const char *text);
     void (*ask)(void *context, enum run_line_question question);
 };
 

@@ -46,6 +46,8 @@ struct run_socket {
     size_t open_values; /* in the rows of all connections */
     json_t *params;     /* owned; what the program cannot configure again */
     bool preempting;
+    int exit_code;   /* as the program said last; 0 = a good end, or nothing */
+    char *exit_text; /* owned; why, in the program's words; NULL = not said */
     bool held;
     char *stop_line; /* owned; NULL until a stop was announced */
 };
@@ -242,6 +244,15 @@ static void sink_preempting(void *context)
     batcher_mark_preempting(socket->options.batcher);
 }
 
+/* The newest word counts. */
+static void sink_exit_code(void *context, int code, const char *text)
+{
+    struct run_socket *socket = ((struct connection *)context)->owner;
+    socket->exit_code = code;
+    free(socket->exit_text);
+    socket->exit_text = *text != '\0' ? strdup(text) : NULL;
+}
+
 /* The text as the controller gave it, so that numbers keep their digits. Line breaks can only be white space.
  */
 static void answer_config(struct connection *connection)
@@ -280,6 +291,7 @@ static void take_line(struct connection *connection, const char *line, size_t le
                                        .metric = sink_metric,
                                        .fact = sink_fact,
                                        .preempting = sink_preempting,
+                                       .exit_code = sink_exit_code,
                                        .ask = sink_ask};
     struct err err = ERR_INIT;
     if (strspn(line, " \t\r") >= length)
@@ -465,6 +477,12 @@ bool run_socket_preempting(const struct run_socket *socket)
     return socket->preempting;
 }
 
+int run_socket_exit_code(const struct run_socket *socket, const char **text)
+{
+    *text = socket->exit_text != NULL ? socket->exit_text : "";
+    return socket->exit_code;
+}
+
 void run_socket_free(struct run_socket *socket)
 {
     if (socket == NULL)
@@ -473,6 +491,7 @@ void run_socket_free(struct run_socket *socket)
         connection_close(socket->connections);
     loop_watch_remove(socket->watch);
     file_close(&socket->fd);
+    free(socket->exit_text);
     free(socket->stop_line);
     json_decref(socket->params);
     free(socket);

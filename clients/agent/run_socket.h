@@ -44,6 +44,9 @@ void run_socket_drain(struct run_socket *socket);
 /* The run said that it is being preempted. */
 bool run_socket_preempting(const struct run_socket *socket);
 
+/* The exit code that the run said it ends with, 0 when it said none, and why: "" = not said. */
+int run_socket_exit_code(const struct run_socket *socket, const char **text);
+
 void run_socket_free(struct run_socket *socket);
 
 #endif

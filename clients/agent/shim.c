@@ -428,13 +428,28 @@ static void drain(struct shim *shim)
     tell_agent(shim);
 }
 
+/* A program may end well and yet say that its run failed: after an exception that it caught, for example. */
+static void take_told_end(struct shim *shim)
+{
+    struct attempt_exit *end = &shim->end;
+    const char *text;
+    int code = run_socket_exit_code(shim->run_socket, &text);
+    if (code == 0 || end->end != ATTEMPT_EXITED || end->exit_code != 0 || end->cause != END_CAUSE_NONE)
+        return;
+    end->exit_code = code;
+    end->told = true;
+    size_t length = strlen(text), most = sizeof end->error_text - 1;
+    snprintf(end->error_text, sizeof end->error_text, "%s", length > most ? text + length - most : text);
+}
+
 static void write_exit(struct shim *shim)
 {
     struct attempt_exit *end = &shim->end;
     end->final_sequence = batcher_sequence(shim->batcher);
     end->preempting = run_socket_preempting(shim->run_socket);
+    take_told_end(shim);
     bool failed = end->end == ATTEMPT_SIGNALED || (end->end == ATTEMPT_EXITED && end->exit_code != 0);
-    if (failed)
+    if (failed && end->error_text[0] == '\0')
         run_output_error_text(shim->output, end->error_text);
     attempt_clean_text(end->error_text);
     struct err err = ERR_INIT;

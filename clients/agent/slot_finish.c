@@ -249,7 +249,8 @@ static void take_done(struct slot *slot, const Besom__V1__FinishDone *done)
 {
     say_end(slot, done);
     bool by_itself = slot->end.cause == END_CAUSE_NONE && !done->superseded && !slot->end.preempting;
-    int exit_code = slot->end.end == ATTEMPT_START_FAILED ? 1 : slot->end.exit_code;
+    /* A program that says it failed, and ends well, did not fail for this machine. */
+    int exit_code = slot->end.told ? 0 : slot->end.end == ATTEMPT_START_FAILED ? 1 : slot->end.exit_code;
     struct agent *agent = slot->agent;
     if (agent->submitted)
         agent_note_single_end(agent, &slot->end);

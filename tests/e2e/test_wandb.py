@@ -229,6 +229,22 @@ def test_an_exit_code(sweep_of):
     assert sweep.values() == {"loss": [1]}
 
 
+def test_an_end_that_is_told(sweep_of, stack):
+    """What finish() says counts where the program ends well; it is no failure of the machine."""
+    cases = ("failed", "good", "raised", "taken back", "own")
+    sweep = sweep_of("told_end.py", {"case": {"values": list(cases)}, "again": {"values": [1, 2]}}, arguments=())
+    ends = {run["params"]["case"]: run for run in sweep.runs}
+    assert {case: (ends[case]["state"], ends[case]["exit_code"]) for case in cases} == {
+        "failed": ("failed", 7), "good": ("finished", 0), "raised": ("failed", 1), "taken back": ("finished", 0),
+        "own": ("failed", 3)}
+    assert {run["end_reason"] for run in sweep.runs if run["params"]["case"] == "failed"} == {"exit 7"}
+    assert ends["failed"]["error"] == "finish(exit_code=7)"
+    assert ends["raised"]["error"].endswith("ArithmeticError: the loss is no number")
+    assert ends["own"]["error"].endswith("the last line of the log\n")
+    assert re.search(r"(?m)^error +finish\(exit_code=7\)$", stack.command("why", ends["failed"]["run_id"]).stdout)
+    assert all(sweep.values(run) == {"loss": [1]} for run in sweep.runs)
+
+
 def test_sigkill(sweep_of):
     sweep = sweep_of("killed.py")
     assert (sweep.run["state"], sweep.run["signal"]) == ("crashed", 9)

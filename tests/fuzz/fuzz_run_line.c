@@ -63,6 +63,13 @@ static void preempting(void *context)
     buffer_puts(&((struct seen *)context)->text, "preempting\n");
 }
 
+static void exit_code(void *context, int code, const char *text)
+{
+    if (code < 0 || code > 255)
+        abort();
+    buffer_printf(&((struct seen *)context)->text, "exit %d %s\n", code, text);
+}
+
 static void ask(void *context, enum run_line_question question)
 {
     buffer_printf(&((struct seen *)context)->text, "ask %d\n", (int)question);
@@ -71,7 +78,7 @@ static void ask(void *context, enum run_line_question question)
 static enum status parse(const char *line, size_t length, struct seen *seen)
 {
     struct err err = ERR_INIT;
-    const struct run_line_sink sink = {seen, row_begin, row_end, metric, fact, preempting, ask};
+    const struct run_line_sink sink = {seen, row_begin, row_end, metric, fact, preempting, exit_code, ask};
     *seen = (struct seen){.text = BUFFER_INIT};
     enum status status = run_line_parse(line, length, &sink, &err);
     if ((status != STATUS_OK && err.text[0] == '\0') || seen->rows != seen->row_ends || seen->rows > 1)

@@ -49,6 +49,11 @@ static void preempting(void *context)
     buffer_puts(context, "preempting");
 }
 
+static void exit_code(void *context, int code, const char *text)
+{
+    buffer_printf(context, "exit %d '%s'", code, text);
+}
+
 static void ask(void *context, enum run_line_question question)
 {
     static const char *const questions[] = {"ask config", "ask step", "ask run"};
@@ -57,7 +62,7 @@ static void ask(void *context, enum run_line_question question)
 
 static enum status parse(const char *line, struct buffer *seen, struct err *err)
 {
-    const struct run_line_sink sink = {seen, row_begin, row_end, metric, fact, preempting, ask};
+    const struct run_line_sink sink = {seen, row_begin, row_end, metric, fact, preempting, exit_code, ask};
     return run_line_parse(line, strlen(line), &sink, err);
 }
 
@@ -103,6 +108,20 @@ static void takes_values(void **state)
     expect("{\"ask\":\"config\"}", "ask config");
     expect("{\"ask\":\"step\"}", "ask step");
     expect("{\"ask\":\"run\"}", "ask run");
+}
+
+static void takes_how_it_ended(void **state)
+{
+    static const char wrong[] = "\"exit_code\" takes a whole number from 0 to 255";
+    (void)state;
+    expect("{\"exit_code\":1}", "exit 1 ''");
+    expect("{\"exit_code\":0,\"text\":null}", "exit 0 ''");
+    expect("{\"exit_code\":255,\"text\":\"no data\"}", "exit 255 'no data'");
+    expect("{\"exit_code\":256}", wrong);
+    expect("{\"exit_code\":-1}", wrong);
+    expect("{\"exit_code\":true}", wrong);
+    expect("{\"exit_code\":1.5}", wrong);
+    expect("{\"exit_code\":1,\"text\":2}", "\"text\" must be a text");
 }
 
 static void first_known_key_decides(void **state)
@@ -304,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_values),
+        cmocka_unit_test(takes_how_it_ended),
         cmocka_unit_test(first_known_key_decides),
         cmocka_unit_test(keeps_what_is_no_number),
         cmocka_unit_test(takes_what_fits_of_a_line),

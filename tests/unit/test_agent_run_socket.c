@@ -288,6 +288,26 @@ static void questions_are_answered(void **state)
 }
 
 /* More than a socket takes at once: it comes in pieces, and whole. */
+static void expect_end(const struct fixture *fixture, int code, const char *text)
+{
+    const char *told = NULL;
+    assert_int_equal(run_socket_exit_code(fixture->socket, &told), code);
+    assert_string_equal(told, text);
+}
+
+static void newest_word_on_the_end_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_end(fixture, 0, "");
+    say(fixture, 0, "{\"exit_code\":7,\"text\":\"no data\"}\n");
+    expect_end(fixture, 7, "no data");
+    say(fixture, 1, "{\"exit_code\":300}\n{\"exit_code\":3}\n");
+    expect_answer(fixture, 1, "{\"error\":\"\\\"exit_code\\\" takes a whole number from 0 to 255\"}");
+    expect_end(fixture, 3, "");
+    say(fixture, 0, "{\"exit_code\":0}\n");
+    expect_end(fixture, 0, "");
+}
+
 static void large_answers_arrive(void **state)
 {
     struct fixture *fixture = *state;
@@ -365,6 +385,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(open_rows_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(facts_of_all_kinds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(questions_are_answered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(newest_word_on_the_end_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(large_answers_arrive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mistakes_are_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_connections_than_are_served, set_up, tear_down),

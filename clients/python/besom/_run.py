@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from types import TracebackType
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple, Type, Union
@@ -18,6 +19,7 @@ from ._values import (DOUBLE_DIGITS_MAX, ENTRY_BYTES_MAX, LINE_BYTES_MAX, are_do
 from .errors import Error, FinishedError, UnavailableError
 
 Sink = Union[Connection, Nothing]
+LAST_WORDS_MAX = 4000  # characters; the agent keeps the last 4095 bytes
 _are_numbers = frozenset((float, int, bool)).issuperset
 _are_texts = frozenset((str,)).issuperset
 
@@ -305,14 +307,15 @@ class Run:
     def finish(self, exit_code: Optional[int] = None, quiet: Optional[bool] = None) -> None:
         """Ends logging. Idempotent; nothing in a forked child.
 
-        `exit_code` says how a run of its own ended (default 0). A run that an agent started ends as its command does,
-        whatever is given here.
+        `exit_code` says how the run ended; the default is as the program, or the agent's function, does. With another one
+        than 0 the run has failed. A bad end of the program itself counts in any case.
         """
         self._end(exit_code, "")
 
     def _end(self, exit_code: Optional[int], last_words: str) -> None:
         if self._is_finished or self._pid != os.getpid():
             return
+        self._say_end(exit_code, last_words)
         self._is_finished = True
         self._sink.close()
         try:
@@ -320,6 +323,21 @@ class Run:
                 call(exit_code, last_words)
         finally:
             _forget(self)
+
+    def _say_end(self, exit_code: Optional[int], last_words: str) -> None:
+        """To the agent, that a run of a sweep has failed whatever its command ends with, or that it has not after all.
+
+        Nothing in a worker of multiprocessing: what its end means is its parent's to say.
+        """
+        global _failed_socket
+        code = _byte(exit_code)
+        if self._mode != "sweep" or not isinstance(self._sink, Connection) or _is_worker():
+            return
+        if code == 0 and _failed_socket != self._sink.path:
+            return
+        text = last_words or f"finish(exit_code={exit_code})"
+        self._send(_line({"exit_code": code, "text": text[-LAST_WORDS_MAX:]} if code else {"exit_code": 0}))
+        _failed_socket = self._sink.path if code else None
 
     def __enter__(self) -> Run:
         return self
@@ -330,6 +348,17 @@ class Run:
             self._end(None, "")
         else:
             self._end(exit_code_of(error), "".join(traceback.format_exception(kind, error, trace)).rstrip("\n"))
+
+
+def _byte(exit_code: Optional[int]) -> int:
+    """As the system takes an exit code, and a bad one is no good one for that."""
+    code = int(exit_code or 0)
+    return code & 0xFF or int(code != 0)
+
+
+def _is_worker() -> bool:
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and processes.parent_process() is not None
 
 
 def exit_code_of(error: Optional[BaseException]) -> int:
@@ -345,6 +374,7 @@ def exit_code_of(error: Optional[BaseException]) -> int:
 
 _current: Optional[Run] = None
 _finished_socket: Optional[str] = None  # of the agent's run that was finished last
+_failed_socket: Optional[str] = None  # of the agent's run that was said to have failed
 
 
 def current() -> Optional[Run]:

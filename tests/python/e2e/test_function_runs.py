@@ -63,6 +63,22 @@ def test_function(here):
     assert besom.run is None and "BESOM_RUN_ID" not in os.environ
 
 
+def test_a_function_that_says_it_failed(here):
+    """It returns, and the agent goes on: more such ends than it bears of failures."""
+    sweep = besom.sweep({**GRID, "parameters": {"x": {"values": [1, 2, 3, 4, 5, 6]}}})
+
+    def train():
+        run = besom.init()
+        run.log({"loss": 1})
+        run.finish(0 if run.config.x == 4 else 9)
+
+    besom.agent(sweep, train)
+    runs = besom.Api().sweep(sweep).runs
+    assert [run.exit_code for run in runs] == [9, 9, 9, 0, 9, 9]
+    assert states(sweep) == ["failed"] * 3 + ["finished"] + ["failed"] * 2
+    assert runs[0].record["error"] == "finish(exit_code=9)"
+
+
 def test_count(here):
     sweep = besom.sweep(GRID)
     besom.agent(sweep, lambda: besom.init().log({"loss": 1}), count=2)

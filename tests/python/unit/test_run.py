@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -277,6 +278,46 @@ def test_finished_run_takes_nothing(shim):
         besom.config
     besom.finish()
     assert shim.wait_for(1) == [{"log": {"a": 1}}]
+
+
+@pytest.mark.parametrize("exit_code, told", [(1, 1), (True, 1), (-1, 255), (256, 1), (300, 44)])
+def test_a_bad_end_is_told(shim, exit_code, told):
+    besom.init().finish(exit_code)
+    assert shim.wait_for(1) == [{"exit_code": told, "text": f"finish(exit_code={exit_code})"}]
+
+
+@pytest.mark.parametrize("exit_code", [None, 0, False])
+def test_a_good_end_needs_no_word(shim, exit_code):
+    run = besom.init()
+    run.log({"a": 1})
+    run.finish(exit_code)
+    besom.init().log({"b": 2})  # what came before has been heard by then
+    assert shim.wait_for(2) == [{"log": {"a": 1}}, {"log": {"b": 2}}]
+
+
+def test_an_exception_that_is_caught_outside_is_told(shim):
+    for _ in range(2):  # the run is begun anew, and ends well
+        try:
+            with besom.init():
+                if not shim.messages:
+                    raise ArithmeticError("é" * 9000)
+        except ArithmeticError:
+            shim.wait_for(1)
+    failed, good = shim.wait_for(2)
+    assert failed["exit_code"] == 1 and failed["text"] == "é" * 4000 and good == {"exit_code": 0}
+
+
+def test_a_workers_end_is_its_parents_to_tell(shim):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(end_badly) == "run00001"
+    besom.init().log({"a": 1})
+    assert shim.wait_for(1) == [{"log": {"a": 1}}]
+
+
+def end_badly():
+    run = besom.init()
+    run.finish(3)
+    return run.id
 
 
 def test_log_alone_begins_the_run_of_an_agent(shim):
