@@ -173,6 +173,19 @@ void slot_start_tracker(struct slot *slot)
     tracker_available(slot->tracker, spool_last_sequence(slot->paths.spool));
 }
 
+/* What the disk has lost nobody can deliver. */
+static void give_up_lost_batches(struct slot *slot)
+{
+    int64_t last = 0;
+    if (!tracker_is_cut_off(slot->tracker, &last) || last >= slot->final_sequence)
+        return;
+    log_error("agent", "spool_lost_batches", LOG_TEXT("run", slot->spec.run_id), LOG_INT("last", last),
+              LOG_INT("written", slot->final_sequence));
+    say("Run %s: what it logged in its batches %lld to %lld is lost: the disk does not have it any more",
+        slot->spec.run_id, (long long)last + 1, (long long)slot->final_sequence);
+    slot->final_sequence = last;
+}
+
 void slot_drain(struct slot *slot)
 {
     if (slot->phase != SLOT_DRAINING)
@@ -192,6 +205,7 @@ void slot_drain(struct slot *slot)
     if (slot->tracker == NULL)
         return;
     tracker_available(slot->tracker, slot->final_sequence);
+    give_up_lost_batches(slot);
     if (tracker_acknowledged(slot->tracker) >= slot->final_sequence)
         slot_finish(slot);
 }

@@ -149,11 +149,10 @@ void slot_forward_signal(struct slot *slot, int number)
 void slot_connect_shim(struct slot *slot)
 {
     struct err err = ERR_INIT;
-    int64_t from = slot->shim == 0 ? spool_last_sequence(slot->paths.spool) : 0;
     if (control_connect(slot->paths.control_socket, &slot->control, &err) == STATUS_OK) {
         slot->control_watch = loop_watch_add(slot->agent->loop, slot->control, POLLIN, on_control, slot);
         slot->phase = SLOT_RUNNING;
-        open_viewer(slot, from);
+        open_viewer(slot, slot->shim == 0 ? spool_last_sequence(slot->paths.spool) : 0);
         slot_send_order(slot);
         return;
     }
@@ -220,11 +219,9 @@ void slot_shim_gone(struct slot *slot)
         conclude_without_exit(slot);
     if (slot->end.end == ATTEMPT_NOT_STARTED && slot->shim != 0)
         agent_leave(slot->agent, 1, "no run can be started here: %s", slot->end.error_text);
-    /* What the disk has lost nobody can deliver. */
     slot->final_sequence = spool_last_sequence(slot->paths.spool);
     if (slot->final_sequence < slot->end.final_sequence)
-        log_error("agent", "spool_lost_batches", LOG_TEXT("run", slot->spec.run_id),
-                  LOG_INT("last", slot->final_sequence), LOG_INT("written", slot->end.final_sequence));
+        slot->final_sequence = slot->end.final_sequence;
     if (slot->shim != 0)
         open_viewer(slot, 0); /* it was faster than we */
     slot->to_view = slot->final_sequence;

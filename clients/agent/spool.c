@@ -335,10 +335,12 @@ bool spool_read(struct spool_reader *reader, int64_t *sequence, struct buffer *p
 int64_t spool_last_sequence(const char *folder)
 {
     struct spool_reader *reader = NULL;
-    if (spool_reader_new(folder, &reader, NULL) != STATUS_OK)
+    int64_t newest = find_segment(folder, INT64_MAX);
+    if (newest == 0 || spool_reader_new(folder, &reader, NULL) != STATUS_OK)
         return 0;
     struct buffer payload CLEANUP(buffer_free) = BUFFER_INIT;
-    int64_t sequence = 0, last = 0;
+    int64_t sequence = 0, last = newest - 1;
+    spool_reader_seek(reader, last);
     while (spool_read(reader, &sequence, &payload))
         last = sequence;
     spool_reader_free(reader);

@@ -60,7 +60,8 @@ void spool_reader_seek(struct spool_reader *reader, int64_t sequence);
 /* Replaces `payload`. False when there is no further whole batch now. */
 bool spool_read(struct spool_reader *reader, int64_t *sequence, struct buffer *payload);
 
-/* Number of the last whole batch, 0 = none. */
+/* Number of the last whole batch, 0 = none. Looks at the newest segment alone, for there may be many: what a
+ * disk has lost before it shows when that is read. */
 int64_t spool_last_sequence(const char *folder);
 
 /* Deletes the folder with its segments. */

@@ -35,6 +35,7 @@ struct tracker {
     struct spool_reader *reader;
     struct line *line; /* NULL between streams */
     bool opened;       /* the first answer has come */
+    bool cut_off;      /* the spool ended before `available` */
     int64_t available; /* last sequence in the spool */
     int64_t sent, acknowledged;
     Besom__V1__TrackBatch *waiting; /* owned; read, and not sent yet */
@@ -138,7 +139,9 @@ static bool read_batch(struct tracker *tracker)
     int64_t sequence = 0;
     if (tracker->waiting != NULL)
         return true;
-    if (tracker->sent >= tracker->available || !spool_read(tracker->reader, &sequence, &payload))
+    tracker->cut_off =
+        tracker->sent < tracker->available && !spool_read(tracker->reader, &sequence, &payload);
+    if (tracker->sent >= tracker->available || tracker->cut_off)
         return false;
     tracker->waiting =
         besom__v1__track_batch__unpack(NULL, payload.length, (const uint8_t *)buffer_text(&payload));
@@ -185,6 +188,7 @@ static void pump(struct tracker *tracker)
 static void seek_to(struct tracker *tracker, int64_t sequence)
 {
     drop_waiting(tracker);
+    tracker->cut_off = false;
     tracker->sent = sequence;
     spool_reader_seek(tracker->reader, sequence);
 }
@@ -269,6 +273,14 @@ static void take_acknowledgement(struct tracker *tracker, int64_t sequence)
     tracker->options.owner.acknowledged(tracker->options.owner.context, tracker->acknowledged);
 }
 
+/* No acknowledgement may be to come any more, by which the owner would hear of a spool that is cut off. */
+static void take_writable(struct tracker *tracker)
+{
+    pump(tracker);
+    if (tracker->cut_off)
+        take_acknowledgement(tracker, tracker->acknowledged);
+}
+
 static void take_opened(struct tracker *tracker, const struct event *event)
 {
     const struct tracker_owner *owner = &tracker->options.owner;
@@ -300,7 +312,7 @@ static void handle_event(void *context)
         case EVENT_DIRECTIVE:
             owner->directive(owner->context, event->number, event->directive, event->error.text);
             break;
-        case EVENT_WRITABLE: break;
+        case EVENT_WRITABLE: take_writable(tracker); break;
         case EVENT_CLOSED: take_close(tracker, &event->error); break;
         }
     }
@@ -377,4 +389,10 @@ void tracker_directive_result(struct tracker *tracker, int64_t generation, bool 
 int64_t tracker_acknowledged(const struct tracker *tracker)
 {
     return tracker->acknowledged;
+}
+
+bool tracker_is_cut_off(const struct tracker *tracker, int64_t *last)
+{
+    *last = tracker->sent;
+    return tracker->cut_off;
 }

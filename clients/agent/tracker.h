@@ -60,5 +60,7 @@ void tracker_available(struct tracker *tracker, int64_t sequence);
 void tracker_rewind(struct tracker *tracker, int64_t sequence);
 void tracker_directive_result(struct tracker *tracker, int64_t generation, bool supported);
 int64_t tracker_acknowledged(const struct tracker *tracker);
+/* True when the spool cannot be read as far as was said: the disk has lost what comes after `last`. */
+bool tracker_is_cut_off(const struct tracker *tracker, int64_t *last);
 
 #endif

@@ -108,6 +108,31 @@ def test_ended_run_is_reported_by_the_next_agent(stack, traced):
     assert len(lines(trace, "START")) == 3
 
 
+def test_what_the_disk_has_lost_is_told_and_given_up(stack):
+    """Batches in the middle of what a run left are damaged: those before arrive, and the run ends."""
+    gate = os.path.join(stack.home, "damage.gate")
+    log = "besom log loss={}; sleep 0.2; head -c 100000 /dev/zero | tr '\\\\0' x; sleep 0.2; "
+    sweep = stack.create("method: grid\nparameters: {x: {value: 1}}\ncommand: [/bin/sh, -c, \"" +
+                         f"while [ ! -e {gate} ]; do sleep 0.02; done; {log.format(1)}{log.format(2)}{log.format(3)}\"]\n")
+    agent = stack.start_agent(sweep, sweep, "--spool-limit", "1M")
+    wait_for(lambda: shims(stack, sweep), 10, "a shim is there")
+    agent.kill()
+    agent.wait()
+    open(gate, "w").close()
+    wait_for(lambda: not shims(stack, sweep), 20, "the shim has ended by itself")
+    segments = sorted(path for path in state_files(stack, sweep) if os.path.basename(os.path.dirname(path)) == "spool")
+    assert len(segments) >= 3, segments
+    with open(segments[1], "r+b") as segment:
+        segment.seek(30)
+        segment.write(b"damaged")
+    ended_with(stack.start_agent(sweep, sweep), 0)
+    run, = stack.runs(sweep)
+    assert (run["state"], run["attempt"]) == ("finished", 1)
+    assert [series["values"] for series in stack.json("metrics", run["run_id"])["series"]] == [[1]]
+    assert "the disk does not have it any more" in stack.agent_text(sweep)
+    assert state_files(stack, sweep) == []
+
+
 def test_killed_shim_is_a_lost_attempt(stack, traced):
     sweep, trace, open_gate = traced
     agent = stack.start_agent(sweep, sweep)

@@ -160,6 +160,23 @@ static void damaged_frame_is_not_read(void **state)
     assert_int_equal(read_all(fixture->folder, 0), 1);
 }
 
+/* However much there is: found without reading what comes before. */
+static void last_number_is_of_the_newest_segment(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    for (int64_t i = 1; i <= 13; i++)
+        append(fixture, i, 1 << 20);
+    first_segment(fixture, path);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_equal(spool_last_sequence(fixture->folder), 13);
+    snprintf(path, sizeof path, "%s/%019d", fixture->folder, 13);
+    assert_int_equal(truncate(path, (1 << 20) + 15), 0); /* its only batch is torn */
+    assert_int_equal(spool_last_sequence(fixture->folder), 12);
+    assert_int_equal(read_all(fixture->folder, 4), 12);
+    assert_int_equal(read_all(fixture->folder, 0), 0);
+}
+
 /* Shims live through an upgrade of the agent, so the sum stays the one of IEEE 802.3, whatever the length. */
 static void frames_carry_the_usual_sum(void **state)
 {
@@ -212,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(torn_end_is_not_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(frames_carry_the_usual_sum, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_frame_is_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(last_number_is_of_the_newest_segment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hanging_disk_holds_nobody_up, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
