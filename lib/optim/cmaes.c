@@ -114,7 +114,7 @@ static enum status make_dimensions(struct cmaes *cmaes, struct err *err)
             cmaes->category[categories++] = i;
         else
             cmaes->numeric[cmaes->numeric_count++] = i;
-        cmaes->discrete = cmaes->discrete && space->dims[i].kind != OPTIM_FLOAT;
+        cmaes->discrete = cmaes->discrete && !dims_is_continuous(&space->dims[i]);
     }
     TRY(choices_init(&cmaes->choices, space, cmaes->category, categories, err));
     return begin_search(cmaes, err);

@@ -1,6 +1,6 @@
 /*
  * An even design: the ordinal's point of a scrambled Sobol sequence; when that
- * is taken, another one, then any combination that is left.
+ * is taken, another one, then any point that is left.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_OPTIM_DESIGN_H

@@ -62,8 +62,19 @@ void dims_settle(const struct optim_space *space, const double *full, bool *acti
 {
     if (space->active != NULL)
         space->active(space->context, full, active);
-    for (size_t i = 0; i < space->count; i++)
-        out_point[i] = space->active == NULL || active[i] ? full[i] : OPTIM_INACTIVE;
+    for (size_t i = 0; i < space->count; i++) {
+        const struct optim_dim *dim = &space->dims[i];
+        bool rounds = dim->kind == OPTIM_FLOAT && dim->snap != NULL;
+        if (space->active != NULL && !active[i])
+            out_point[i] = OPTIM_INACTIVE;
+        else
+            out_point[i] = rounds ? dim->snap(dim->context, full[i]) : full[i];
+    }
+}
+
+bool dims_is_continuous(const struct optim_dim *dim)
+{
+    return dim->kind == OPTIM_FLOAT && dim->snap == NULL;
 }
 
 void dims_embed(const struct optim_space *space, const double *point, double *out_coordinates)

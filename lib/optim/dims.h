@@ -26,6 +26,10 @@ struct optim_dim {
     uint64_t levels;         /* 1..OPTIM_LEVELS_MAX; of ORDERED and CATEGORY */
     const double *positions; /* borrowed; of ORDERED, ascending in [0,1]; NULL = (i + 0.5) / levels */
     const double *shares;    /* borrowed; of CATEGORY, how likely each is a priori, sum 1; NULL = equally */
+    /* Of a FLOAT that rounds: the place in [0,1] that a place stands for. Settled points have it. NULL:
+     * itself. */
+    double (*snap)(void *context, double place);
+    void *context; /* borrowed; of snap */
 };
 
 struct optim_space {
@@ -39,8 +43,8 @@ struct optim_space {
 /* The point at a place of the unit cube, by the a priori law of each dimension. */
 void dims_from_unit(const struct optim_space *space, const double *unit, double *out_point);
 
-/* Marks what conditions take away. `full` and `out_point` may not overlap; `active` is room for a flag each.
- */
+/* Marks what conditions take away, and rounds the rest. `full` and `out_point` may not overlap; `active` is
+ * room for a flag each. */
 void dims_settle(const struct optim_space *space, const double *full, bool *active, double *out_point);
 
 /* Coordinates of a settled point. */
@@ -49,6 +53,9 @@ void dims_embed(const struct optim_space *space, const double *point, double *ou
 /* The coordinate of a level of an ORDERED dimension, and the level nearest to a coordinate. */
 double dims_position(const struct optim_dim *dim, uint64_t level);
 uint64_t dims_level_near(const struct optim_dim *dim, double position);
+
+/* Whether each place of the dimension is a value of its own. */
+bool dims_is_continuous(const struct optim_dim *dim);
 
 /* How many points there are at most; UINT64_MAX when a FLOAT or more than 2^63 make them uncountable. */
 uint64_t dims_combinations(const struct optim_space *space);

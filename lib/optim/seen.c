@@ -10,9 +10,13 @@ enum status seen_init(struct seen *seen, size_t dims, size_t most, struct arena 
     size_t size = 16;
     while (size < 2 * most)
         size *= 2;
-    *seen = (struct seen){
-        .slots = arena_calloc(arena, size, sizeof *seen->slots), .mask = size - 1, .dims = dims};
-    return seen->slots != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "points: out of memory");
+    *seen = (struct seen){.slots = arena_calloc(arena, size, sizeof *seen->slots),
+                          .mask = size - 1,
+                          .dims = dims,
+                          .points = arena_calloc(arena, most + 1, sizeof(*seen->points))};
+    return seen->slots != NULL && seen->points != NULL
+               ? STATUS_OK
+               : err_set(err, STATUS_NO_MEMORY, "points: out of memory");
 }
 
 static uint64_t hash_point(const struct seen *seen, const double *point)
@@ -42,7 +46,8 @@ void seen_add(struct seen *seen, const double *point)
 {
     uint64_t hash = hash_point(seen, point);
     size_t at = find(seen, hash);
-    seen->distinct += seen->slots[at] == 0;
+    if (seen->slots[at] == 0)
+        seen->points[seen->distinct++] = point;
     seen->slots[at] = hash;
 }
 

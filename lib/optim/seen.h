@@ -17,10 +17,11 @@ struct seen {
     uint64_t *slots; /* owned by the arena; 0 is empty */
     size_t mask;
     size_t dims;
-    size_t distinct;
+    const double **points; /* owned by the arena; the points are borrowed; in the order in which they came */
+    size_t distinct;       /* of them */
 };
 
-/* Room for `most` points. NO_MEMORY. */
+/* Room for `most` points. NO_MEMORY. A point that is added must outlive the set. */
 enum status seen_init(struct seen *seen, size_t dims, size_t most, struct arena *arena,
                       struct err *err) MUST_USE;
 void seen_add(struct seen *seen, const double *point);

@@ -19,7 +19,7 @@ static enum status note_taken(struct unseen *unseen, const struct told *told, st
 static bool is_discrete(const struct optim_space *space)
 {
     for (size_t i = 0; i < space->count; i++)
-        if (space->dims[i].kind == OPTIM_FLOAT && space->active == NULL)
+        if (dims_is_continuous(&space->dims[i]) && space->active == NULL)
             return false;
     return true; /* conditions may leave nothing continuous of a point */
 }

@@ -6,7 +6,7 @@
 
 #include "space/space.h"
 
-#define TABLE_MAX 16384 /* levels of a multiple of q; more are as good as continuous */
+#define TABLE_MAX 16384 /* levels of a multiple of q; more are searched as continuous, and rounded */
 #define ORDERED_LEAST 3 /* numbers in a list that make an order */
 #define LOGARITHMIC_FROM 10
 #define ONLY "p"
@@ -67,6 +67,19 @@ static enum status fill_multiples(const struct space *lone, double first, double
     return STATUS_OK;
 }
 
+/* The place of the multiple at a place; the place itself where the law has no digits left for multiples. */
+static double snap(void *context, double place)
+{
+    struct err err;
+    const struct space *lone = context;
+    double value = 0, snapped = 0, again = 0;
+    if (number_at(lone, place, &value, &err) != STATUS_OK ||
+        unit_of(lone, json_real(value), &snapped, &err) != STATUS_OK ||
+        number_at(lone, snapped, &again, &err) != STATUS_OK)
+        return place;
+    return again == value ? snapped : place;
+}
+
 static enum status make_multiples(const json_t *definition, struct bayes_levels *out, struct arena *arena,
                                   struct err *err)
 {
@@ -80,8 +93,13 @@ static enum status make_multiples(const json_t *definition, struct bayes_levels 
     TRY(number_at(lone, 1, &last, err));
     double count = nearbyint((last - first) / q) + 1;
     out->dim.kind = OPTIM_FLOAT;
-    if (!(count >= 1 && count <= TABLE_MAX))
+    if (!(count >= 1 && count <= TABLE_MAX)) {
+        out->lone = lone;
+        out->dim.snap = snap;
+        out->dim.context = lone;
+        lone = NULL;
         return STATUS_OK;
+    }
     double *units = arena_alloc(arena, (size_t)count * sizeof *units);
     if (units == NULL)
         return err_set(err, STATUS_NO_MEMORY, "levels: out of memory");
@@ -218,6 +236,12 @@ enum status bayes_levels_make(const json_t *definition, struct bayes_levels *out
     else
         make_integers(definition, out);
     return STATUS_OK;
+}
+
+void bayes_levels_release(struct bayes_levels *levels)
+{
+    space_free(levels->lone);
+    levels->lone = NULL;
 }
 
 /* ---- levels and places ---- */

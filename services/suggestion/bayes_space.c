@@ -76,10 +76,10 @@ static enum status add_dimension(struct bayes_space *space, size_t parameter, co
                                  struct err *err)
 {
     size_t at = space->optim.count;
+    space->optim.count++;
     TRY(bayes_levels_make(definition, &space->levels[at], &space->arena, err));
     space->dims[at] = space->levels[at].dim;
     space->parameters[at] = parameter;
-    space->optim.count++;
     return STATUS_OK;
 }
 
@@ -153,6 +153,8 @@ void bayes_space_free(struct bayes_space *space)
 {
     if (space == NULL)
         return;
+    for (size_t i = 0; i < space->optim.count; i++)
+        bayes_levels_release(&space->levels[i]);
     arena_free(&space->arena);
     free(space);
 }

@@ -5,9 +5,9 @@
  *
  * Numbers go through their law's distribution function, so each is uniform a
  * priori. Whole numbers and multiples of q are levels, as long as they are
- * few enough to be told apart. A list of three or more numbers in order is
- * levels too, by logarithm when it spans a factor of ten. Other lists are
- * categories.
+ * few enough; more multiples are searched as continuous, and rounded. A list of
+ * three or more numbers in order is levels too, by logarithm when it spans a
+ * factor of ten. Other lists are categories.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_SERVICES_SUGGESTION_BAYES_SPACE_H

@@ -48,13 +48,22 @@ static void find_active(void *context, const double *point, bool *out_active)
     }
 }
 
+/* One of 64 equal cells. */
+static double snap(void *context, double place)
+{
+    (void)context;
+    return (fmin(floor(64 * place), 63) + 0.5) / 64;
+}
+
 static void make_dim(struct world *world, size_t i, bool discrete)
 {
     struct optim_dim *dim = &world->dims[i];
     double u = draw(world, "kind", i);
     *dim = (struct optim_dim){.kind = OPTIM_FLOAT};
-    if (!discrete && u < 0.5)
+    if (!discrete && u < 0.5) {
+        dim->snap = draw(world, "rounds", i) < 0.2 ? snap : NULL;
         return;
+    }
     dim->kind = u < 0.75 ? OPTIM_ORDERED : OPTIM_CATEGORY;
     dim->levels = 1 + (uint64_t)(draw(world, "levels", i) * (discrete ? 4 : LEVELS_MAX - 1));
     double sum = 0;
@@ -256,6 +265,83 @@ static void test_exhaustion(void **state)
     assert_true(spaces > 20);
 }
 
+/* Asks and tells until nothing is left, or `most` times; how many different points that gave. */
+static size_t ask_out(const struct optim_space *space, uint64_t seed, size_t most)
+{
+    struct err err = ERR_INIT;
+    struct search search;
+    size_t count = 0;
+    double *known = calloc((most + 1) * space->count, sizeof *known);
+    assert_non_null(known);
+    assert_int_equal(search_init(&search, method, space, seed, &err), STATUS_OK);
+    for (; count < most && suggest(&search, count, NULL, 0, known + count * space->count); count++) {
+        double *point = known + count * space->count;
+        for (size_t j = 0; j < count; j++)
+            assert_memory_not_equal(point, known + j * space->count, space->count * sizeof *point);
+        double value = (double)(count * 7 % 17);
+        assert_int_equal(method->tell(search.state, point, value, &err), STATUS_OK);
+    }
+    search_release(&search);
+    free(known);
+    return count;
+}
+
+#define CHAIN 25
+
+/* Each dimension is there while the one before it is 1; *context: the last dimension is the first of them. */
+static void find_links(void *context, const double *point, bool *out_active)
+{
+    const bool *backwards = context;
+    for (size_t i = 0; i < CHAIN; i++) {
+        size_t at = *backwards ? CHAIN - 1 - i : i;
+        size_t before = *backwards ? at + 1 : at - 1;
+        out_active[at] = i == 0 || (out_active[before] && point[before] == 1);
+    }
+}
+
+/* 26 points among 2^25 combinations, most of which are the same point. */
+static void test_a_chain_of_conditions_is_exhausted(void **state)
+{
+    (void)state;
+    struct optim_dim dims[CHAIN];
+    for (size_t i = 0; i < CHAIN; i++)
+        dims[i] = (struct optim_dim){.kind = OPTIM_CATEGORY, .levels = 2};
+    for (int k = 0; k < 2; k++) {
+        bool backwards = k == 1;
+        const struct optim_space space = {
+            .dims = dims, .count = CHAIN, .active = find_links, .context = &backwards};
+        assert_int_equal(ask_out(&space, 1, 40), CHAIN + 1);
+    }
+}
+
+static void find_branch(void *context, const double *point, bool *out_active)
+{
+    (void)context;
+    out_active[0] = true;
+    out_active[1] = point[0] == 0;
+}
+
+/* The other branch is one point; after it only what is hardly ever drawn is new. */
+static void test_a_rare_branch_is_found(void **state)
+{
+    (void)state;
+    static const double shares[] = {1e-6, 1 - 1e-6};
+    const struct optim_dim dims[] = {{.kind = OPTIM_CATEGORY, .levels = 2, .shares = shares},
+                                     {.kind = OPTIM_FLOAT}};
+    const struct optim_space space = {.dims = dims, .count = 2, .active = find_branch};
+    assert_int_equal(ask_out(&space, 1, 12), 12);
+}
+
+/* Each of 64 once, then none. */
+static void test_rounded_numbers_do_not_repeat(void **state)
+{
+    (void)state;
+    const struct optim_dim dims[] = {{.kind = OPTIM_FLOAT, .snap = snap}};
+    const struct optim_space space = {.dims = dims, .count = 1};
+    for (uint64_t seed = 0; seed < 5; seed++)
+        assert_int_equal(ask_out(&space, seed, 70), 64);
+}
+
 /* Told piece by piece with questions in between, or all at once: the same suggestions. */
 static void test_questions_change_nothing(void **state)
 {
@@ -319,6 +405,9 @@ static void test_other_methods(void **state)
         method = others[i];
         test_random_spaces(state);
         test_exhaustion(state);
+        test_a_chain_of_conditions_is_exhausted(state);
+        test_a_rare_branch_is_found(state);
+        test_rounded_numbers_do_not_repeat(state);
         test_questions_change_nothing(state);
     }
     method = &search_gp;
@@ -327,8 +416,13 @@ static void test_other_methods(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_other_methods),    cmocka_unit_test(test_random_spaces),
-        cmocka_unit_test(test_exhaustion),       cmocka_unit_test(test_questions_change_nothing),
+        cmocka_unit_test(test_other_methods),
+        cmocka_unit_test(test_random_spaces),
+        cmocka_unit_test(test_exhaustion),
+        cmocka_unit_test(test_a_chain_of_conditions_is_exhausted),
+        cmocka_unit_test(test_a_rare_branch_is_found),
+        cmocka_unit_test(test_rounded_numbers_do_not_repeat),
+        cmocka_unit_test(test_questions_change_nothing),
         cmocka_unit_test(test_finds_an_optimum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

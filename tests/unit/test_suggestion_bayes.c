@@ -142,6 +142,42 @@ static void test_there_and_back(void **state)
     space_free(space);
 }
 
+/* Multiples too many for a table: places that give the same one are the same point. */
+static void test_many_multiples_are_rounded(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"x\":{\"distribution\":\"q_log_uniform_values\",\"min\":1,\"max\":1000000,\"q\":1}}",
+        "{\"x\":{\"distribution\":\"q_uniform\",\"min\":-3,\"max\":1e6,\"q\":0.1}}",
+        "{\"x\":{\"distribution\":\"q_log_normal\",\"mu\":0,\"sigma\":10,\"q\":1}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct bayes_space *bayes = NULL;
+        struct err err = ERR_INIT;
+        struct space *space = space_of(texts[i]);
+        assert_int_equal(bayes_space_new(space, &bayes, &err), STATUS_OK);
+        assert_int_equal(bayes_space_dims(bayes)->dims[0].kind, OPTIM_FLOAT);
+        for (size_t k = 0; k <= 1000; k++) {
+            double place = (double)k / 1000;
+            double point = 0, again = 0, told = 0;
+            bool active = true;
+            json_t *raw = NULL, *config = NULL;
+            dims_settle(bayes_space_dims(bayes), &place, &active, &point);
+            dims_settle(bayes_space_dims(bayes), &point, &active, &again);
+            assert_true(point == again && point >= 0 && point <= 1);
+            assert_int_equal(bayes_space_to_params(bayes, &place, &raw, &err), STATUS_OK);
+            assert_int_equal(bayes_space_to_params(bayes, &point, &config, &err), STATUS_OK);
+            assert_true(json_equal(raw, config));
+            assert_int_equal(bayes_space_to_point(bayes, config, &told, &err), STATUS_OK);
+            assert_true(told == point);
+            json_decref(raw);
+            json_decref(config);
+        }
+        bayes_space_free(bayes);
+        space_free(space);
+    }
+}
+
 static void test_a_stranger_is_refused(void **state)
 {
     (void)state;
@@ -166,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_a_list_by_its_logarithm),
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_many_multiples_are_rounded),
         cmocka_unit_test(test_a_stranger_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
