@@ -67,11 +67,14 @@ static int print_json(const Besom__V1__ExplainRunResponse *why, const char *comm
 
 /* ---- why Bayesian search chose a point, in words ---- */
 
+/* Optimizers other than gp explore when all that they drew was taken. */
+#define WORDS_ALL_TAKEN "what was drawn had all been tried: a point that fills the space evenly"
+
 static const struct phase {
     const char *name, *words;
 } phases[] = {
     {"start", "too few results to learn from: a point that fills the space evenly"},
-    {"explore", "a point that fills the space evenly, as one in ten does whatever was learnt"},
+    {"explore", "away from what was learnt, as one in ten is, and more while it promises next to nothing"},
     {"model", "the point that promises most by what was learnt"},
     {"generation", "drawn from the normal distribution that the generations before have shaped"},
     {"even", "a point that fills the space evenly, whatever results say"},
@@ -183,19 +186,31 @@ static void print_budget(struct cli *cli, const json_t *budget)
            (long long)json_integer_value(json_object_get(budget, "values")));
 }
 
+static const char *phase_words(const char *phase, const char *optimizer)
+{
+    bool learns_by_gp = optimizer == NULL || strcmp(optimizer, "gp") == 0;
+    if (phase != NULL && strcmp(phase, "explore") == 0 && !learns_by_gp)
+        return WORDS_ALL_TAKEN;
+    for (size_t i = 0; phase != NULL && i < ARRAY_LEN(phases); i++)
+        if (strcmp(phases[i].name, phase) == 0)
+            return phases[i].words;
+    return "";
+}
+
 static void print_bayes(struct cli *cli, const json_t *why)
 {
     const char *optimizer = json_string_value(json_object_get(why, "optimizer"));
     char text[FORMAT_SIZE];
     const char *phase = json_string_value(json_object_get(why, "phase"));
-    const char *words = "";
-    for (size_t i = 0; phase != NULL && i < ARRAY_LEN(phases); i++)
-        if (strcmp(phases[i].name, phase) == 0)
-            words = phases[i].words;
+    const char *another = json_string_value(json_object_get(why, "another"));
+    const char *words = phase_words(phase, optimizer);
     printf("  method        bayes%s%s\n", optimizer != NULL ? ", optimizer " : "",
            optimizer != NULL ? text_clean(&cli->arena, optimizer) : "");
     printf("  phase         %s%s%s\n", phase != NULL ? text_clean(&cli->arena, phase) : "?",
            *words != '\0' ? ": " : "", words);
+    if (another != NULL)
+        printf("  another       %s than the best result has, and the most worth with it\n",
+               text_clean(&cli->arena, another));
     printf("  learnt from   %lld results, with %lld runs that had none yet\n",
            (long long)json_integer_value(json_object_get(why, "results")),
            (long long)json_integer_value(json_object_get(why, "pending")));

@@ -299,8 +299,8 @@ static bool choose_focus(const struct ask *ask, struct focus *out)
 
 /* A point that the best of the model would keep one from: what is most worth within a level of a category, or
  * one of an even design. */
-static enum status look_elsewhere(struct ask *ask, bool modelled, double *out_point, bool *found,
-                                  struct err *err)
+static enum status look_elsewhere(struct ask *ask, struct optim_report *report, double *out_point,
+                                  bool *found, struct err *err)
 {
     struct focus focus;
     struct optim_report ignored;
@@ -308,8 +308,11 @@ static enum status look_elsewhere(struct ask *ask, bool modelled, double *out_po
     struct sobol *sobol = arena_alloc(ask->arena, sizeof *sobol);
     if (sobol == NULL)
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
-    if (modelled && choose_focus(ask, &focus))
+    if (report->phase != OPTIM_START && choose_focus(ask, &focus)) {
         TRY(suggest_by_model(ask, &focus, out_point, found, &ignored, err));
+        report->has_focus = *found;
+        report->focus_dim = focus.dim;
+    }
     if (!*found)
         *found = spread_evenly(ask, out_point, sobol);
     return STATUS_OK;
@@ -334,7 +337,7 @@ enum status optim_suggest(struct optim *optim, const struct optim_question *ques
     bool idle = found && little &&
                 random_draw_unit(optim->seed, question->ordinal, "optim.idle", 0) < EXPLORE_SHARE_IDLE;
     if (!found || idle)
-        TRY(look_elsewhere(&ask, report->phase != OPTIM_START, elsewhere, &other, err));
+        TRY(look_elsewhere(&ask, report, elsewhere, &other, err));
     if (other && report->phase == OPTIM_MODEL)
         report->phase = OPTIM_EXPLORE;
     else if (!other && !found)

@@ -35,9 +35,11 @@ struct optim_question {
     size_t pending_count;
 };
 
-/* Why a point was suggested. Beyond `phase` only of OPTIM_MODEL. */
+/* Why a point was suggested. What follows `focus_dim` only of OPTIM_MODEL. */
 struct optim_report {
     enum optim_phase phase;
+    bool has_focus;              /* of OPTIM_EXPLORE: by a level of a category, not an even point */
+    size_t focus_dim;            /* that category */
     double mean;                 /* predicted value */
     double deviation;            /* half the width from one deviation below to one above */
     double log_improvement;      /* the acquisition */

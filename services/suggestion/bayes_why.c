@@ -72,6 +72,14 @@ static bool put_exceptions(const struct bayes_why *why, json_t *out)
                                       put(out, "passed_over_first", json_string(why->passed_text))));
 }
 
+/* Where it looked elsewhere for another level of a category than the best result has. */
+static bool put_focus(const struct bayes_why *why, json_t *out)
+{
+    const struct optim_report *report = &why->report->model;
+    return !report->has_focus ||
+           put(out, "another", json_string(bayes_space_path(why->space, report->focus_dim)));
+}
+
 json_t *bayes_why_json(const struct bayes_why *why)
 {
     json_t *out = json_object();
@@ -82,7 +90,7 @@ json_t *bayes_why_json(const struct bayes_why *why)
         put(out, "ordinal", json_integer((json_int_t)why->ordinal)) &&
         put(out, "results", json_integer((json_int_t)why->results)) &&
         put(out, "pending", json_integer((json_int_t)why->pending)) &&
-        put(out, "best", number(sign * why->best)) && put_exceptions(why, out) &&
+        put(out, "best", number(sign * why->best)) && put_exceptions(why, out) && put_focus(why, out) &&
         (why->report->fact_count == 0 || put_facts(why->report, out)) &&
         (!why->report->has_model || put_model(why, out));
     if (done)

@@ -120,6 +120,22 @@ def test_four_agents_find_the_least_and_are_told_why(stack):
     assert stack.json("status", sweep)["state"] == "finished"
 
 
+def test_who_looks_elsewhere_says_where(stack):
+    """With a category, most points that explore have another value of it than the best run has."""
+    stack.environment["RUN_SECONDS"] = "0.02"
+    text = SWEEP.format(seed=2, runs=40, program=stack.write("branin.py", BRANIN))
+    sweep = stack.create(text.replace("y: {min: 0.0, max: 15.0}", "y: {values: [4.0, 5.0]}"))
+    stack.start_agent(sweep, 0)
+    finish(stack, 1)
+    whys = {run["run_id"]: stack.json("why", run["run_id"])["suggestion"] for run in stack.runs(sweep)}
+    named = [run_id for run_id, why in whys.items() if why.get("another") == "y"]
+    print(f"{len(named)} of {sum(why['phase'] == 'explore' for why in whys.values())} that explore name it")
+    assert named and all(whys[run_id]["phase"] == "explore" for run_id in named)
+    text = stack.command("why", named[0]).stdout
+    for wanted in ("explore: away from what was learnt", "another       y than the best result has"):
+        assert wanted in text, f"{wanted!r} is not in:\n{text}"
+
+
 def test_a_killed_service_loses_and_repeats_nothing(stack):
     calm = search(stack, 24, 1, seed=5, RUN_SECONDS="0.2")
     finish(stack, 1)

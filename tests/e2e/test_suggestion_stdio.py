@@ -175,6 +175,7 @@ def test_bayes_finds_the_least(service):
     assert set(why["length_scales"]) == {"lr", "layers", "batch", "kind"}
     assert why["predicted"]["deviation"] > 0 and -0.1 < why["predicted"]["mean"] < 1
     assert {a["why"]["phase"] for a in answers} == {"start", "model", "explore"}
+    assert {(a["why"]["phase"], a["why"]["another"]) for a in answers if "another" in a["why"]} == {("explore", "kind")}
 
 
 def test_bayes_maximizes_in_the_metrics_unit(service):

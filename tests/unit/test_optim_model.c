@@ -133,6 +133,7 @@ static void test_looks_at_other_levels(void **state)
     const double best[DIMS] = {0.4, 0.7, 0};
     size_t elsewhere = 0;
     size_t other = 0;
+    size_t named = 0;
     tell_random(optim, 0, 60);
     tell(optim, best, value_of(best));
     for (uint64_t k = 0; k < 60; k++) {
@@ -141,10 +142,14 @@ static void test_looks_at_other_levels(void **state)
         suggest(optim, 100 + k, x, &report);
         elsewhere += report.phase == OPTIM_EXPLORE;
         other += report.phase == OPTIM_EXPLORE && x[DIMS - 1] == 1;
+        named += report.has_focus;
+        if (report.has_focus)
+            assert_true(report.phase == OPTIM_EXPLORE && report.focus_dim == DIMS - 1 && x[DIMS - 1] == 1);
         tell(optim, x, value_of(x));
     }
     assert_true(elsewhere > 15);
     assert_true(other * 3 > elsewhere * 2);
+    assert_true(named * 2 > elsewhere && named < elsewhere);
     optim_free(optim);
 }
 
