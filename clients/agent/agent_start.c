@@ -23,14 +23,27 @@ struct found_attempts {
     int count, highest_slot;
 };
 
+/* A folder without its first file is one whose deletion was cut off, unless a shim lives in it. */
+static bool remove_remains(const struct attempt_paths *paths)
+{
+    int lock CLEANUP(file_close) = attempt_lock(paths);
+    if (lock >= 0)
+        attempt_remove(paths);
+    return lock >= 0;
+}
+
 static void find_attempt(void *context, const char *path)
 {
     struct found_attempts *found = context;
     struct attempt_paths paths;
     struct attempt_spec spec;
     struct err err = ERR_INIT;
-    if (attempt_paths_make(path, &paths, &err) != STATUS_OK ||
-        attempt_spec_read(&paths, &spec, &err) != STATUS_OK) {
+    enum status status = attempt_paths_make(path, &paths, &err);
+    if (status == STATUS_OK)
+        status = attempt_spec_read(&paths, &spec, &err);
+    if (status == STATUS_NOT_FOUND && remove_remains(&paths))
+        return;
+    if (status != STATUS_OK) {
         log_error("agent", "unreadable_attempt", LOG_TEXT("path", path), LOG_ERR(&err));
         return;
     }

@@ -303,15 +303,10 @@ bool attempt_is_gone(const struct attempt_paths *paths)
 
 void attempt_remove(const struct attempt_paths *paths)
 {
-    const char *const files[] = {paths->run_socket, paths->control_socket, paths->params,
-                                 paths->config,     paths->lock,           paths->started,
-                                 paths->log,        paths->exit,           paths->spec};
-    spool_remove(paths->spool);
-    for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        unlink(files[i]);
+    file_remove_folder(paths->spool);
     if (strcmp(paths->socket_folder, paths->folder) != 0)
-        rmdir(paths->socket_folder);
-    rmdir(paths->folder);
+        file_remove_folder(paths->socket_folder);
+    file_remove_folder(paths->folder); /* with what an interrupted write left */
 }
 
 /* Length of the well-formed sequence at `p`, 0 = not UTF-8. */

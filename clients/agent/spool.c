@@ -346,15 +346,3 @@ int64_t spool_last_sequence(const char *folder)
     spool_reader_free(reader);
     return last;
 }
-
-void spool_remove(const char *folder)
-{
-    DIR *listing = opendir(folder);
-    if (listing == NULL)
-        return;
-    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing))
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(listing), entry->d_name, 0);
-    closedir(listing);
-    rmdir(folder);
-}

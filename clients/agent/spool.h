@@ -64,7 +64,4 @@ bool spool_read(struct spool_reader *reader, int64_t *sequence, struct buffer *p
  * disk has lost before it shows when that is read. */
 int64_t spool_last_sequence(const char *folder);
 
-/* Deletes the folder with its segments. */
-void spool_remove(const char *folder);
-
 #endif

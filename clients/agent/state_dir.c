@@ -160,6 +160,15 @@ enum status state_dir_set_counter(const struct state_dir *dir, int slot, int64_t
     return file_write_atomic(path, text, (size_t)length, 0600, err);
 }
 
+/* Not all file systems tell the type with the name. */
+static bool is_file(DIR *listing, const struct dirent *entry)
+{
+    struct stat info;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_REG;
+    return fstatat(dirfd(listing), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode);
+}
+
 void state_dir_each_attempt(const struct state_dir *dir, void (*visit)(void *context, const char *path),
                             void *context)
 {
@@ -172,9 +181,10 @@ void state_dir_each_attempt(const struct state_dir *dir, void (*visit)(void *con
         if (strchr(entry->d_name, '.') == NULL || strcmp(entry->d_name, ".") == 0 ||
             strcmp(entry->d_name, "..") == 0 || join(path, NULL, dir->path, entry->d_name) != STATUS_OK)
             continue;
-        if (strncmp(entry->d_name, ".new-", 5) != 0 && entry->d_type != DT_REG)
+        bool is_folder = !is_file(listing, entry);
+        if (strncmp(entry->d_name, ".new-", 5) != 0 && is_folder)
             visit(context, path);
-        else if (entry->d_type != DT_REG && attempt_paths_make(path, &paths, NULL) == STATUS_OK)
+        else if (is_folder && attempt_paths_make(path, &paths, NULL) == STATUS_OK)
             attempt_remove(&paths);
         else
             unlink(path); /* a temporary file of an interrupted atomic write */
@@ -188,18 +198,6 @@ static void count_attempt(void *context, const char *path)
     ++*(int *)context;
 }
 
-static void remove_folder(const char *path)
-{
-    DIR *listing = opendir(path);
-    if (listing == NULL)
-        return;
-    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing))
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(listing), entry->d_name, 0);
-    closedir(listing);
-    rmdir(path);
-}
-
 /* Those of others too, whose deletion was cut off. */
 static void remove_gone(const char *parent)
 {
@@ -210,7 +208,7 @@ static void remove_gone(const char *parent)
         char path[PATH_MAX];
         if (strncmp(entry->d_name, GONE, strlen(GONE)) == 0 &&
             join(path, NULL, parent, entry->d_name) == STATUS_OK)
-            remove_folder(path);
+            file_remove_folder(path);
     }
     closedir(listing);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -152,4 +153,15 @@ enum status file_make_dirs(const char *path, mode_t mode, struct err *err)
         if (kept == '\0')
             return STATUS_OK;
     }
+}
+
+void file_remove_folder(const char *path)
+{
+    DIR *listing = opendir(path);
+    if (listing == NULL)
+        return;
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing))
+        (void)unlinkat(dirfd(listing), entry->d_name, 0); /* refused for folders, as . and .. */
+    closedir(listing);
+    (void)rmdir(path);
 }

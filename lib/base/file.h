@@ -26,6 +26,9 @@ enum status file_write_atomic(const char *path, const void *bytes, size_t length
 /* Makes the folder and its parents. Existing ones are fine. IO. */
 enum status file_make_dirs(const char *path, mode_t mode, struct err *err) MUST_USE;
 
+/* Deletes the files in the folder, and the folder unless something is left: other folders are not entered. */
+void file_remove_folder(const char *path);
+
 /* Closes *fd when it is >= 0. Usable as CLEANUP(file_close). */
 void file_close(int *fd);
 

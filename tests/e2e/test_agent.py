@@ -108,6 +108,20 @@ def test_ended_run_is_reported_by_the_next_agent(stack, traced):
     assert len(lines(trace, "START")) == 3
 
 
+def test_deletion_that_was_cut_off_is_completed(stack):
+    sweep = stack.create(PLAIN.format(script="exit 0"))
+    agent = stack.start_agent(sweep, sweep, "--count", "1")
+    wait_for(lambda: [path for path in state_files(stack, sweep) if path.endswith("slot-0")], 10, "the agent has its folder")
+    agent.kill()
+    agent.wait()
+    wait_for(lambda: not shims(stack, sweep), 10, "no shim is left")
+    folder, = [os.path.dirname(path) for path in state_files(stack, sweep) if path.endswith("agent_id")]
+    os.mkdir(os.path.join(folder, "gone0000.1"))
+    open(os.path.join(folder, "gone0000.1", "started"), "w").close()
+    ended_with(stack.start_agent(sweep, sweep), 0)
+    assert state_files(stack, sweep) == []
+
+
 def test_what_the_disk_has_lost_is_told_and_given_up(stack):
     """Batches in the middle of what a run left are damaged: those before arrive, and the run ends."""
     gate = os.path.join(stack.home, "damage.gate")

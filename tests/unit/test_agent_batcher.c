@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "clients/agent/batcher.h"
 
 /* The controller's bounds. */
@@ -50,7 +51,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     batcher_free(fixture->batcher);
     spool_writer_free(fixture->spool);
-    spool_remove(fixture->folder);
+    file_remove_folder(fixture->folder);
     free(fixture);
     return 0;
 }

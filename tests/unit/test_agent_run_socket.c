@@ -95,7 +95,7 @@ static int tear_down(void **state)
     batcher_free(fixture->batcher);
     spool_writer_free(fixture->spool);
     loop_free(fixture->loop);
-    spool_remove(fixture->folder);
+    file_remove_folder(fixture->folder);
     unlink(fixture->path);
     free(fixture);
     return 0;

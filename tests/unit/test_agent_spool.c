@@ -51,7 +51,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     spool_writer_free(fixture->writer);
-    spool_remove(fixture->folder);
+    file_remove_folder(fixture->folder);
     assert_int_not_equal(access(fixture->folder, F_OK), 0);
     free(fixture);
     return 0;

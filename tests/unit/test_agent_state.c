@@ -6,6 +6,9 @@
 #include <stdint.h>
 /* cmocka wants the ones above first */
 #include <cmocka.h>
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,19 @@
 #include "clients/agent/state_dir.h"
 
 static char root[64];
+static bool types_are_unknown;
+
+/* Takes the C library's place: a file system may not tell types. */
+struct dirent *readdir(DIR *listing)
+{
+    static struct dirent *(*of_library)(DIR * listing);
+    if (of_library == NULL)
+        *(void **)&of_library = dlsym(RTLD_NEXT, "readdir");
+    struct dirent *entry = of_library(listing);
+    if (entry != NULL && types_are_unknown)
+        entry->d_type = DT_UNKNOWN;
+    return entry;
+}
 
 static int set_up(void **state)
 {
@@ -205,6 +221,44 @@ static void attempts_are_found_again(void **state)
     state_dir_close(&dir);
 }
 
+static void touch(const char *folder, const char *name)
+{
+    struct err err = ERR_INIT;
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(file_write_atomic(path, "", 0, 0600, &err), STATUS_OK);
+}
+
+/* Of a process that was killed while it wrote a file. */
+static void interrupted_writes_leave_nothing(void **state)
+{
+    (void)state;
+    struct state_dir dir;
+    struct attempt_paths paths;
+    struct attempt_spec spec = sample_spec();
+    struct err err = ERR_INIT;
+    char folder[PATH_MAX + 32];
+    int found = 0;
+    open_dir(&dir);
+    touch(dir.path, "slot-1.4711.0.tmp");
+    snprintf(folder, sizeof folder, "%s/run00001.2", dir.path);
+    assert_int_equal(attempt_paths_make(folder, &paths, &err), STATUS_OK);
+    assert_int_equal(attempt_create(&paths, &spec, &err), STATUS_OK);
+    touch(paths.folder, "exit.json.4711.0.tmp");
+    state_dir_each_attempt(&dir, count_visit, &found);
+    assert_int_equal(found, 1);
+    attempt_remove(&paths);
+    assert_int_not_equal(access(paths.folder, F_OK), 0);
+    state_dir_close(&dir);
+}
+
+static void names_without_types_are_looked_at(void **state)
+{
+    types_are_unknown = true;
+    interrupted_writes_leave_nothing(state);
+    types_are_unknown = false;
+}
+
 static void ends_are_kept(void **state)
 {
     (void)state;
@@ -249,6 +303,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folder_has_one_holder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(attempts_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ends_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(interrupted_writes_leave_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_without_types_are_looked_at, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

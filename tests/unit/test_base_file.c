@@ -133,6 +133,26 @@ static void folders_are_made_with_parents(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
+static void folders_go_with_their_files(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    char below[96], hidden[128], deep[128];
+    snprintf(below, sizeof below, "%s/below", folder);
+    snprintf(hidden, sizeof hidden, "%s/.hidden", below);
+    snprintf(deep, sizeof deep, "%s/deep", below);
+    assert_int_equal(file_make_dirs(deep, 0700, &err), STATUS_OK);
+    assert_int_equal(file_write_atomic(hidden, "x", 1, 0600, &err), STATUS_OK);
+    file_remove_folder(below);
+    assert_int_not_equal(access(hidden, F_OK), 0);
+    assert_int_equal(access(deep, F_OK), 0);
+    assert_int_equal(rmdir(deep), 0);
+    file_remove_folder(below);
+    assert_int_not_equal(access(below, F_OK), 0);
+    file_remove_folder(below);
+    file_remove_folder("");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +161,7 @@ int main(void)
         IN_FOLDER(secrets_are_for_their_owner_alone),
         IN_FOLDER(failed_write_leaves_the_old_content),
         IN_FOLDER(folders_are_made_with_parents),
+        IN_FOLDER(folders_go_with_their_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
