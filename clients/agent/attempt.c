@@ -34,6 +34,8 @@ static uint64_t hash_text(const char *text)
     return hash;
 }
 
+/* Not in XDG_RUNTIME_DIR: that goes with the user's last session, which runs may outlive, and the next agent
+ * may have none. */
 static void choose_socket_folder(struct attempt_paths *paths)
 {
     struct sockaddr_un address;
@@ -41,10 +43,8 @@ static void choose_socket_folder(struct attempt_paths *paths)
         memcpy(paths->socket_folder, paths->folder, strlen(paths->folder) + 1);
         return;
     }
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    bool usable = runtime != NULL && runtime[0] == '/' && strlen(runtime) < 48;
-    snprintf(paths->socket_folder, sizeof paths->socket_folder, "%s/besom-%ld-%016llx",
-             usable ? runtime : "/tmp", (long)getuid(), (unsigned long long)hash_text(paths->folder));
+    snprintf(paths->socket_folder, sizeof paths->socket_folder, "/tmp/besom-%ld-%016llx", (long)getuid(),
+             (unsigned long long)hash_text(paths->folder));
 }
 
 enum status attempt_paths_make(const char *folder, struct attempt_paths *out, struct err *err)

@@ -221,6 +221,22 @@ static void attempts_are_found_again(void **state)
     state_dir_close(&dir);
 }
 
+/* An agent that is started from elsewhere finds the sockets of the shims that live. */
+static void sockets_are_found_in_any_environment(void **state)
+{
+    (void)state;
+    struct attempt_paths at_login, by_timer;
+    struct err err = ERR_INIT;
+    char folder[200];
+    snprintf(folder, sizeof folder, "/%0150d/run00001.1", 0); /* too long for a socket's name */
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", root, 1), 0);
+    assert_int_equal(attempt_paths_make(folder, &at_login, &err), STATUS_OK);
+    assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
+    assert_int_equal(attempt_paths_make(folder, &by_timer, &err), STATUS_OK);
+    assert_string_equal(at_login.control_socket, by_timer.control_socket);
+    assert_true(strlen(by_timer.control_socket) < 100);
+}
+
 static void touch(const char *folder, const char *name)
 {
     struct err err = ERR_INIT;
@@ -303,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folder_has_one_holder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(attempts_are_found_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ends_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sockets_are_found_in_any_environment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(interrupted_writes_leave_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_without_types_are_looked_at, set_up, tear_down),
     };
