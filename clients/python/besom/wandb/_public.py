@@ -27,8 +27,8 @@ class _Summary(Entries):
         return dict(self)
 
 
-class Run:
-    """One run as it was when it was read."""
+class _Read:
+    """What Besom read of an object stands where W&B has nothing else."""
 
     def __init__(self, record):
         self._record = record
@@ -37,6 +37,10 @@ class Run:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._record, name)
+
+
+class Run(_Read):
+    """One run as it was when it was read."""
 
     @property
     def summary(self):
@@ -116,15 +120,7 @@ class Run:
         return f"<Run {self._record.id} ({self._record.state})>"
 
 
-class Sweep:
-    def __init__(self, record):
-        self._record = record
-
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._record, name)
-
+class Sweep(_Read):
     @property
     def state(self):
         """As the service writes it: upper case."""

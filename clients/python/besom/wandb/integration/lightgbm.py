@@ -4,16 +4,10 @@ import os
 
 import besom.wandb as wandb
 
+from . import summary_of
+
 SMALLER_IS_BETTER = ("l1", "l2", "rmse", "mape", "huber", "fair", "poisson", "gamma", "binary_logloss")
 LARGER_IS_BETTER = ("map", "auc", "average_precision")
-
-
-def summary_of(metric):
-    """What `define_metric` is to keep: "min", "max", or None where the name does not say."""
-    name = metric.lower()
-    if "loss" in name or name in SMALLER_IS_BETTER:
-        return "min"
-    return "max" if name in LARGER_IS_BETTER else None
 
 
 def _results(env):
@@ -40,8 +34,9 @@ class _Callback:
         if is_first and self.log_params:
             wandb.config.update(dict(env.params or {}), allow_val_change=True)
         for name, metric, value in _results(env):
-            if is_first and self.define_metric and summary_of(metric) is not None:
-                wandb.define_metric(name, summary=summary_of(metric))
+            summary = summary_of(metric, SMALLER_IS_BETTER, LARGER_IS_BETTER)
+            if is_first and self.define_metric and summary is not None:
+                wandb.define_metric(name, summary=summary)
             wandb.log({name: value}, commit=False)
         wandb.log({"iteration": env.iteration}, commit=True)
 

@@ -5,6 +5,8 @@ import os
 
 import besom.wandb as wandb
 
+from . import summary_of
+
 try:
     from xgboost.callback import TrainingCallback as _Base
 except Exception:  # not installed, or broken
@@ -12,14 +14,6 @@ except Exception:  # not installed, or broken
 
 SMALLER_IS_BETTER = ("rmse", "rmsle", "mae", "mape", "mphe", "logloss", "error", "merror", "mlogloss")
 LARGER_IS_BETTER = ("auc", "aucpr", "ndcg", "map", "ndcg-", "map-")
-
-
-def summary_of(metric):
-    """What `define_metric` is to keep: "min", "max", or None where the name does not say."""
-    name = metric.lower()
-    if "loss" in name or name in SMALLER_IS_BETTER:
-        return "min"
-    return "max" if name in LARGER_IS_BETTER else None
 
 
 class WandbCallback(_Base):
@@ -55,8 +49,9 @@ class WandbCallback(_Base):
         for data, metrics in evals_log.items():
             for metric, values in metrics.items():
                 name = f"{data}-{metric}"
-                if self.define_metric and summary_of(metric) is not None:
-                    wandb.define_metric(name, summary=summary_of(metric))
+                summary = summary_of(metric, SMALLER_IS_BETTER, LARGER_IS_BETTER)
+                if self.define_metric and summary is not None:
+                    wandb.define_metric(name, summary=summary)
                 wandb.log({name: values[-1]}, commit=False)
         wandb.log({"epoch": epoch})
         self.define_metric = False
