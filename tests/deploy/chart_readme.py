@@ -43,7 +43,7 @@ def comments(text):
 def rows(values, told, prefix=""):
     for key, value in values.items():
         name = prefix + key
-        if isinstance(value, dict) and value and f"{name}.{next(iter(value))}" in told:
+        if isinstance(value, dict) and value and not told.get(name):
             yield from rows(value, told, name + ".")
         else:
             shown = json.dumps(value) if not isinstance(value, str) else value or '""'

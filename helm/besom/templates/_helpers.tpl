@@ -1,11 +1,15 @@
-{{/* Name of all objects. */}}
+{{/* Name of all objects. Services take neither dots nor a digit in front. */}}
 {{- define "besom.name" -}}
-{{- default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- $name := default .Release.Name .Values.fullnameOverride | replace "." "-" | trunc 40 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]" $name) }}
+{{- fail (printf "names of Services begin with a letter, and %s does not: set fullnameOverride" $name) }}
+{{- end }}
+{{- $name -}}
 {{- end -}}
 
 {{- define "besom.labels" -}}
 app.kubernetes.io/name: besom
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
@@ -14,12 +18,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* (dict "root" $ "component" "controller") */}}
 {{- define "besom.selector" -}}
 app.kubernetes.io/name: besom
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{- define "besom.image" -}}
-{{ .root.Values.image.prefix }}/{{ .component }}:{{ default .root.Chart.AppVersion .root.Values.image.tag }}
+{{- $digest := get .root.Values.image.digests .component -}}
+{{ .root.Values.image.prefix }}/{{ .component }}{{ if $digest }}@{{ $digest }}{{ else }}:{{ default .root.Chart.AppVersion .root.Values.image.tag }}{{ end }}
+{{- end -}}
+
+{{/* Name of the ServiceAccount; none: the namespace's. */}}
+{{- define "besom.account" -}}
+{{- default (.Values.serviceAccount.create | ternary (include "besom.name" .) "") .Values.serviceAccount.name -}}
 {{- end -}}
 
 {{- define "besom.authSecret" -}}
@@ -29,6 +39,20 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "besom.tlsSecret" -}}
 {{- if eq .Values.tls.source "secret" }}{{ required "tls.existingSecret is needed with tls.source: secret" .Values.tls.existingSecret }}
 {{- else }}{{ include "besom.name" . }}-tls{{ end }}
+{{- end -}}
+
+{{/* Names in the certificate, one a line. */}}
+{{- define "besom.tlsNames" -}}
+localhost
+{{- range list "controller" "suggestion" "scheduler" }}
+{{- $host := printf "%s-%s" (include "besom.name" $) . }}
+{{- range list "" (printf ".%s" $.Release.Namespace) (printf ".%s.svc" $.Release.Namespace) (printf ".%s.svc.cluster.local" $.Release.Namespace) }}
+{{ $host }}{{ . }}
+{{- end }}
+{{- end }}
+{{- range .Values.tls.extraNames }}
+{{ . }}
+{{- end }}
 {{- end -}}
 
 {{- define "besom.databaseSecret" -}}
@@ -43,14 +67,37 @@ app.kubernetes.io/component: {{ .component }}
 {{- else }}url{{ end }}
 {{- end -}}
 
-{{/* Pods and containers as the restricted profile wants them. (dict "uid" 10001) */}}
-{{- define "besom.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: {{ .uid }}
-runAsGroup: {{ .uid }}
-fsGroup: {{ .uid }}
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile: {type: RuntimeDefault}
+{{/* Labels and annotations of a pod. (dict "root" $ "component" NAME "pods" VALUES "own" {podLabels, podAnnotations}) */}}
+{{- define "besom.podMetadata" -}}
+labels: {{- merge (include "besom.selector" . | fromYaml) (.own.podLabels | default dict) (.pods.labels | default dict) | toYaml | nindent 2 }}
+{{- with merge (dict) (.own.podAnnotations | default dict) (.pods.annotations | default dict) }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* What is the same in all pods, as the restricted profile wants it, and where they go: `own` values stand above those of `pods`.
+(dict "root" $ "uid" 10001 "pods" VALUES "own" VALUES "account" NAME) */}}
+{{- define "besom.pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .account }}
+serviceAccountName: {{ . | quote }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ .uid }}
+  runAsGroup: {{ .uid }}
+  fsGroup: {{ .uid }}
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with get $.own $key | default (get $.pods $key) }}
+{{- dict $key . | toYaml | nindent 0 }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "besom.containerSecurity" -}}
@@ -63,19 +110,28 @@ capabilities: {drop: [ALL]}
 {{- define "besom.databaseEnv" -}}
 - name: BESOM_DATABASE_URL
   valueFrom:
-    secretKeyRef: {name: {{ include "besom.databaseSecret" .root }}, key: {{ .key }}}
+    secretKeyRef: {name: {{ include "besom.databaseSecret" .root }}, key: {{ .key | quote }}}
+{{- with .root.Values.pods.env }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "besom.databaseVolume" -}}
 {{- with .Values.database.external.caSecret }}
 - name: database-ca
-  secret: {secretName: {{ . }}, items: [{key: ca.crt, path: ca.crt}]}
+  secret: {secretName: {{ . | quote }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- with .Values.pods.volumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
 {{- define "besom.databaseMount" -}}
 {{- if .Values.database.external.caSecret }}
 - {name: database-ca, mountPath: /etc/besom/database, readOnly: true}
+{{- end }}
+{{- with .Values.pods.volumeMounts }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
@@ -85,6 +141,12 @@ capabilities: {drop: [ALL]}
 {{- $name := printf "%s-%s" (include "besom.name" $root) .component -}}
 {{- $own := index $root.Values .component -}}
 {{- $tls := ne $root.Values.tls.source "none" -}}
+{{- $selector := include "besom.selector" . | fromYaml -}}
+{{- $told := dict "podAnnotations" $own.podAnnotations -}}
+{{- if eq $root.Values.tls.source "generated" }}{{/* another certificate is read by another pod */}}
+{{- $told = dict "podAnnotations" (merge (dict "besom/certificate" (include "besom.tlsNames" $root | sha256sum | trunc 16)) $own.podAnnotations) }}
+{{- end -}}
+{{- $apart := and (eq .component "controller") (ne $root.Values.service.type "ClusterIP") -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -92,6 +154,9 @@ metadata:
   labels:
     {{- include "besom.labels" $root | nindent 4 }}
     app.kubernetes.io/component: {{ .component }}
+  {{- with $root.Values.deploymentAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   {{- if not $own.autoscaling.enabled }}
   replicas: {{ $own.replicas }}
@@ -102,34 +167,16 @@ spec:
   selector:
     matchLabels: {{- include "besom.selector" . | nindent 6 }}
   template:
-    metadata:
-      labels: {{- include "besom.selector" . | nindent 8 }}
-      {{- with $own.podAnnotations }}
-      annotations: {{- toYaml . | nindent 8 }}
-      {{- end }}
+    metadata: {{- include "besom.podMetadata" (dict "root" $root "component" .component "pods" $root.Values.pods "own" $told) | nindent 6 }}
     spec:
-      automountServiceAccountToken: false
-      enableServiceLinks: false
+      {{- include "besom.pod" (dict "root" $root "uid" 10001 "pods" $root.Values.pods "own" $own "account" (include "besom.account" $root)) | nindent 6 }}
       terminationGracePeriodSeconds: 45
-      securityContext: {{- include "besom.podSecurity" (dict "uid" 10001) | nindent 8 }}
-      {{- with $root.Values.image.pullSecrets }}
-      imagePullSecrets: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $own.nodeSelector }}
-      nodeSelector: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $own.tolerations }}
-      tolerations: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $own.affinity }}
-      affinity: {{- toYaml . | nindent 8 }}
-      {{- end }}
+      {{- with $root.Values.pods.topologySpreadConstraints }}
       topologySpreadConstraints:
-      - maxSkew: 1
-        topologyKey: kubernetes.io/hostname
-        whenUnsatisfiable: ScheduleAnyway
-        labelSelector:
-          matchLabels: {{- include "besom.selector" . | nindent 12 }}
+      {{- range . }}
+      - {{- merge (dict "labelSelector" (dict "matchLabels" (deepCopy $selector))) . | toYaml | nindent 8 }}
+      {{- end }}
+      {{- end }}
       containers:
       - name: {{ .component }}
         image: {{ include "besom.image" . }}
@@ -221,6 +268,21 @@ spec:
   selector: {{- include "besom.selector" . | nindent 4 }}
   ports:
   - {name: grpc, port: {{ .port }}, targetPort: grpc, protocol: TCP}
+{{- if $apart }}
+---
+# What needs no token is not to be reached from outside
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ $name }}-metrics
+  labels:
+    {{- include "besom.labels" $root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+spec:
+  type: ClusterIP
+  selector: {{- include "besom.selector" . | nindent 4 }}
+  ports:
+{{- end }}
   - {name: metrics, port: {{ .metrics }}, targetPort: metrics, protocol: TCP}
 {{- $least := $own.autoscaling.enabled | ternary $own.autoscaling.minReplicas $own.replicas | int }}
 {{- if and $root.Values.podDisruptionBudget.enabled (gt $least 1) }}

@@ -278,7 +278,7 @@ def test_job_ends_with_its_sweep(release):
     sweep = Sweep(release, 6, 0)
     release.change("upgrade", agent_values(sweep, "new", kind="Job", replicas=2))
     check_end(sweep)
-    job = release.get("job", f"{NAME}-agent-many")
+    job, = release.get("jobs", "-l", "besom/agent=many")["items"]
     assert job["status"]["succeeded"] == 2 and not job["status"].get("failed"), job["status"]
 
 
