@@ -28,8 +28,8 @@ VARIANTS = {
                   "ingress.className=nginx,grpcRoute.enabled=true,grpcRoute.parentRefs[0].name=g,"
                   "monitoring.serviceMonitor.enabled=true,monitoring.prometheusRule.enabled=true,"
                   "monitoring.dashboard.enabled=true,image.pullSecrets[0].name=p,auth.existingSecret=a",
-    "placed": AGENT + ",agents[0].priorityClassName=low,agents[0].serviceAccountName=s,agents[0].podLabels.a=b,serviceAccount.create=true,"
-              "serviceAccount.annotations.a=b,pods.nodeSelector.a=b,pods.tolerations[0].operator=Exists,pods.priorityClassName=high,"
+    "placed": AGENT + ",agents[0].priorityClassName=low,agents[0].serviceAccountName=s,agents[0].podLabels.a=b,"
+              "pods.nodeSelector.a=b,pods.tolerations[0].operator=Exists,"
               "pods.env[0].name=A,pods.env[0].value=b,pods.volumes[0].name=v,pods.volumes[0].emptyDir.medium=Memory,"
               "pods.volumeMounts[0].name=v,pods.volumeMounts[0].mountPath=/v,deploymentAnnotations.a=b,service.type=LoadBalancer,"
               "tls.extraNames={h.example.org,10.0.0.5},database.bundled.storageClassName=fast",
