@@ -241,8 +241,9 @@ enum status bayes_observe(struct bayes *bayes, const json_t *params, const struc
 size_t bayes_bytes(const struct bayes *bayes)
 {
     size_t row = 2 * bayes->dims * sizeof(double);
-    return sizeof *bayes + bayes->capacity * row + (bayes->results + 16) * 2 * (row + 4 * sizeof(double)) +
-           impute_bytes(&bayes->impute) + bayes->search.method->bytes(bayes->search.state);
+    return sizeof *bayes + bayes_space_bytes(bayes->space) + bayes->capacity * row +
+           (bayes->results + 16) * 2 * (row + 4 * sizeof(double)) + impute_bytes(&bayes->impute) +
+           bayes->search.method->bytes(bayes->search.state);
 }
 
 /* ---- asking ---- */

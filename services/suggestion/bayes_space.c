@@ -159,6 +159,19 @@ void bayes_space_free(struct bayes_space *space)
     free(space);
 }
 
+size_t bayes_space_bytes(const struct bayes_space *space)
+{
+    return sizeof *space + space->arena.used;
+}
+
+size_t bayes_space_searched(const struct space *space)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < space_parameter_count(space); i++)
+        count += space_parameter_is_searched(space, i);
+    return count;
+}
+
 const struct optim_space *bayes_space_dims(const struct bayes_space *space)
 {
     return &space->optim;

@@ -18,10 +18,15 @@
 
 struct bayes_space;
 
+/* How many parameters are searched: as many as bayes_space_new makes dimensions of, if any. */
+size_t bayes_space_searched(const struct space *space);
+
 /* `space` is borrowed. */
 enum status bayes_space_new(const struct space *space, struct bayes_space **out, struct err *err) MUST_USE;
 /* NULL is fine. */
 void bayes_space_free(struct bayes_space *space);
+/* About what it takes: places of levels may be many. */
+size_t bayes_space_bytes(const struct bayes_space *space);
 
 /* One dimension or more; valid as long as the space. */
 const struct optim_space *bayes_space_dims(const struct bayes_space *space);

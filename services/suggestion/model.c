@@ -220,6 +220,8 @@ enum status model_suggest(struct model *model, const struct model_source *source
         question->rung_cursor < 0)
         return err_set(err, STATUS_INVALID, "count must be 1 to %d and cursors at least 0",
                        SUGGEST_COUNT_MAX);
+    if (question->first_ordinal > INT64_MAX - question->count)
+        return err_set(err, STATUS_INVALID, "first_ordinal is beyond the last one");
     enum status status = prepare(model, source, question, err);
     if (status == STATUS_OK)
         status = ask(model, question, out, err);

@@ -2,19 +2,9 @@
 #include "services/suggestion/rung_budget.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "services/suggestion/bayes_space.h"
 #include "stop/budget.h"
-
-static enum status count_dims(const struct spec *spec, size_t *out, struct err *err)
-{
-    struct bayes_space *space = NULL;
-    TRY(bayes_space_new(spec->space, &space, err));
-    *out = bayes_space_dims(space)->count;
-    bayes_space_free(space);
-    return STATUS_OK;
-}
 
 /* By band; after the last one whole runs, prior ones included. */
 static enum status count_values(struct store_tx *tx, const char *sweep_id, int64_t until, size_t band_count,
@@ -41,11 +31,11 @@ enum status rung_budget_choose(struct store_tx *tx, const char *sweep_id, const 
     const struct stop_config *rule = &spec->early_terminate;
     int64_t bands[STOP_BANDS_MAX];
     size_t counts[STOP_BANDS_MAX + 1] = {0};
-    size_t band_count = 0, dims = 0;
+    size_t band_count = 0;
+    size_t searched = bayes_space_searched(spec->space);
     TRY(stop_bands(rule, bands, &band_count, err));
-    TRY(count_dims(spec, &dims, err));
     TRY(count_values(tx, sweep_id, until, band_count, counts, err));
-    size_t chosen = budget_choose(counts, band_count + 1, dims);
+    size_t chosen = budget_choose(counts, band_count + 1, searched > 0 ? searched : 1);
     chosen = chosen == BUDGET_NONE ? 0 : chosen;
     *out = (struct rung_budget){.band_index = chosen == band_count ? STORE_WHOLE_RUNS : (int32_t)chosen,
                                 .at = chosen == band_count ? rule->max_iter : bands[chosen],

@@ -8,6 +8,7 @@
 
 #include "db/store/results.h"
 #include "db/store/sweeps.h"
+#include "optim/rank.h"
 #include "services/suggestion/bayes.h"
 #include "services/suggestion/bayes_space.h"
 
@@ -49,7 +50,8 @@ void survey_free(struct survey *survey, struct spec_cache *specs)
 size_t survey_bytes(const struct survey *survey)
 {
     size_t row = survey->dims * sizeof(double);
-    return sizeof *survey + survey->capacity * (row + sizeof(double) + ID_SIZE) + survey->arena.used;
+    return sizeof *survey + bayes_space_bytes(survey->space) +
+           survey->capacity * (row + sizeof(double) + ID_SIZE) + survey->arena.used;
 }
 
 struct bayes_space *survey_space(const struct survey *survey)
@@ -171,10 +173,7 @@ static enum status read_results(struct store_tx *tx, void *context, struct err *
 
 static enum status check_spec(const struct spec *spec, struct err *err)
 {
-    bool searched = false;
-    for (size_t i = 0; i < space_parameter_count(spec->space); i++)
-        searched = searched || space_parameter_is_searched(spec->space, i);
-    if (!searched)
+    if (bayes_space_searched(spec->space) == 0)
         return err_set(err, STATUS_PRECONDITION, "the sweep searches no parameter");
     if (spec->metric.name == NULL)
         return err_set(err, STATUS_PRECONDITION, "the sweep's file names no metric");
@@ -346,28 +345,15 @@ enum status survey_predict(struct survey *survey, const double *points, size_t c
     return surface_predict(&survey->surface, points, count, means, deviations, err);
 }
 
-struct ranked {
-    double worth;
-    size_t index;
-};
-
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-    if (x->worth != y->worth)
-        return x->worth > y->worth ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
 /* Best values first. */
 static struct ranked *rank(const struct survey *survey, struct arena *arena)
 {
     double sign = maximises(survey) ? 1 : -1;
     struct ranked *order = arena_alloc(arena, (survey->count + 1) * sizeof *order);
     for (size_t i = 0; i < survey->count && order != NULL; i++)
-        order[i] = (struct ranked){.worth = sign * survey->values[i], .index = i};
+        order[i] = (struct ranked){.value = sign * survey->values[i], .index = i};
     if (order != NULL)
-        qsort(order, survey->count, sizeof *order, compare_ranked);
+        rank_sort(order, survey->count);
     return order;
 }
 

@@ -20,22 +20,27 @@ static const char *const optimizers[] = {"gp", "tpe", "cmaes", "sobol"};
     "\"way\":{\"values\":[\"a\",\"b\"]},\"m\":{\"min\":0.0,\"max\":1.0,\"when\":{\"way\":\"a\"}}," \
     "\"k\":{\"value\":7}}"
 
-/* A sweep file with these keys beside method, metric and parameters; `metric` within the metric. */
-static struct spec *parse(const char *keys, const char *metric)
+static struct spec *parse_text(const char *text)
 {
     struct spec_options options = {.methods = ~0u};
     static struct spec_problems problems;
     struct spec *spec = NULL;
     struct err err = ERR_INIT;
-    char text[1024];
-    (void)snprintf(text, sizeof text,
-                   "{\"method\":\"bayes\",%s\"metric\":{\"name\":\"loss\"%s},\"program\":\"t\"," SPACE "}",
-                   keys, metric);
     spec_problems_init(&problems);
     if (spec_parse(text, strlen(text), "sweep", &options, &spec, &problems, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     spec_problems_free(&problems);
     return spec;
+}
+
+/* A sweep file with these keys beside method, metric and parameters; `metric` within the metric. */
+static struct spec *parse(const char *keys, const char *metric)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof text,
+                   "{\"method\":\"bayes\",%s\"metric\":{\"name\":\"loss\"%s},\"program\":\"t\"," SPACE "}",
+                   keys, metric);
+    return parse_text(text);
 }
 
 static struct spec *parse_optimizer(const char *name, const char *metric)
@@ -119,11 +124,23 @@ static void test_each_replays(void **state)
         struct suggestion item = ask(once, 43);
         assert_string_equal(json_string_value(json_object_get(item.why, "optimizer")), optimizers[i]);
         drop(&item);
-        assert_true(bayes_bytes(once) > 0);
         bayes_free(once);
         bayes_free(again);
         spec_free(spec);
     }
+}
+
+/* What bounds the models must know of: here a number for each of 10,001 levels. */
+static void test_places_of_levels_count_as_memory(void **state)
+{
+    (void)state;
+    struct spec *spec = parse_text("{\"method\":\"bayes\",\"metric\":{\"name\":\"loss\"},\"program\":\"t\","
+                                   "\"parameters\":{\"x\":{\"distribution\":\"q_uniform\",\"min\":0,"
+                                   "\"max\":10000,\"q\":1}}}");
+    struct bayes *bayes = begin(spec);
+    assert_true(bayes_bytes(bayes) > 10001 * sizeof(double) && bayes_bytes(bayes) < 200000);
+    bayes_free(bayes);
+    spec_free(spec);
 }
 
 /* ---- points of the file ---- */
@@ -286,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_replays),
+        cmocka_unit_test(test_places_of_levels_count_as_memory),
         cmocka_unit_test(test_points_of_the_file_come_first),
         cmocka_unit_test(test_failed_runs_count_as_told),
         cmocka_unit_test(test_by_default_failures_are_failures),
