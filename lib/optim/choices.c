@@ -28,10 +28,14 @@ enum status choices_init(struct choices *choices, const struct optim_space *spac
                          size_t count, struct err *err)
 {
     *choices = (struct choices){.count = count, .dims = dims, .space = space};
-    for (size_t k = 0; k < count; k++)
-        choices->levels += (size_t)dim_of(choices, k)->levels;
+    size_t widest = 0;
+    for (size_t k = 0; k < count; k++) {
+        size_t levels = (size_t)dim_of(choices, k)->levels;
+        choices->levels += levels;
+        widest = levels > widest ? levels : widest;
+    }
     choices->chances = calloc(count + 1, sizeof(double *));
-    choices->room = calloc(choices->levels + 1, sizeof *choices->room);
+    choices->room = calloc(choices->levels + widest + 1, sizeof *choices->room);
     if (choices->chances == NULL || choices->room == NULL)
         return err_set(err, STATUS_NO_MEMORY, "cmaes: out of memory");
     double *next = choices->room;
@@ -78,15 +82,14 @@ static void keep_margin(const struct choices *choices, size_t k)
 
 void choices_update(struct choices *choices, const double *rows, const double *weights, size_t mu, double eta)
 {
+    double *gain = choices->room + choices->levels;
     for (size_t k = 0; k < choices->count; k++) {
         double *chances = choices->chances[k];
         size_t levels = (size_t)dim_of(choices, k)->levels;
         double known = 0;
-        double *gain = calloc(levels, sizeof *gain);
-        if (gain == NULL || levels < 2) {
-            free(gain);
+        if (levels < 2)
             continue;
-        }
+        memset(gain, 0, levels * sizeof *gain);
         for (size_t i = 0; i < mu; i++) {
             double level = rows[i * choices->count + k];
             if (level == OPTIM_INACTIVE)
@@ -97,6 +100,5 @@ void choices_update(struct choices *choices, const double *rows, const double *w
         for (size_t level = 0; level < levels; level++)
             chances[level] += eta * (gain[level] - known * chances[level]);
         keep_margin(choices, k);
-        free(gain);
     }
 }

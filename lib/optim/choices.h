@@ -20,7 +20,7 @@ struct choices {
     const size_t *dims; /* borrowed; which of the space */
     const struct optim_space *space;
     double **chances; /* owned; of each level, by dimension */
-    double *room;     /* owned */
+    double *room;     /* owned; what `chances` points into, then scratch for the widest dimension */
     size_t levels;    /* in all */
 };
 

@@ -3,8 +3,8 @@
  * which grows by a row a point, and what it predicts.
  *
  * Rasmussen, Williams (2006), algorithm 2.1: L = factor, K = L L', w = L^-1 y
- * (`half`), a = L^-T w (`weights`, K^-1 y); mean k'a = (L^-1 k)'w, variance
- * s - |L^-1 k|^2. Leave-one-out by eq. 5.12. Matrices are stored by columns.
+ * (`half`), K^-1 y = L^-T w; mean (L^-1 k)'w, variance s - |L^-1 k|^2. Leave-one-out by eq. 5.12. Matrices
+ * are stored by columns.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_OPTIM_GP_H

@@ -51,14 +51,26 @@ static enum status choose(const struct surface_input *input, struct surface *out
     return STATUS_OK;
 }
 
+/* The power of two that takes all values to at most 1, so that no distance overflows and none gets lost. */
+static int exponent_of(const struct surface_input *input, const struct surface *out)
+{
+    double most = 0;
+    int exponent = 0;
+    for (size_t j = 0; j < out->count; j++)
+        most = fmax(most, fabs(input->values[out->used[j]]));
+    (void)frexp(most, &exponent);
+    return exponent;
+}
+
 /* Moves values far out to the fences, then scales all to at most 1. */
 static void bound(const struct surface_input *input, struct surface *out, double *sorted)
 {
     size_t n = out->count;
     double *z = out->values;
     double most = 0;
+    int exponent = exponent_of(input, out);
     for (size_t j = 0; j < n; j++)
-        sorted[j] = z[j] = input->values[out->used[j]] / 16; /* so that no distance overflows */
+        sorted[j] = z[j] = ldexp(input->values[out->used[j]], -exponent);
     sort_numbers(sorted, n);
     double low = sorted_quantile(sorted, n, 0.25), high = sorted_quantile(sorted, n, 0.75);
     double width = high - low > 0 ? FENCE * (high - low) : HUGE_VAL;
@@ -70,7 +82,7 @@ static void bound(const struct surface_input *input, struct surface *out, double
     }
     for (size_t j = 0; j < n; j++)
         z[j] = most > 0 ? z[j] / most : 0;
-    out->scale = 16 * most;
+    out->scale = ldexp(most, exponent);
 }
 
 /* To mean 0 and deviation 1. */

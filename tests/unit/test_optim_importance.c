@@ -294,6 +294,28 @@ static void test_bounds_what_is_far_out(void **state)
         assert_true(found.importance.total[i].value >= 0 && found.importance.total[i].value <= 1);
 }
 
+/* A power of two changes nothing, down to where doubles lose their digits. */
+static void test_tiny_values_tell_the_same(void **state)
+{
+    (void)state;
+    static struct data data;
+    struct known known = {.space = {.dims = floats, .count = 4}, .function = additive, .count = 60};
+    struct arena arena CLEANUP(arena_free) = arena_make(0);
+    fill(&known, &data);
+    for (size_t j = 0; j < known.count; j++)
+        data.values[j] = 1e3 * (data.values[j] - 5);
+    struct found usual = compute(&known, &data, &arena);
+    for (size_t j = 0; j < known.count; j++)
+        data.values[j] = ldexp(data.values[j], -1020);
+    struct found tiny = compute(&known, &data, &arena);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(fabs(tiny.importance.total[i].value - usual.importance.total[i].value) < 1e-3);
+    for (size_t j = 0; j < known.count; j++)
+        data.values[j] = ldexp(data.values[j], -50); /* whole multiples of the least double */
+    tiny = compute(&known, &data, &arena);
+    assert_true(tiny.importance.total[0].value > tiny.importance.total[3].value);
+}
+
 static void test_many_points(void **state)
 {
     (void)state;
@@ -357,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_same_data_same_answer),
         cmocka_unit_test(test_refuses_what_tells_nothing),
         cmocka_unit_test(test_bounds_what_is_far_out),
+        cmocka_unit_test(test_tiny_values_tell_the_same),
         cmocka_unit_test(test_many_points),
         cmocka_unit_test(test_predictions),
         cmocka_unit_test(test_correlation),
