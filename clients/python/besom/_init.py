@@ -145,7 +145,7 @@ def offline_run(project: Optional[str], run_id: Optional[str], directory: Option
     sink = OfflineFile(parent, identity.run_id, {"project": identity.project})
     run = Run(sink, identity, {}, "offline")
     run.config.update(given)
-    say(f"offline ({why}): run {identity.run_id} is written to {sink.path}")
+    say(f"offline ({why}): run {identity.run_id} is written to {sink.path} alone, nothing sends it to a controller later")
     return run
 
 

@@ -406,6 +406,7 @@ def test_offline(tmp_path, monkeypatch, clean, capsys):
                          {"config": {"b": 3}}]
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and said.startswith("besom: offline (as it was asked for)")
+    assert "nothing sends it to a controller later" in said
 
 
 def test_offline_when_there_is_no_controller(tmp_path, monkeypatch, clean, capsys):
