@@ -15,7 +15,25 @@ static int check_options(const struct deploy_options *options)
                         "deploy: where to? (--slurm FILE names the template of the batch scripts)");
     if (options->hours_per_run < 0)
         return cli_fail(CLI_USAGE, "deploy: --hours-per-run is no negative number");
+    if (options->out != NULL && *options->out == '\0')
+        return cli_fail(CLI_USAGE, "deploy: --out is empty (give a folder, or leave it out)");
     return CLI_OK;
+}
+
+/* sbatch says nothing of them. */
+static void warn_of_unread(const struct deploy *deploy)
+{
+    const struct deploy_template *template = &deploy->template;
+    size_t at = template->directives_end;
+    while (at < template->length) {
+        const char *line = template->text + at, *end = memchr(line, '\n', template->length - at);
+        if (strncmp(line, "#SBATCH", strlen("#SBATCH")) == 0)
+            fprintf(stderr,
+                    "%s:%zu:1: warning: sbatch reads no #SBATCH behind the first command (move this line "
+                    "up)\n",
+                    deploy->options->slurm, deploy_place_of(template->text, at).line);
+        at = end != NULL ? (size_t)(end - template->text) + 1 : template->length;
+    }
 }
 
 static int read_template(struct deploy *deploy)
@@ -34,6 +52,8 @@ static int read_template(struct deploy *deploy)
     }
     if (status != STATUS_OK)
         fprintf(stderr, "%s:%zu:%zu: %s\n", options->slurm, place.line, place.column, err.text);
+    else
+        warn_of_unread(deploy);
     return status == STATUS_OK ? CLI_OK : CLI_USAGE;
 }
 
