@@ -1,7 +1,8 @@
 /*
  * What a next point is worth: the logarithm of expected improvement over the
- * best posterior mean, averaged over what pending points may give, times the
- * chance that the point does not fail.
+ * best posterior mean (where values are noisy, over draws of the likely best
+ * ones), averaged over what pending points may give, times the chance that the
+ * point does not fail.
  *
  * J. Snoek, H. Larochelle, R. Adams: "Practical Bayesian optimization of
  * machine learning algorithms" (NeurIPS 2012), section 3.2: pending points are

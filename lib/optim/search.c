@@ -27,11 +27,6 @@ void search_release(struct search *search)
     *search = (struct search){.method = NULL};
 }
 
-struct optim *search_optim(const struct search *search)
-{
-    return search->method == &search_gp ? search->state : NULL;
-}
-
 void search_add_fact(struct search_report *report, const char *name, double value)
 {
     if (report->fact_count < SEARCH_FACTS_MAX)

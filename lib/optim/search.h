@@ -54,8 +54,6 @@ enum status search_init(struct search *search, const struct search_method *metho
                         const struct optim_space *space, uint64_t seed, struct err *err) MUST_USE;
 /* Zeroed is fine. */
 void search_release(struct search *search);
-/* The Gaussian process behind it; NULL when it is another method. */
-struct optim *search_optim(const struct search *search);
 
 /* For methods. */
 void search_add_fact(struct search_report *report, const char *name, double value);

@@ -5,27 +5,27 @@
 
 #include "services/suggestion/enqueue.h"
 
-static enum status suggest_grid(const struct suggest_input *input, struct suggest_batch *batch,
-                                struct err *err);
-static enum status suggest_random(const struct suggest_input *input, struct suggest_batch *batch,
-                                  struct err *err);
+typedef enum status suggest_method(const struct suggest_input *input, struct suggest_batch *batch,
+                                   struct err *err);
+static suggest_method suggest_grid, suggest_random;
 
-static const struct suggest_method methods[] = {
-    [SPEC_METHOD_GRID] = {"grid", suggest_grid},
-    [SPEC_METHOD_RANDOM] = {"random", suggest_random},
+static suggest_method *const methods[] = {
+    [SPEC_METHOD_GRID] = suggest_grid,
+    [SPEC_METHOD_RANDOM] = suggest_random,
 };
 
-const struct suggest_method *suggest_method_find(enum spec_method method)
+/* NULL for a method that is not served. */
+static suggest_method *find_method(enum spec_method method)
 {
     size_t index = (size_t)method;
-    return index < ARRAY_LEN(methods) && methods[index].suggest != NULL ? &methods[index] : NULL;
+    return index < ARRAY_LEN(methods) ? methods[index] : NULL;
 }
 
 unsigned suggest_method_bits(void)
 {
     unsigned bits = 0;
     for (unsigned i = 0; i < ARRAY_LEN(methods); i++)
-        if (methods[i].suggest != NULL)
+        if (methods[i] != NULL)
             bits |= 1u << i;
     return bits;
 }
@@ -129,7 +129,7 @@ enum status suggest(const struct suggest_input *input, struct suggest_batch *out
 {
     *out = (struct suggest_batch){0};
     TRY(check_input(input, err));
-    const struct suggest_method *method = suggest_method_find(input->spec->method);
+    suggest_method *method = find_method(input->spec->method);
     if (method == NULL)
         return err_set(err, STATUS_UNIMPLEMENTED, "method %s is not served here",
                        spec_method_name(input->spec->method));
@@ -138,7 +138,7 @@ enum status suggest(const struct suggest_input *input, struct suggest_batch *out
         return err_set(err, STATUS_NO_MEMORY, "suggesting: out of memory");
     enum status status = add_enqueued(input, out, err);
     if (status == STATUS_OK)
-        status = method->suggest(input, out, err);
+        status = method(input, out, err);
     if (status != STATUS_OK)
         suggest_batch_free(out);
     return status;

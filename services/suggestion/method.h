@@ -40,14 +40,6 @@ struct suggest_batch {
     bool exhausted; /* nothing comes after the last of them */
 };
 
-struct suggest_method {
-    const char *name; /* as in sweep files */
-    enum status (*suggest)(const struct suggest_input *input, struct suggest_batch *batch, struct err *err);
-};
-
-/* NULL for a method that is not served. */
-const struct suggest_method *suggest_method_find(enum spec_method method);
-
 /* Bits 1u << enum spec_method of all rows, for spec_options. */
 unsigned suggest_method_bits(void);
 
