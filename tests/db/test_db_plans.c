@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "db/store/internal.h"
+#include "db/store/results.h"
 #include "fixture.h"
 
 static void every_query_is_prepared(void **state)
@@ -208,6 +209,50 @@ static void ordering_many_is_fast(void **state)
     session_close(session);
 }
 
+/* Runs in cohorts of 20: three in four had a value at the first rung, and all ended. */
+static void many_cohorts(struct database *database, int runs)
+{
+    char sql[2048];
+    many_runs(database, runs);
+    snprintf(
+        sql, sizeof sql,
+        "INSERT INTO besom.rung_values (sweep_id, number, run_id, attempt, band_index, band, value, best, "
+        "kind, ordinal) SELECT '" SWEEP "', i + 1 + k * %d, 'run' || i, 1, -k, 1, 0.5, 0.5, "
+        "CASE k WHEN 0 THEN 'value' ELSE 'ended' END, i "
+        "FROM generate_series(0, %d - 1) i, generate_series(0, 1) k WHERE k = 1 OR i %% 20 < 15;"
+        "INSERT INTO besom.stop_decisions (sweep_id, number, run_id, attempt, band_index, band, value, "
+        "compared, threshold, stop, reached, rivals, reason, epoch, cohort, bracket, planned) "
+        "SELECT sweep_id, number, run_id, 1, 0, 1, value, value, 0, false, 1, '[]', '', 1, "
+        "ordinal / 20 * 20, 2, 20 FROM besom.rung_values WHERE kind = 'value';"
+        "ANALYZE",
+        runs, runs);
+    database_execute(database->url, sql);
+}
+
+static void many_cohorts_are_read_fast(void **state)
+{
+    enum { RUNS = 20000 };
+    struct database *database = *state;
+    struct store_cohort_rung *rungs;
+    const char **open;
+    size_t count;
+    many_cohorts(database, RUNS);
+    struct session *session = session_open(database);
+    int64_t start_us = clock_monotonic_us(&clock_system);
+    assert_ok(store_list_cohorts(session_tx(session), SWEEP, RUNS / 20, &rungs, &count, &test_err));
+    int64_t listed_us = clock_monotonic_us(&clock_system);
+    assert_int_equal(count, RUNS / 20);
+    assert_true(rungs[0].reached == 15 && rungs[0].ended == 5);
+    assert_ok(store_list_open_budget_params(session_tx(session), SWEEP, RUNS, 2 * RUNS - 10, 1, &open, &count,
+                                            &test_err));
+    int64_t read_us = clock_monotonic_us(&clock_system);
+    assert_int_equal(count, 10); /* the last ones had not ended by then */
+    print_message("cohorts of %d runs: %d ms; their open configurations: %d ms\n", RUNS,
+                  (int)((listed_us - start_us) / 1000), (int)((read_us - listed_us) / 1000));
+    assert_true(read_us - start_us < 6000000);
+    session_close(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(counting_is_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(asking_for_a_quarantine_is_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(ordering_many_is_fast, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(many_cohorts_are_read_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(claiming_from_a_long_queue_is_fast, database_make, database_drop),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
