@@ -52,6 +52,7 @@ CHANGES = {
     "monitoring.serviceMonitor.labels": ({"a": "b"}, {"monitoring": {"serviceMonitor": {"enabled": True}}}),
     "monitoring.serviceMonitor.interval": ("1m", {"monitoring": {"serviceMonitor": {"enabled": True}}}),
     "monitoring.prometheusRule.labels": ({"a": "b"}, {"monitoring": {"prometheusRule": {"enabled": True}}}),
+    "monitoring.prometheusRule.runbookUrl": ("https://h", {"monitoring": {"prometheusRule": {"enabled": True}}}),
     "monitoring.dashboard.labels": ({"a": "b"}, {"monitoring": {"dashboard": {"enabled": True}}}),
 }
 for _name in ("controller", "suggestion", "scheduler"):
@@ -277,6 +278,15 @@ def test_more_of_the_cluster(rendered):
                                                                          "storage": {"resizeInUseVolumes": False}}}}}), "Cluster").values()
     assert cluster["spec"]["backup"] == {"retentionPolicy": "30d"} and cluster["spec"]["instances"] == 3
     assert cluster["spec"]["storage"] == {"size": "20Gi", "resizeInUseVolumes": False}
+
+
+def test_alerts_lead_to_their_runbooks(rendered):
+    """The files' own place, or where the site has them, with the heading that stands there."""
+    for url, key, begin in (("", "runbook", "docs/operations.md#"), ("https://h/ops", "runbook_url", "https://h/ops#")):
+        rule, = named(rendered({"monitoring": {"prometheusRule": {"enabled": True, "runbookUrl": url}}}), "PrometheusRule").values()
+        told = [alert["annotations"] for group in rule["spec"]["groups"] for alert in group["rules"]]
+        assert told and all(one[key].startswith(begin) for one in told)
+        assert url == "" or not any("runbook" in one for one in told)
 
 
 @pytest.mark.parametrize("values, said", [
