@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/controller/history.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "db/store/metrics.h"
 #include "db/store/runs.h"
 
-#define METRICS_MAX 100000
+static atomic_size_t held;
 
 /* One metric of one attempt. */
 struct entry {
@@ -28,6 +29,12 @@ struct snapshot {
 static enum status no_memory(struct err *err)
 {
     return err_set(err, STATUS_NO_MEMORY, "reading metrics: out of memory");
+}
+
+static enum status too_many(struct err *err)
+{
+    return err_set(err, STATUS_INVALID, "the run has more than %d metrics: name those wanted",
+                   HISTORY_METRICS_MAX);
 }
 
 static int compare_keys(const char *name, int32_t attempt, const struct entry *entry)
@@ -87,11 +94,10 @@ static enum status list_chunked(struct store_tx *tx, struct snapshot *snapshot, 
     const struct series_filter *filter = &snapshot->history->filter;
     struct store_metric *metrics;
     size_t count;
-    TRY(store_list_metrics(tx, &snapshot->key, filter->names, filter->count, METRICS_MAX, &metrics, &count,
-                           err));
-    if (count == METRICS_MAX)
-        return err_set(err, STATUS_INVALID, "the run has more than %d metrics: name those wanted",
-                       METRICS_MAX - 1);
+    TRY(store_list_metrics(tx, &snapshot->key, filter->names, filter->count, HISTORY_METRICS_MAX + 1,
+                           &metrics, &count, err));
+    if (count > HISTORY_METRICS_MAX)
+        return too_many(err);
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = add_entry(snapshot, metrics[i].name, metrics[i].attempt);
         if (entry == NULL)
@@ -169,6 +175,8 @@ static enum status read_inbox(struct store_tx *tx, struct snapshot *snapshot, st
         TRY(store_read_inbox(tx, &snapshot->key, attempt, sequence, limit, &rows, &count, err));
         all = is_all(rows, count);
         TRY(add_rows(snapshot, rows, count, first && all, err));
+        if (snapshot->count > HISTORY_METRICS_MAX)
+            return too_many(err);
         first = false;
         if (!all) {
             attempt = rows[count - 1].attempt;
@@ -213,6 +221,23 @@ static enum status group_metrics(struct snapshot *snapshot, struct err *err)
     return STATUS_OK;
 }
 
+static enum status hold(struct history *history, size_t bytes, struct err *err)
+{
+    if (atomic_fetch_add(&held, bytes) + bytes > HISTORY_HELD_MAX) {
+        atomic_fetch_sub(&held, bytes);
+        return err_set(err, STATUS_EXHAUSTED,
+                       "too many metrics are being read at once: ask again later, or for fewer");
+    }
+    history->held = bytes;
+    return STATUS_OK;
+}
+
+void history_release(struct history *history)
+{
+    atomic_fetch_sub(&held, history->held);
+    history->held = 0;
+}
+
 enum status history_read(struct gate *gate, struct arena *arena, int32_t attempt, struct history *history,
                          struct err *err)
 {
@@ -222,5 +247,5 @@ enum status history_read(struct gate *gate, struct arena *arena, int32_t attempt
     if (status == STATUS_OK)
         status = group_metrics(&snapshot, err);
     free(snapshot.entries);
-    return status;
+    return status == STATUS_OK ? hold(history, arena->used, err) : status;
 }

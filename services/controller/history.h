@@ -16,6 +16,10 @@
 /* Most points of the inbox that are decoded at a time. */
 #define HISTORY_INBOX_POINTS 262144
 #define HISTORY_INBOX_ROWS 32768
+/* Most metrics of all attempts that a snapshot lists. */
+#define HISTORY_METRICS_MAX 100000
+/* Most bytes of all snapshots of a process. */
+#define HISTORY_HELD_MAX ((size_t)256 << 20)
 
 /* Points of one attempt, in order of logging: chunks up to `last_chunk`, of that one only `last_points`, then
  * the inbox. */
@@ -40,11 +44,15 @@ struct history {
     struct series_filter filter;
     struct history_metric *metrics; /* in order of name */
     size_t metric_count;
+    size_t held; /* bytes that count until history_release */
 };
 
 /* Takes the snapshot; `attempt` 0 = all of the run. Ids and filter must outlive it; all else lives in the
- * arena. NOT_FOUND, INVALID for more than 100,000 metrics. */
+ * arena, whose bytes count as held. NOT_FOUND, INVALID (HISTORY_METRICS_MAX), EXHAUSTED (HISTORY_HELD_MAX).
+ */
 enum status history_read(struct gate *gate, struct arena *arena, int32_t attempt, struct history *history,
                          struct err *err) MUST_USE;
+/* When its arena is freed; harmless for one that was not read. */
+void history_release(struct history *history);
 
 #endif

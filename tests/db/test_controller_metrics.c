@@ -492,7 +492,50 @@ static void a_large_inbox_is_read_in_pages(void **state)
     append(1, 33, "loss", total, BATCH);
     read_while_packing(served.controller.gate, &history, total, 141);
     read_while_packing(served.controller.gate, &history, total, 0);
+    history_release(&history);
     arena_free(&arena);
+    served_stop(&served);
+}
+
+/* ---- readers that do not read ---- */
+
+struct snapshot {
+    struct arena arena;
+    struct history history;
+};
+
+static enum status snapshot_take(struct snapshot *snapshot)
+{
+    *snapshot = (struct snapshot){.arena = arena_make(0), .history = {.sweep_id = SWEEP, .run_id = RUN}};
+    return history_read(served.controller.gate, &snapshot->arena, 0, &snapshot->history, &test_err);
+}
+
+static void snapshot_drop(struct snapshot *snapshot)
+{
+    history_release(&snapshot->history);
+    arena_free(&snapshot->arena);
+}
+
+static void what_readers_hold_is_bounded(void **state)
+{
+    static struct snapshot taken[200];
+    struct snapshot late;
+    size_t count = 0, sum = 0;
+    enum status status = STATUS_OK;
+    start(*state);
+    for (int64_t i = 0; i < 12; i++)
+        append(1, i + 1, "loss", i * BATCH, BATCH);
+    while (count < ARRAY_LEN(taken) && (status = snapshot_take(&taken[count])) == STATUS_OK)
+        sum += taken[count++].history.held;
+    assert_status(STATUS_EXHAUSTED, status);
+    assert_non_null(strstr(test_err.text, "ask again later"));
+    assert_true(sum <= HISTORY_HELD_MAX && sum > HISTORY_HELD_MAX / 2);
+    snapshot_drop(&taken[count]);
+    snapshot_drop(&taken[--count]);
+    assert_ok(snapshot_take(&late));
+    snapshot_drop(&late);
+    while (count > 0)
+        snapshot_drop(&taken[--count]);
     served_stop(&served);
 }
 
@@ -547,6 +590,7 @@ int main(void)
         CASE(buckets_are_exact),
         CASE(wide_buckets_need_no_data),
         CASE(a_large_inbox_is_read_in_pages),
+        CASE(what_readers_hold_is_bounded),
         CASE(chunks_are_cut_evenly_and_continued),
         CASE(what_is_due_is_packed_by_itself),
     };
