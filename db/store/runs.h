@@ -205,7 +205,7 @@ struct store_expired {
     int32_t attempt, spec_version;
     int64_t silent_ms; /* since the lease ended */
 };
-/* Leases that ended more than after_ms ago, at most limit. */
+/* Leases that ended more than after_ms ago, the oldest first, at most limit of each sweep. */
 enum status store_list_expired(struct store_tx *tx, int64_t after_ms, int limit, struct store_expired **out,
                                size_t *count, struct err *err) MUST_USE;
 /* An assigned run whose start was never reported: back to pending (no retry is counted), lease deleted,

@@ -95,7 +95,8 @@ struct metric controller_metrics[CONTROLLER_METRIC_COUNT] = {
                                 .help = "Turns of packing an attempt's batches into chunks."},
     [CONTROLLER_SILENT_RUNS] = {.name = "besom_controller_silent_runs",
                                 .type = METRIC_GAUGE,
-                                .help = "Attempts whose lease is over, up to 1000: shown as unreachable."},
+                                .help = "Attempts whose lease is over, up to 1000 of each sweep: shown as "
+                                        "unreachable."},
     [CONTROLLER_LEASES_LOST] =
         {.name = "besom_controller_leases_lost_total",
          .type = METRIC_COUNTER,

@@ -431,6 +431,30 @@ static void an_unstarted_run_goes_back(void **state)
     session_close(session);
 }
 
+/* Each sweep says how long it waits for its runs: one that waits for days must not fill the list. */
+static void silence_in_one_sweep_hides_none_in_another(void **state)
+{
+    struct database *database = *state;
+    struct store_expired *expired;
+    size_t count;
+    fixture_sweep(database, (struct sweep_options){.runs = 3, .agents = 3});
+    fixture_sweep(database, (struct sweep_options){.sweep_id = "sweep002", .runs = 1});
+    struct session *session = session_open(database);
+    (void)fixture_start_run(session, "agent0");
+    (void)fixture_start_run(session, "agent1");
+    (void)fixture_start_run(session, "agent2");
+    expire_leases(database);
+    database_execute(database->url,
+                     "INSERT INTO besom.leases SELECT sweep_id, run_id, 1, '', now() - interval '1 minute' "
+                     "FROM besom.runs WHERE sweep_id = 'sweep002'");
+    assert_ok(store_list_expired(session_tx(session), 0, 2, &expired, &count, &test_err));
+    assert_int_equal(count, 3);
+    assert_string_equal(expired[0].sweep_id, SWEEP);
+    assert_string_equal(expired[1].sweep_id, SWEEP);
+    assert_string_equal(expired[2].sweep_id, "sweep002");
+    session_close(session);
+}
+
 static void preempting_shows_in_the_run(void **state)
 {
     struct database *database = *state;
@@ -578,6 +602,7 @@ int main(void)
         CASE(release_waits_for_an_open_and_sees_it),
         CASE(release_waits_for_a_repeated_claim_and_sees_it),
         CASE(an_unstarted_run_goes_back),
+        CASE(silence_in_one_sweep_hides_none_in_another),
         CASE(preempting_shows_in_the_run),
         CASE(result_numbers_have_no_gaps),
         CASE(ends_of_a_group_are_numbered_in_order),
