@@ -180,7 +180,7 @@ static const struct config_key keys[] = {
      .min = 2,
      .max = 101,
      .help = "most values of each parameter, of two at most 31; unset: 21 of one, 11 of two; categories "
-             "are all listed"},
+             "are all listed, up to 101"},
     JSON_KEY(struct predict_options),
     CONNECTION_KEYS(struct predict_options),
 };

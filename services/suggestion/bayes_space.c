@@ -133,8 +133,12 @@ static enum status build(struct bayes_space *space, const json_t *definition, st
 
 enum status bayes_space_new(const struct space *space, struct bayes_space **out, struct err *err)
 {
-    struct bayes_space *made = calloc(1, sizeof *made);
     *out = NULL;
+    size_t searched = bayes_space_searched(space);
+    if (searched > BAYES_DIMS_MAX)
+        return err_set(err, STATUS_INVALID, "a model takes at most %d searched parameters, there are %zu",
+                       BAYES_DIMS_MAX, searched);
+    struct bayes_space *made = calloc(1, sizeof *made);
     if (made == NULL)
         return err_set(err, STATUS_NO_MEMORY, "bayes: out of memory");
     made->space = space;

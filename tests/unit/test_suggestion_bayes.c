@@ -198,6 +198,32 @@ static void test_a_stranger_is_refused(void **state)
     space_free(space);
 }
 
+/* As many as may be, and one more. */
+static void test_too_many_parameters_are_refused(void **state)
+{
+    (void)state;
+    for (size_t count = BAYES_DIMS_MAX; count <= BAYES_DIMS_MAX + 1; count++) {
+        struct space *space = NULL;
+        struct bayes_space *bayes = NULL;
+        struct err err = ERR_INIT;
+        json_t *parameters = json_object();
+        for (size_t i = 0; i < count; i++) {
+            char name[24];
+            (void)snprintf(name, sizeof name, "x%zu", i);
+            assert_int_equal(
+                json_object_set_new(parameters, name, json_pack("{s:f, s:f}", "min", 0.0, "max", 1.0)), 0);
+        }
+        assert_int_equal(space_new(parameters, &space, &err), STATUS_OK);
+        enum status status = bayes_space_new(space, &bayes, &err);
+        assert_int_equal(status, count <= BAYES_DIMS_MAX ? STATUS_OK : STATUS_INVALID);
+        if (status != STATUS_OK)
+            assert_string_equal(err.text, "a model takes at most 2000 searched parameters, there are 2001");
+        bayes_space_free(bayes);
+        space_free(space);
+        json_decref(parameters);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_many_multiples_are_rounded),
         cmocka_unit_test(test_a_stranger_is_refused),
+        cmocka_unit_test(test_too_many_parameters_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
