@@ -49,6 +49,7 @@ static void copy_limits(struct rpc_server *server, const struct rpc_server_optio
     server->max_concurrent_calls = size_or(options->max_concurrent_calls, 20000);
     server->max_connection_streams = size_or(options->max_connection_streams, 1000);
     server->outbox_messages = size_or(options->stream_outbox_messages, 64);
+    server->outbox_bytes = size_or(options->stream_outbox_bytes, (size_t)256 << 10);
     server->keepalive_ms = time_or(options->keepalive_ms, 30000);
     server->handshake_timeout_ms = time_or(options->handshake_timeout_ms, 20000);
     server->check = options->check;

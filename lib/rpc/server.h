@@ -44,7 +44,7 @@ struct rpc_stream_handler {
     void (*on_message)(void *service, struct rpc_stream *stream, const ProtobufCMessage *message);
     /* The peer sends no more. The default finishes the stream with OK. */
     void (*on_half_close)(void *service, struct rpc_stream *stream);
-    /* The outbox fell to half of its bound after it had refused a message. */
+    /* The outbox fell to half of its bounds after it had refused a message. */
     void (*on_writable)(void *service, struct rpc_stream *stream);
     /* Always, once, last: finished by either side, cancelled, or connection lost. */
     void (*on_close)(void *service, struct rpc_stream *stream, bool cancelled);
@@ -112,6 +112,7 @@ struct rpc_server_options {
                                       RESOURCE_EXHAUSTED. Streams that everybody may open: a hundredth of it */
     size_t max_connection_streams; /* HTTP/2 streams of one connection; 0 = 1000 */
     size_t stream_outbox_messages; /* bound of a stream's outbox; 0 = 64 */
+    size_t stream_outbox_bytes;    /* likewise, but for a message that is alone; 0 = 256 KiB */
     int64_t keepalive_ms;          /* ping interval of idle connections; 0 = 30 s */
     int64_t handshake_timeout_ms;  /* connections that say nothing are closed after it; 0 = 20 s */
     rpc_token_check *check;        /* NULL = everybody, with every access bit (tests only) */

@@ -79,7 +79,7 @@ struct rpc_server {
     bool peer_names; /* client certificates are demanded */
     bool tls;
     int workers;
-    size_t max_message_bytes, max_concurrent_calls, max_connection_streams, outbox_messages;
+    size_t max_message_bytes, max_concurrent_calls, max_connection_streams, outbox_messages, outbox_bytes;
     int64_t keepalive_ms, handshake_timeout_ms;
     rpc_token_check *check;
     rpc_token_release *release; /* NULL without */

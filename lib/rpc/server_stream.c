@@ -152,6 +152,7 @@ static struct rpc_stream *new_stream(struct rpc_entry *entry, const struct rpc_i
     stream->entry = entry;
     stream->max_message_bytes = entry->server->max_message_bytes;
     stream->outbox_bound = entry->server->outbox_messages;
+    stream->outbox_bytes = entry->server->outbox_bytes;
     stream->identity = *identity;
     stream->origin = *origin;
     stream->credit = 1;
@@ -205,12 +206,19 @@ void rpc_stream_unref(struct rpc_stream *stream)
 
 /* ---- what services call ---- */
 
+/* A reader that does not read holds what is queued for it, and messages may be large. */
+static bool is_full(const struct rpc_stream *stream, size_t bytes)
+{
+    return stream->queued == stream->outbox_bound ||
+           (stream->queued > 0 && stream->queued_bytes + bytes > stream->outbox_bytes);
+}
+
 static enum status queue_message(struct rpc_stream *stream, grpc_byte_buffer *message)
 {
-    size_t bound = stream->outbox_bound;
+    size_t bound = stream->outbox_bound, bytes = grpc_byte_buffer_length(message);
     if (stream->closed || stream->finishing)
         return STATUS_CANCELLED;
-    if (stream->queued == bound) {
+    if (is_full(stream, bytes)) {
         stream->refused = true;
         return STATUS_EXHAUSTED;
     }
@@ -220,6 +228,7 @@ static enum status queue_message(struct rpc_stream *stream, grpc_byte_buffer *me
         return STATUS_NO_MEMORY;
     stream->outbox[(stream->first + stream->queued) % bound] = message;
     stream->queued++;
+    stream->queued_bytes += bytes;
     stream_start_write(stream);
     return STATUS_OK;
 }

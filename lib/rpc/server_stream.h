@@ -21,7 +21,7 @@ struct rpc_stream {
     struct rpc_event head_event, read_event, write_event, closed_event;
     struct rpc_server *server; /* gone after on_close */
     struct rpc_entry *entry;   /* gone after on_close */
-    size_t max_message_bytes, outbox_bound;
+    size_t max_message_bytes, outbox_bound, outbox_bytes;
     atomic_int references;
     int core_cancelled;         /* the core's, until closed_event */
     grpc_byte_buffer *incoming; /* the core's, until read_event */
@@ -46,6 +46,7 @@ struct rpc_stream {
     grpc_byte_buffer *message; /* lock; owned; read and not delivered */
     grpc_byte_buffer **outbox; /* lock; owned ring, made when first needed */
     size_t first, queued;      /* lock: of the ring */
+    size_t queued_bytes;       /* lock: of the messages in it */
     enum status end_code;      /* lock */
     char *end_text;            /* lock; owned; NULL = "" */
 

@@ -2,12 +2,20 @@
 #include "rpc/server_stream.h"
 #include "rpc/wire_status.h"
 
+/* The caller owns it then. */
+static grpc_byte_buffer *take_message(struct rpc_stream *stream)
+{
+    grpc_byte_buffer *message = stream->outbox[stream->first];
+    stream->first = (stream->first + 1) % stream->outbox_bound;
+    stream->queued--;
+    stream->queued_bytes -= grpc_byte_buffer_length(message);
+    return message;
+}
+
 static void drop_outbox(struct rpc_stream *stream)
 {
-    for (; stream->queued > 0; stream->queued--) {
-        grpc_byte_buffer_destroy(stream->outbox[stream->first]);
-        stream->first = (stream->first + 1) % stream->outbox_bound;
-    }
+    while (stream->queued > 0)
+        grpc_byte_buffer_destroy(take_message(stream));
 }
 
 void stream_start_read(struct rpc_stream *stream)
@@ -25,9 +33,7 @@ void stream_start_read(struct rpc_stream *stream)
 
 static void send_message(struct rpc_stream *stream)
 {
-    grpc_byte_buffer *message = stream->outbox[stream->first];
-    stream->first = (stream->first + 1) % stream->outbox_bound;
-    stream->queued--;
+    grpc_byte_buffer *message = take_message(stream);
     grpc_op op = {.op = GRPC_OP_SEND_MESSAGE};
     op.data.send_message.send_message = message;
     event_start(stream->core, &op, 1, &stream->write_event);
@@ -112,7 +118,8 @@ static void on_written(struct rpc_event *event, bool ok)
     if (!ok)
         drop_outbox(stream);
     stream_start_write(stream);
-    if (stream->refused && !stream->finishing && stream->queued <= stream->outbox_bound / 2) {
+    if (stream->refused && !stream->finishing && stream->queued <= stream->outbox_bound / 2 &&
+        stream->queued_bytes <= stream->outbox_bytes / 2) {
         stream->refused = false;
         stream->due |= DUE_WRITABLE;
     }

@@ -220,14 +220,13 @@ static void test_read_credit(void **state)
     outcome_destroy(&outcome);
 }
 
-/* A reader that takes nothing: the service's outbox fills and refuses. */
-static void test_outbox_bound(void **state)
+/* A reader that takes nothing: the service's outbox fills and refuses. How many messages were accepted. */
+static unsigned fill_outbox(struct rpc_server_options options)
 {
-    (void)state;
     struct fixture fixture;
     struct outcome outcome;
     outcome_init(&outcome);
-    fixture_start(&fixture, (struct rpc_server_options){.workers = 3, .stream_outbox_messages = 8});
+    fixture_start(&fixture, options);
     struct rpc_client_stream *stream = open_stream(&fixture, &echo_spread, 0, &outcome);
     assert_int_equal(send_text(stream, BESOM__TEST__V1__MODE__MODE_HOLD, 0, ""), STATUS_OK);
     struct rpc_stream *held = echo_held(&fixture.echo);
@@ -239,7 +238,6 @@ static void test_outbox_bound(void **state)
     unsigned accepted = 0;
     while (rpc_stream_send(held, &response.base) == STATUS_OK)
         assert_true(++accepted < 10000);
-    assert_true(accepted >= 8);
     pthread_mutex_unlock(&outcome.lock);
     assert_true(outcome_wait(&outcome, &outcome.messages, accepted));
     rpc_stream_unref(held);
@@ -247,6 +245,20 @@ static void test_outbox_bound(void **state)
     assert_true(outcome_wait(&outcome, &outcome.done, 1));
     fixture_stop(&fixture, 1000);
     outcome_destroy(&outcome);
+    return accepted;
+}
+
+static void test_outbox_bound(void **state)
+{
+    (void)state;
+    unsigned wide = fill_outbox((struct rpc_server_options){
+        .workers = 3, .stream_outbox_messages = 200, .stream_outbox_bytes = (size_t)1 << 30});
+    unsigned few = fill_outbox((struct rpc_server_options){
+        .workers = 3, .stream_outbox_messages = 8, .stream_outbox_bytes = (size_t)1 << 30});
+    unsigned small = fill_outbox((struct rpc_server_options){.workers = 3, .stream_outbox_messages = 200});
+    assert_true(wide >= 200);
+    assert_true(few >= 8 && few < 100);
+    assert_true(small >= 2 && small < 100); /* 256 KiB, in messages of 100 KB */
 }
 
 struct sender {
