@@ -16,6 +16,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 from . import _run
 from ._command import program
+from ._console import Console
 from ._host import Environment, Host, Keeper, Link, agent_environment
 from ._interrupt import Interrupter
 from .errors import InvalidError, RunStopped, from_exit_code
@@ -109,9 +110,10 @@ class _FunctionAgent:
         environment = Environment(link.environment)
         self._link = link
         link.watch(lambda is_gone: self._on_stop(link, is_gone))
+        console = Console(link.show)
         code, text, interrupted = 0, "", False
         try:
-            code, text = self._call()
+            code, text = self._call(console)
         except KeyboardInterrupt:
             interrupted = True
             code, text = 130, "KeyboardInterrupt"
@@ -127,11 +129,12 @@ class _FunctionAgent:
             self._link = None
             _run.set_current(None)
             environment.restore()
+            console.close()
             link.end(code, text)
         if interrupted:
             raise KeyboardInterrupt
 
-    def _call(self) -> Tuple[int, str]:
+    def _call(self, console: Console) -> Tuple[int, str]:
         """Exit code and last words of the function."""
         try:
             try:
@@ -148,6 +151,7 @@ class _FunctionAgent:
             return _run.exit_code_of(leave), leave.code if isinstance(leave.code, str) else ""
         except BaseException as error:
             text = traceback.format_exc().rstrip("\n")
+            console.close()  # the text is the run's last words anyway
             print(text, file=sys.stderr, flush=True)
             return _run.exit_code_of(error), text
         return 0, ""

@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from types import TracebackType
-from typing import Callable, Dict, List, Optional, Type
+from typing import Any, Callable, Dict, List, Optional, Type
 
 from . import _relay
 from ._values import encode
@@ -33,6 +33,7 @@ class Link:
         self._received = b""
         self._is_closed = False
         self._thread: Optional[threading.Thread] = None
+        self._sending = threading.RLock()  # recursive: a signal's handler may print while its thread does
         self.told_to_stop = threading.Event()
         self.environment = self._read_environment()
         _links.add(self)
@@ -67,14 +68,24 @@ class Link:
             if not chunk:
                 return
 
+    def show(self, stream: str, text: str) -> None:
+        """`text` is the run's output ("out") or error output ("err"). Waits while the agent takes none."""
+        if not self._is_closed:
+            self._send({stream: text})
+
     def end(self, code: int, text: str = "") -> None:
         """Ends the run. Idempotent; nothing when its relay is gone."""
         self._is_closed = True  # the relay's end is no news from here on
-        try:
-            self._connection.sendall((encode({"exit": code, "text": text}) + "\n").encode())
-        except (OSError, ValueError):
-            pass
+        self._send({"exit": code, "text": text})
         self.close()
+
+    def _send(self, message: Dict[str, Any]) -> None:
+        """A line, with a break before it too: an exception may have cut the last one off."""
+        with self._sending:
+            try:
+                self._connection.sendall(("\n" + encode(message) + "\n").encode())
+            except (OSError, ValueError):
+                pass
 
     def close(self) -> None:
         """Without a word before it, the run has failed."""
@@ -86,6 +97,7 @@ class Link:
         self._connection.close()
 
     def _after_fork(self) -> None:
+        self._sending = threading.RLock()
         self._connection.close()  # the run's end is this process's parent's
 
 

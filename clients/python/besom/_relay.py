@@ -4,8 +4,8 @@
     python _relay.py SOCKET                 connects to the process, hands it the run's environment, ends as it says
     python _relay.py --keep FD -- COMMAND   runs COMMAND, an agent, as long as the pipe FD lasts; its bytes are signals
 
-Lines of JSON on SOCKET. Up: {"environment": {...}}, then {"stop": true} for each SIGTERM. Down: {"exit": 0, "text": "..."};
-the text goes to standard error, the number is the exit code. A program of its own, started without site packages: it
+Lines of JSON on SOCKET. Up: {"environment": {...}}, then {"stop": true} for each SIGTERM. Down: {"out": "..."} and {"err": "..."},
+what the process prints, then {"exit": 0, "text": "..."}; the text goes to standard error, the number is the exit code. A program of its own, started without site packages: it
 imports nothing of the package.
 """
 
@@ -43,16 +43,38 @@ def _ask_for_another_attempt() -> None:
 def _read_end(connection: socket.socket) -> Optional[Dict[str, Any]]:
     """What the process says last; None when it is gone without a word."""
     received = b""
-    while b"\n" not in received:
+    while True:
         try:
             chunk = connection.recv(65536)
         except OSError:
             return None
         if not chunk:
             return None
-        received += chunk
-    message = json.loads(received)
-    return message if isinstance(message, dict) else None
+        *lines, received = (received + chunk).split(b"\n")
+        messages = [_message(line) for line in lines]
+        for descriptor, name in ((1, "out"), (2, "err")):
+            _show(descriptor, "".join(str(message.get(name, "")) for message in messages))
+        for message in messages:
+            if "exit" in message:
+                return message
+
+
+def _message(line: bytes) -> Dict[str, Any]:
+    """Empty for what is none: a line that the process was interrupted in."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _show(descriptor: int, text: str) -> None:
+    rest = text.encode("utf-8", "replace")
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest):]
+    except OSError:
+        pass
 
 
 def _remove_folder(path: str) -> None:

@@ -16,6 +16,7 @@ import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from ._command import controller_is_known, find, last_line
+from ._console import Console
 from ._host import Environment, Host, Link, agent_environment
 from ._run import Run, exit_code_of
 from ._say import say
@@ -30,7 +31,8 @@ TAKE_UP_TIMES = 5
 class ExitWatch:
     """Sees how the process is going to end: sys.exit's code, or the exception that nobody caught."""
 
-    def __init__(self) -> None:
+    def __init__(self, before_traceback: Callable[[], None]) -> None:
+        self._before_traceback = before_traceback
         self.code = 0
         self.text = ""
         self._hook: Callable[..., Any] = sys.excepthook
@@ -41,6 +43,7 @@ class ExitWatch:
     def _on_exception(self, kind: Any, error: Any, trace: Any) -> None:
         self.code = exit_code_of(error)
         self.text = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
+        self._before_traceback()  # the text is the run's last words anyway
         self._hook(kind, error, trace)
 
     def _on_exit(self, status: Any = None) -> None:
@@ -78,7 +81,8 @@ class SingleRun:
             raise
         self.environment = dict(self._link.environment, BESOM_RUN_MODE="single")
         self._variables = Environment(self.environment)
-        self._watch = ExitWatch()
+        self._console = Console(self._link.show)
+        self._watch = ExitWatch(self._console.close)
         self._link.watch(_on_stop)
 
     def _start(self, agent: str, options: Dict[str, Optional[str]], params: Dict[str, Any]) -> subprocess.Popen[bytes]:
@@ -119,6 +123,7 @@ class SingleRun:
     def finish(self, run_id: str, exit_code: Optional[int], last_words: str) -> None:
         """Tells how the run ended and waits, in bounded time, until that is known to the controller."""
         self._watch.remove()
+        self._console.close()
         self._variables.restore()
         code = exit_code if exit_code is not None else self._watch.code
         self._link.end(code, last_words or (self._watch.text if code else ""))
@@ -131,7 +136,6 @@ class SingleRun:
             if status not in (0, code & 0xFF):
                 say(f"run {run_id}: {self._said() or f'its agent ended with exit code {status}'}")
         self._host.close()
-
 
     def _wait(self, deadline: float) -> int:
         """Exit code of the agent. What a killed one left is taken up by the next agent of the sweep, one folder at a time."""

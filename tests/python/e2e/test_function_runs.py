@@ -79,6 +79,26 @@ def test_a_function_that_says_it_failed(here):
     assert runs[0].record["error"] == "finish(exit_code=9)"
 
 
+def test_what_a_function_prints(here, capsys):
+    sweep = besom.sweep({**GRID, "metrics_from": "stdout"})
+
+    def train():
+        x = besom.init().config.x
+        print(f"epoch 1 loss={x * 2}")
+        sys.stderr.write("beyond the loss\n")
+        if x == 2:
+            raise RuntimeError("the second one breaks")
+
+    besom.agent(sweep, train)
+    runs = besom.Api().sweep(sweep).runs
+    for run in runs:
+        said = here.command("logs", run.id).stdout
+        assert said.count(f"epoch 1 loss={run.config['x'] * 2}\n") == 1 and said.count("beyond the loss\n") == 1
+        assert said.count("RuntimeError: the second one breaks") == (run.config["x"] == 2)
+    assert [run.objective for run in runs] == [2, 4, 6]
+    assert capsys.readouterr().out.count("epoch 1 loss=") == 3
+
+
 def test_count(here):
     sweep = besom.sweep(GRID)
     besom.agent(sweep, lambda: besom.init().log({"loss": 1}), count=2)

@@ -37,9 +37,11 @@ def main():
             break
         environment = {**os.environ, "BESOM_RUN_ID": "run0000%d" % number, "BESOM_SWEEP_ID": "sweep001",
                        "BESOM_PROJECT": "digits", "BESOM_ATTEMPT": "1", "BESOM_RUN_SOCKET": os.environ["FAKE_SOCKET"]}
-        process = subprocess.Popen(sys.argv[end + 1:], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(sys.argv[end + 1:], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
         follow(process, plan)
-        record["runs"].append({"code": process.returncode, "text": process.stderr.read().decode()})
+        record["runs"].append({"code": process.returncode, "text": process.stderr.read().decode(),
+                               "output": process.stdout.read().decode()})
         with open(os.environ["FAKE_LOG"] + ".new", "w") as log:
             json.dump(record, log)
         os.rename(os.environ["FAKE_LOG"] + ".new", os.environ["FAKE_LOG"])

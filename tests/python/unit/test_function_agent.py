@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions as runs, and runs of the program's own, with an agent of a few lines (fake_agent.py)."""
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -65,11 +66,80 @@ def test_function_is_called_once_a_run(agent):
     assert besom.run is None and "BESOM_RUN_ID" not in os.environ
 
 
+def test_what_functions_print(agent, capsys):
+    """Each run has its own, and the terminal has all."""
+    handler = logging.StreamHandler(sys.stderr)  # holds the stream from before
+    names = ["first", "second"]
+
+    def train():
+        name = names.pop(0)
+        print(name, "line", 1)
+        print("50%\rdone ", end="")
+        handler.handle(logging.makeLogRecord({"msg": name + " log"}))
+        print(json.dumps({"err": name}), "é", file=sys.stderr)
+        print("without its end", end="")
+
+    print("before")
+    record = agent(train, {}, {})
+    print("after")
+    for run, name in zip(record["runs"], ("first", "second")):
+        assert run["output"] == f"{name} line 1\n50%\rdone without its end"
+        assert run["text"] == f'{name} log\n{{"err": "{name}"}} é\n'
+    said = capsys.readouterr()
+    assert said.out == "before\n" + "".join(run["output"] for run in record["runs"]) + "after\n"
+    assert said.err.count(" log\n") == 2
+    assert "write" not in vars(sys.stdout) and "write" not in vars(sys.stderr)
+
+
+def test_prints_of_others_stay_with_them(agent, monkeypatch):
+    """Of a forked child, and where nobody wants them in the run."""
+
+    def train():
+        child = os.fork()
+        print("child" if child == 0 else "parent")
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    assert agent(train)["runs"][0]["output"] == "parent\n"
+    monkeypatch.setenv("WANDB_CONSOLE", "off")
+    assert agent(train)["runs"][0]["output"] == ""
+
+
+def test_prints_of_many_threads(agent):
+    def speak(number):
+        for line in range(50):
+            print(f"{number} {line} {'x' * 50}\n", end="")
+
+    def train():
+        threads = [threading.Thread(target=speak, args=(number,)) for number in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    lines = agent(train)["runs"][0]["output"].splitlines()
+    assert sorted(lines) == sorted(f"{number} {line} {'x' * 50}" for number in range(10) for line in range(50))
+
+
+def test_line_that_was_cut_off(agent, monkeypatch):
+    """An exception may come while a line is sent: the next is whole."""
+    end = besom._host.Link.end
+
+    def after_half_a_line(link, code, text=""):
+        link._connection.sendall(b'{"out": "cut')
+        link.show("out", "whole")
+        end(link, code, text)
+
+    monkeypatch.setattr(besom._host.Link, "end", after_half_a_line)
+    assert agent(lambda: None)["runs"][0] == {"code": 0, "text": "", "output": "whole"}
+
+
 def test_ends_of_functions(agent, capfd):
     ways = [lambda: 1 / 0, lambda: sys.exit(3), lambda: sys.exit("no data"), lambda: sys.exit(), lambda: None]
     record = agent(lambda: ways.pop(0)(), *[{}] * 5)
     assert [run["code"] for run in record["runs"]] == [1, 3, 1, 0, 0]
-    assert "Traceback" in record["runs"][0]["text"] and "ZeroDivisionError" in record["runs"][0]["text"]
+    assert record["runs"][0]["text"].count("Traceback") == record["runs"][0]["text"].count("ZeroDivisionError:") == 1
     assert "no data" in record["runs"][2]["text"]
     assert capfd.readouterr().err.count("ZeroDivisionError") == 1
 
@@ -187,7 +257,8 @@ def test_a_run_of_its_own(agent, capsys):
         run.config.update({"lr": 0.7}, allow_val_change=True)
         run.log({"loss": 1})
     record = agent.record()
-    assert record["runs"] == [{"code": 0, "text": ""}]
+    assert record["runs"][0]["code"] == 0
+    assert record["runs"][0]["text"].startswith("besom: run run00000 in project digits\n")
     submit = record["options"][record["options"].index("--submit") + 1]
     assert record["options"] == ["--quiet", "--submit", submit, "--project", "p", "--name", "n"]
     assert not os.path.exists(submit) and "BESOM_RUN_ID" not in os.environ
@@ -221,7 +292,7 @@ def test_ends_of_programs(agent, statement, code, recorded):
     assert program.returncode == code, said
     record = wait_until(lambda: os.path.exists(os.environ["FAKE_LOG"]) and agent.record(), "the run is recorded")
     assert record["runs"][0]["code"] == recorded
-    assert ("Traceback" in record["runs"][0]["text"]) == (statement == "1 / 0")
+    assert record["runs"][0]["text"].count("Traceback") == (1 if statement == "1 / 0" else 0)
 
 
 def test_a_run_of_its_own_is_stopped(agent):
