@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this process writes to `sys.stdout` and `sys.stderr`, for the run that it works on.
 
-The streams' `write` is wrapped, so that what they write to stays as it is and who holds them is heard too. What goes past them is
-not: the output of other programs, of C libraries, and of forked processes.
+The streams' `write` is wrapped, so that what they write to stays as it is and who holds them is heard too. What goes past them
+is not: the output of other programs, of C libraries, and of forked processes.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _Tap:
 
 
 class Console:
-    """Calls `show` with what is written, by lines, until `close()`. Nothing with BESOM_CONSOLE=off (WANDB_CONSOLE counts too)."""
+    """Calls `show` with what is written, by lines, until `close()`; not with BESOM_CONSOLE=off (WANDB_CONSOLE counts too)."""
 
     def __init__(self, show: Show) -> None:
         is_off = (os.environ.get("BESOM_CONSOLE") or os.environ.get("WANDB_CONSOLE")) == "off"

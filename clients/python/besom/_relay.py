@@ -4,9 +4,9 @@
     python _relay.py SOCKET                 connects to the process, hands it the run's environment, ends as it says
     python _relay.py --keep FD -- COMMAND   runs COMMAND, an agent, as long as the pipe FD lasts; its bytes are signals
 
-Lines of JSON on SOCKET. Up: {"environment": {...}}, then {"stop": true} for each SIGTERM. Down: {"out": "..."} and {"err": "..."},
-what the process prints, then {"exit": 0, "text": "..."}; the text goes to standard error, the number is the exit code. A program of its own, started without site packages: it
-imports nothing of the package.
+Lines of JSON on SOCKET. Up: {"environment": {...}}, then {"stop": true} for each SIGTERM. Down: {"out": "..."} and
+{"err": "..."}, what the process prints, then {"exit": 0, "text": "..."}; the text goes to standard error, the number is the exit
+code. A program of its own, started without site packages: it imports nothing of the package.
 """
 
 from __future__ import annotations
