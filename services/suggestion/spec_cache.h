@@ -1,7 +1,7 @@
 /*
  * Specs and seeds of sweeps, read from the store once: neither ever changes
- * for a (sweep, version). Bounded by bytes, least recently used out first.
- * Thread-safe.
+ * for a (sweep, version). Bounded by bytes, least recently used out first; what
+ * is held stays. Thread-safe.
  */
 // SPDX-License-Identifier: GPL-3.0-or-later
 #ifndef BESOM_SERVICES_SUGGESTION_SPEC_CACHE_H

@@ -68,14 +68,22 @@ static void the_oldest_goes_when_there_are_too_many(void **state)
     struct spec_cache *cache = new_cache(database, 1);
     const struct cached_spec *first = NULL;
     const struct cached_spec *second = NULL;
+    const struct cached_spec *again = NULL;
     make_sweep(database, "sweepaaa");
     make_sweep(database, "sweepbbb");
     assert_ok(spec_cache_get(cache, "sweepaaa", 1, &first, &test_err));
     assert_ok(spec_cache_get(cache, "sweepbbb", 1, &second, &test_err));
-    assert_int_equal(spec_cache_count(cache), 1);
+    assert_int_equal(spec_cache_count(cache), 2); /* what is held stays, and is found */
     assert_int_equal(first->spec->method, SPEC_METHOD_RANDOM);
+    uint64_t before = store_stats(database->store).transactions;
+    assert_ok(spec_cache_get(cache, "sweepaaa", 1, &again, &test_err));
+    assert_ptr_equal(again, first);
+    assert_int_equal(store_stats(database->store).transactions, before);
+    spec_cache_release(cache, again);
     spec_cache_release(cache, first);
+    assert_int_equal(spec_cache_count(cache), 1);
     spec_cache_release(cache, second);
+    assert_int_equal(spec_cache_count(cache), 0);
     spec_cache_free(cache);
 }
 
