@@ -278,8 +278,13 @@ def test_job_ends_with_its_sweep(release):
     sweep = Sweep(release, 6, 0)
     release.change("upgrade", agent_values(sweep, "new", kind="Job", replicas=2))
     check_end(sweep)
-    job, = release.get("jobs", "-l", "besom/agent=many")["items"]
-    assert job["status"]["succeeded"] == 2 and not job["status"].get("failed"), job["status"]
+    first, = release.get("jobs", "-l", "besom/agent=many")["items"]
+    assert first["status"]["succeeded"] == 2 and not first["status"].get("failed"), first["status"]
+    # Another image and another certificate: a Job cannot be changed, and the sweeps that follow need services that trust each other
+    release.change("upgrade", dict(agent_values(sweep, "old", kind="Job", replicas=2), tls={"extraNames": ["sweeps.example.org"]}))
+    second, = release.get("jobs", "-l", "besom/agent=many")["items"]
+    assert second["metadata"]["name"] != first["metadata"]["name"] and second["status"]["succeeded"] == 2, second["status"]
+    release.cluster.helm("test", NAME, "--namespace", NAMESPACE, "--timeout", "3m")
 
 
 def job_of_the_document():
