@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "services/suggestion/slice.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "services/suggestion/bayes_space.h"
@@ -23,19 +22,26 @@ static enum status find_dim(const struct survey *survey, const char *path, size_
     return err_set(err, STATUS_INVALID, "\"%.100s\" is no parameter that the sweep searches", path);
 }
 
-/* Evenly over the dimension, each level once. */
-static void list_levels(const struct optim_dim *dim, size_t most, struct slice_axis *axis)
+size_t slice_list_values(const struct optim_dim *dim, size_t most, double *out)
 {
-    bool all = dim->kind != OPTIM_FLOAT && (dim->kind == OPTIM_CATEGORY || dim->levels <= most);
-    axis->count = most;
-    if (all)
-        axis->count = dim->levels < SLICE_POINTS_MAX ? (size_t)dim->levels : SLICE_POINTS_MAX;
-    for (size_t k = 0; k < axis->count; k++) {
-        double unit = ((double)k + 0.5) / (double)axis->count;
-        axis->levels[k] = all                        ? (double)k
-                          : dim->kind == OPTIM_FLOAT ? unit
-                                                     : floor(unit * (double)dim->levels);
+    size_t count = 0;
+    if (dim->kind == OPTIM_CATEGORY || (dim->kind == OPTIM_ORDERED && dim->levels <= most)) {
+        while (count < dim->levels && count < SLICE_POINTS_MAX) {
+            out[count] = (double)count;
+            count++;
+        }
+        return count;
     }
+    for (size_t k = 0; k < most; k++) {
+        double place = ((double)k + 0.5) / (double)most;
+        if (dim->kind == OPTIM_ORDERED)
+            place = (double)dims_level_near(dim, place);
+        else if (!dims_is_continuous(dim))
+            place = dim->snap(dim->context, place);
+        if (count == 0 || place != out[count - 1])
+            out[count++] = place;
+    }
+    return count;
 }
 
 static enum status make_axis(const struct survey *survey, const char *path, size_t most,
@@ -48,7 +54,7 @@ static enum status make_axis(const struct survey *survey, const char *path, size
     axis->values = arena_calloc(arena, SLICE_POINTS_MAX, sizeof(*axis->values));
     if (axis->levels == NULL || axis->values == NULL)
         return err_set(err, STATUS_NO_MEMORY, "predicting: out of memory");
-    list_levels(dim, most, axis);
+    axis->count = slice_list_values(dim, most, axis->levels);
     return STATUS_OK;
 }
 
@@ -82,7 +88,7 @@ static void complete(const struct optim_space *space, const double *base, double
     for (size_t i = 0; i < space->count; i++) {
         const struct optim_dim *dim = &space->dims[i];
         double middle = dim->kind == OPTIM_FLOAT     ? 0.5
-                        : dim->kind == OPTIM_ORDERED ? floor((double)dim->levels / 2)
+                        : dim->kind == OPTIM_ORDERED ? (double)dims_level_near(dim, 0.5)
                                                      : 0;
         full[i] = base[i] == OPTIM_INACTIVE ? middle : base[i];
     }

@@ -42,6 +42,10 @@ struct slice {
     json_t *configs; /* owned; an array that keeps the values alive, the base first */
 };
 
+/* The values of an axis, of the dimension: categories and up to `most` levels as they are, else evenly by the
+ * law, each once. How many there are; `out` has room for SLICE_POINTS_MAX. */
+size_t slice_list_values(const struct optim_dim *dim, size_t most, double *out);
+
 /* A parameter that the base lacks stands in its middle, or at its first value, where a varied one brings it
  * in. INVALID: counts, a path that is not searched, or one that is active nowhere in the slice. */
 enum status slice_predict(struct survey *survey, const struct slice_question *question, struct slice *out,

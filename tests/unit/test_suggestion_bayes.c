@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "services/suggestion/bayes_space.h"
+#include "services/suggestion/slice.h"
 
 static struct space *space_of(const char *text)
 {
@@ -198,6 +199,48 @@ static void test_a_stranger_is_refused(void **state)
     space_free(space);
 }
 
+/* A range is cut by its law, whole numbers and multiples too, and gives each value once. */
+static void test_an_axis_goes_by_the_law(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *definition;
+        size_t count; /* of 5 asked for */
+        double first, last;
+    } axes[] = {
+        {"{\"distribution\":\"q_log_uniform_values\",\"min\":1,\"max\":1024,\"q\":1}", 5, 2, 512},
+        {"{\"distribution\":\"q_log_uniform_values\",\"min\":1,\"max\":1048576,\"q\":1}", 5, 4, 262144},
+        {"{\"distribution\":\"q_log_normal\",\"mu\":0,\"sigma\":9,\"q\":1}", 4, 0, 102293},
+        {"{\"min\":1,\"max\":1000}", 5, 101, 901},
+        {"{\"min\":1,\"max\":5}", 5, 1, 5},
+        {"{\"values\":[\"a\",\"b\",\"c\"]}", 3, NAN, NAN},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(axes); i++) {
+        char text[256];
+        double values[SLICE_POINTS_MAX];
+        double ends[2] = {NAN, NAN};
+        struct bayes_space *bayes = NULL;
+        struct err err = ERR_INIT;
+        (void)snprintf(text, sizeof text, "{\"x\":%s}", axes[i].definition);
+        struct space *space = space_of(text);
+        assert_int_equal(bayes_space_new(space, &bayes, &err), STATUS_OK);
+        size_t count = slice_list_values(bayes_space_dims(bayes)->dims, 5, values);
+        assert_int_equal(count, axes[i].count);
+        for (size_t k = 0; k < 2 && !isnan(axes[i].first); k++) {
+            json_t *config = NULL;
+            assert_int_equal(bayes_space_to_params(bayes, &values[k * (count - 1)], &config, &err),
+                             STATUS_OK);
+            ends[k] = json_number_value(json_object_get(config, "x"));
+            json_decref(config);
+        }
+        if (!isnan(axes[i].first) &&
+            (fabs(ends[0] - axes[i].first) > 1 || fabs(ends[1] / axes[i].last - 1) > 0.01))
+            fail_msg("%s: %g to %g", axes[i].definition, ends[0], ends[1]);
+        bayes_space_free(bayes);
+        space_free(space);
+    }
+}
+
 /* As many as may be, and one more. */
 static void test_too_many_parameters_are_refused(void **state)
 {
@@ -232,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_many_multiples_are_rounded),
         cmocka_unit_test(test_a_stranger_is_refused),
+        cmocka_unit_test(test_an_axis_goes_by_the_law),
         cmocka_unit_test(test_too_many_parameters_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
