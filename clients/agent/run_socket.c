@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,7 +17,8 @@
 #include "control.h"
 #include "run_line.h"
 
-#define CONNECTIONS_MAX 512 /* more wait until one ends */
+#define CONNECTIONS_MAX 512  /* more wait until one ends */
+#define OTHER_DESCRIPTORS 64 /* the shim's own: spool, pipes, files that it writes */
 #define READS_PER_TURN 4
 #define OPEN_ROW_MS 1000      /* without a further line */
 #define OPEN_VALUES_MAX 50000 /* in all open rows */
@@ -42,7 +44,7 @@ struct run_socket {
     int fd;
     struct loop_watch *watch;
     struct connection *connections; /* owned */
-    size_t connection_count;
+    size_t connection_count, most_connections;
     size_t open_values; /* in the rows of all connections */
     json_t *params;     /* owned; what the program cannot configure again */
     bool preempting;
@@ -392,13 +394,22 @@ static void on_listener_ready(void *context, short events)
 {
     struct run_socket *socket = context;
     (void)events;
-    while (socket->connection_count < CONNECTIONS_MAX) {
+    while (socket->connection_count < socket->most_connections) {
         int fd = accept4(socket->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
             return;
         add_connection(socket, fd);
     }
     loop_watch_events(socket->watch, 0);
+}
+
+/* As many as leave descriptors for the spool, without which nothing that they log could be kept. */
+static size_t most_connections(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= CONNECTIONS_MAX + OTHER_DESCRIPTORS)
+        return CONNECTIONS_MAX;
+    return limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : limit.rlim_cur / 2;
 }
 
 enum status run_socket_new(const struct run_socket_options *options, struct run_socket **out, struct err *err)
@@ -408,6 +419,7 @@ enum status run_socket_new(const struct run_socket_options *options, struct run_
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     socket->options = *options;
     socket->fd = -1;
+    socket->most_connections = most_connections();
     socket->params = json_loads(options->spec->params_json, 0, NULL); /* no parameters when it is none */
     enum status status = control_listen_stream(options->path, &socket->fd, err);
     if (status == STATUS_OK) {

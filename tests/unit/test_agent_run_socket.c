@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -371,6 +372,70 @@ static void more_connections_than_are_served(void **state)
     expect_written(fixture, buffer_text(&expected));
 }
 
+/* In a process of its own: connects, logs a line on each connection, and waits for the end of `until`. */
+static pid_t start_clients(const struct fixture *fixture, int count, int ready, int until, int other)
+{
+    char byte;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    close(other);
+    for (int i = 0; i < count; i++)
+        (void)send(connect_client(fixture), "{\"log\":{\"a\":1},\"step\":1}\n", 25, 0);
+    (void)!write(ready, "", 1);
+    (void)!read(until, &byte, 1);
+    _exit(0);
+}
+
+static void on_end(void *context)
+{
+    *(bool *)context = true;
+}
+
+/* However few descriptors there are, the spool has its part, and who waits costs no time. */
+static void few_descriptors_are_left_for_the_spool(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { MANY = 60 };
+    struct rlimit before, few;
+    int ready[2], until[2], turns = 0, rest[8];
+    char byte;
+    bool ended = false;
+    struct loop_timer timer = {.fire = on_end, .context = &ended};
+    run_socket_free(fixture->socket);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(until), 0);
+    few = before;
+    few.rlim_cur = 50;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    open_socket(fixture);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    pid_t clients = start_clients(fixture, MANY, ready[1], until[0], until[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    loop_timer_set(fixture->loop, &timer, 200);
+    for (; !ended; turns++)
+        loop_run_once(fixture->loop);
+    assert_true(turns < 10 * MANY);
+    for (size_t i = 0; i < ARRAY_LEN(rest); i++)
+        assert_true((rest[i] = dup(0)) >= 0);
+    for (size_t i = 0; i < ARRAY_LEN(rest); i++)
+        close(rest[i]);
+    close(until[1]);
+    assert_int_equal(waitpid(clients, NULL, 0), clients);
+    run_socket_drain(fixture->socket);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(ready[0]);
+    close(ready[1]);
+    close(until[0]);
+    struct buffer expected CLEANUP(buffer_free) = BUFFER_INIT;
+    for (int i = 0; i < MANY; i++)
+        buffer_puts(&expected, "a@1=1 ");
+    expect_written(fixture, buffer_text(&expected));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_answers_arrive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mistakes_are_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_connections_than_are_served, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(few_descriptors_are_left_for_the_spool, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
