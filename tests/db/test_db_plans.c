@@ -209,6 +209,42 @@ static void ordering_many_is_fast(void **state)
     session_close(session);
 }
 
+/* Rows of the attempts that a plan with its figures has read. */
+static long attempts_read(const PGresult *plan)
+{
+    long sum = 0;
+    for (int row = 0; row < PQntuples(plan); row++) {
+        const char *line = PQgetvalue(plan, row, 0), *actual = strstr(line, "(actual rows=");
+        long rows = 0, loops = 0;
+        if (strstr(line, " on run_attempts ") != NULL && actual != NULL &&
+            sscanf(actual, "(actual rows=%ld loops=%ld)", &rows, &loops) == 2)
+            sum += rows * loops;
+    }
+    return sum;
+}
+
+/* A sweep that somebody watches is asked four times a second: attempts of runs that ended do not matter. */
+static void the_best_run_alone_is_shown(void **state)
+{
+    struct database *database = *state;
+    enum status status;
+    many_runs(database, 10000);
+    database_execute(
+        database->url,
+        "UPDATE besom.runs SET objective = ordinal WHERE state = 'finished';"
+        "INSERT INTO besom.run_attempts (sweep_id, run_id, attempt, agent_id, slot, counter) "
+        "SELECT sweep_id, run_id, 1, 'agent0', 0, ordinal FROM besom.runs WHERE state = 'finished';"
+        "ANALYZE");
+    PGconn *pg = connection_open(database->url, "plans", &status, &test_err);
+    assert_non_null(pg);
+    PQclear(PQprepare(pg, "best", QUERIES[QUERY_GET_BEST_RUN].text, 0, NULL));
+    PGresult *result = PQexec(pg, "EXPLAIN (ANALYZE, TIMING OFF) EXECUTE best('" SWEEP "')");
+    assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+    assert_int_equal(attempts_read(result), 1);
+    PQclear(result);
+    PQfinish(pg);
+}
+
 /* Runs in cohorts of 20: three in four had a value at the first rung, and all ended. */
 static void many_cohorts(struct database *database, int runs)
 {
@@ -259,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_query_is_prepared, database_make, database_drop),
         cmocka_unit_test_setup_teardown(hot_queries_use_indexes, database_make, database_drop),
         cmocka_unit_test_setup_teardown(counting_is_fast, database_make, database_drop),
+        cmocka_unit_test_setup_teardown(the_best_run_alone_is_shown, database_make, database_drop),
         cmocka_unit_test_setup_teardown(asking_for_a_quarantine_is_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(ordering_many_is_fast, database_make, database_drop),
         cmocka_unit_test_setup_teardown(many_cohorts_are_read_fast, database_make, database_drop),
