@@ -268,6 +268,7 @@ class Vizier:
         import logging
         logging.disable(logging.ERROR)
         import jax
+        jax.config.update("jax_enable_x64", True)  # as its service does; in single precision it leaves the bounds
         from vizier import algorithms
         from vizier import pyvizier
         from vizier._src.algorithms.designers import gp_ucb_pe
