@@ -232,7 +232,7 @@ static enum status hold(struct history *history, size_t bytes, struct err *err)
     return STATUS_OK;
 }
 
-void history_release(struct history *history)
+void history_drop(struct history *history)
 {
     atomic_fetch_sub(&held, history->held);
     history->held = 0;

@@ -44,7 +44,7 @@ struct history {
     struct series_filter filter;
     struct history_metric *metrics; /* in order of name */
     size_t metric_count;
-    size_t held; /* bytes that count until history_release */
+    size_t held; /* bytes that count until history_drop */
 };
 
 /* Takes the snapshot; `attempt` 0 = all of the run. Ids and filter must outlive it; all else lives in the
@@ -53,6 +53,6 @@ struct history {
 enum status history_read(struct gate *gate, struct arena *arena, int32_t attempt, struct history *history,
                          struct err *err) MUST_USE;
 /* When its arena is freed; harmless for one that was not read. */
-void history_release(struct history *history);
+void history_drop(struct history *history);
 
 #endif

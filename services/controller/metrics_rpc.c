@@ -301,7 +301,7 @@ static void on_close(void *service, struct rpc_stream *stream, bool cancelled)
     if (reader == NULL)
         return;
     leave_metric(reader);
-    history_release(&reader->history);
+    history_drop(&reader->history);
     arena_free(&reader->arena);
     free(reader);
 }

@@ -492,7 +492,7 @@ static void a_large_inbox_is_read_in_pages(void **state)
     append(1, 33, "loss", total, BATCH);
     read_while_packing(served.controller.gate, &history, total, 141);
     read_while_packing(served.controller.gate, &history, total, 0);
-    history_release(&history);
+    history_drop(&history);
     arena_free(&arena);
     served_stop(&served);
 }
@@ -512,7 +512,7 @@ static enum status snapshot_take(struct snapshot *snapshot)
 
 static void snapshot_drop(struct snapshot *snapshot)
 {
-    history_release(&snapshot->history);
+    history_drop(&snapshot->history);
     arena_free(&snapshot->arena);
 }
 
