@@ -21,6 +21,9 @@
 
 #define SPEC_FILE_MAX (1u << 20)
 #define SPEC_ENQUEUE_MAX 10000
+/* Parameters that a model searches. Beyond it, one file could take all memory: what a model keeps of them
+ * grows with their square. */
+#define SPEC_SEARCHED_MAX 2000
 
 enum spec_method { SPEC_METHOD_GRID, SPEC_METHOD_RANDOM, SPEC_METHOD_BAYES, SPEC_METHOD_CUSTOM };
 /* How method bayes chooses; gp is the default. */

@@ -135,9 +135,9 @@ enum status bayes_space_new(const struct space *space, struct bayes_space **out,
 {
     *out = NULL;
     size_t searched = bayes_space_searched(space);
-    if (searched > BAYES_DIMS_MAX)
+    if (searched > SPEC_SEARCHED_MAX)
         return err_set(err, STATUS_INVALID, "a model takes at most %d searched parameters, there are %zu",
-                       BAYES_DIMS_MAX, searched);
+                       SPEC_SEARCHED_MAX, searched);
     struct bayes_space *made = calloc(1, sizeof *made);
     if (made == NULL)
         return err_set(err, STATUS_NO_MEMORY, "bayes: out of memory");

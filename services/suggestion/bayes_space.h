@@ -15,16 +15,14 @@
 
 #include "optim/dims.h"
 #include "space/space.h"
-
-/* Beyond it, one file could take all memory: covariances of that many parameters grow with the square. */
-#define BAYES_DIMS_MAX 2000
+#include "spec/spec.h"
 
 struct bayes_space;
 
 /* How many parameters are searched: as many as bayes_space_new makes dimensions of, if any. */
 size_t bayes_space_searched(const struct space *space);
 
-/* `space` is borrowed. INVALID: more than BAYES_DIMS_MAX parameters are searched. */
+/* `space` is borrowed. INVALID: more than SPEC_SEARCHED_MAX parameters are searched. */
 enum status bayes_space_new(const struct space *space, struct bayes_space **out, struct err *err) MUST_USE;
 /* NULL is fine. */
 void bayes_space_free(struct bayes_space *space);

@@ -358,6 +358,25 @@ static void test_bayes_needs(void **state)
     assert_each_refused("method: bayes\nprogram: t.py\n", wrong, ARRAY_LEN(wrong));
 }
 
+/* As many as may be, and one more. */
+static void test_bayes_takes_so_many(void **state)
+{
+    (void)state;
+    for (int count = SPEC_SEARCHED_MAX; count <= SPEC_SEARCHED_MAX + 1; count++) {
+        CLEANUP(buffer_free) struct buffer text = BUFFER_INIT;
+        CLEANUP(buffer_free) struct buffer printed = BUFFER_INIT;
+        buffer_puts(&text, BAYES "metric: {name: x}\nparameters:\n  constant: {value: 1}\n");
+        for (int i = 0; i < count; i++)
+            buffer_printf(&text, "  p%d: {min: 0.0, max: 1.0}\n", i);
+        struct spec *spec = read_file(buffer_text(&text), &printed);
+        assert_int_equal(spec != NULL, count <= SPEC_SEARCHED_MAX);
+        spec_free(spec);
+        if (count > SPEC_SEARCHED_MAX)
+            assert_non_null(
+                strstr(buffer_text(&printed), "4:1: method bayes searches at most 2000 parameters"));
+    }
+}
+
 /* What a grid can list is decided at the parameter, whatever its depth. */
 static void test_grid_takes_what_it_can_list(void **state)
 {
@@ -461,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_sections),
         cmocka_unit_test(test_faulty_sections),
         cmocka_unit_test(test_bayes_needs),
+        cmocka_unit_test(test_bayes_takes_so_many),
         cmocka_unit_test(test_grid_takes_what_it_can_list),
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_anchors_anywhere),
