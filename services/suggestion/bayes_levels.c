@@ -9,6 +9,7 @@
 #define TABLE_MAX 16384 /* levels of a multiple of q; more are searched as continuous, and rounded */
 #define ORDERED_LEAST 3 /* numbers in a list that make an order */
 #define LOGARITHMIC_FROM 10
+#define UNEVEN_FROM 4
 #define ONLY "p"
 
 /* ---- one parameter as a space of its own ---- */
@@ -171,19 +172,55 @@ static int direction_of(const struct list *list)
     return direction;
 }
 
+/* How numbers in order are placed: as they are, or by their logarithm, with a place for 0. */
+struct scale {
+    bool logarithmic;
+    double log_zero;
+};
+
+static double scaled(const struct scale *scale, double number)
+{
+    return !scale->logarithmic ? number : number > 0 ? log(number) : scale->log_zero;
+}
+
+/* Whether the greatest step from a number to the next is UNEVEN_FROM times the smallest. */
+static bool is_uneven(const struct list *list)
+{
+    double least = INFINITY;
+    double most = 0;
+    for (size_t k = 1; k < list->count; k++) {
+        double step = fabs(list_number(list, k) - list_number(list, k - 1));
+        least = fmin(least, step);
+        most = fmax(most, step);
+    }
+    return most >= UNEVEN_FROM * least;
+}
+
+/*
+ * The logarithm where numbers span a factor of LOGARITHMIC_FROM. A 0 beside them that is no even step away
+ * ("none, 1e-5, 1e-4 or 1e-3 of it") stands as far below the least of them as they are from each other.
+ */
+static struct scale scale_of(const struct list *list, int direction)
+{
+    size_t least = direction > 0 ? 0 : list->count - 1;
+    bool has_zero = fpclassify(list_number(list, least)) == FP_ZERO;
+    double low = list_number(list, !has_zero ? least : direction > 0 ? 1 : least - 1);
+    double high = list_number(list, list->count - 1 - least);
+    bool logarithmic = low > 0 && high / low >= LOGARITHMIC_FROM && (!has_zero || is_uneven(list));
+    double step = has_zero ? log(high / low) / (double)(list->count - 2) : 0;
+    return (struct scale){.logarithmic = logarithmic, .log_zero = log(low) - step};
+}
+
 /* Where numbers in order stand: half a mean gap from the ends, as the middles of equal cells would. */
 static void place_numbers(const struct list *list, int direction, double *positions)
 {
     double ends[2] = {list_number(list, 0), list_number(list, list->count - 1)};
-    double low = fmin(ends[0], ends[1]);
-    double high = fmax(ends[0], ends[1]);
-    bool logarithmic = low > 0 && high / low >= LOGARITHMIC_FROM;
-    double from = logarithmic ? log(low) : low;
-    double width = (logarithmic ? log(high) : high) - from;
+    struct scale scale = scale_of(list, direction);
+    double from = scaled(&scale, fmin(ends[0], ends[1]));
+    double width = scaled(&scale, fmax(ends[0], ends[1])) - from;
     double margin = 0.5 / (double)list->count;
     for (size_t k = 0; k < list->count; k++) {
-        double at = list_number(list, k);
-        double share = ((logarithmic ? log(at) : at) - from) / width;
+        double share = (scaled(&scale, list_number(list, k)) - from) / width;
         if (!isfinite(share))
             share = (double)k / (double)(list->count - 1);
         positions[k] = margin + (1 - 2 * margin) * (direction > 0 ? share : 1 - share);

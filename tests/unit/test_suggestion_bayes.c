@@ -76,18 +76,38 @@ static void test_kinds(void **state)
     }
 }
 
+/* Where the second value of a list stands. */
+static const struct {
+    const char *values;
+    double second;
+} placed[] = {
+    {"[1,10,100]", 0.5},
+    {"[1,2,9]", 1.0 / 6 + 2.0 / 3 / 8},
+    {"[0,1e-5,1e-4,1e-3]", 0.375},
+    {"[1e-3,1e-4,1e-5,0]", 0.375},
+    {"[1e-3,1e-4,1e-5,-0.0]", 0.375},
+    {"[0,0.01,0.1]", 0.5},
+    {"[0,1,2,3,4,5,6,7,8,9,10,11]", 1.5 / 12},      /* even */
+    {"[0,0.1,0.2,0.5]", 0.125 + 0.75 / 5},          /* within a factor of ten */
+    {"[-1,0,0.001,1000]", 0.125 + 0.75 * 1 / 1001}, /* negative */
+};
+
 static void test_a_list_by_its_logarithm(void **state)
 {
     (void)state;
-    struct bayes_space *bayes = NULL;
-    struct err err = ERR_INIT;
-    struct space *space = space_of("{\"x\":{\"values\":[1,10,100]},\"y\":{\"values\":[1,2,9]}}");
-    assert_int_equal(bayes_space_new(space, &bayes, &err), STATUS_OK);
-    const struct optim_dim *dims = bayes_space_dims(bayes)->dims;
-    assert_true(fabs(dims_position(&dims[0], 1) - 0.5) < 1e-12);
-    assert_true(fabs(dims_position(&dims[1], 1) - (1.0 / 6 + 2.0 / 3 / 8)) < 1e-12);
-    bayes_space_free(bayes);
-    space_free(space);
+    for (size_t i = 0; i < ARRAY_LEN(placed); i++) {
+        char text[256];
+        struct bayes_space *bayes = NULL;
+        struct err err = ERR_INIT;
+        (void)snprintf(text, sizeof text, "{\"x\":{\"values\":%s}}", placed[i].values);
+        struct space *space = space_of(text);
+        assert_int_equal(bayes_space_new(space, &bayes, &err), STATUS_OK);
+        double second = dims_position(&bayes_space_dims(bayes)->dims[0], 1);
+        if (!(fabs(second - placed[i].second) < 1e-12))
+            fail_msg("%s: %.17g", placed[i].values, second);
+        bayes_space_free(bayes);
+        space_free(space);
+    }
 }
 
 #define DRAWS 500
@@ -245,7 +265,7 @@ static void test_an_axis_goes_by_the_law(void **state)
 static void test_too_many_parameters_are_refused(void **state)
 {
     (void)state;
-    for (size_t count = BAYES_DIMS_MAX; count <= BAYES_DIMS_MAX + 1; count++) {
+    for (size_t count = SPEC_SEARCHED_MAX; count <= SPEC_SEARCHED_MAX + 1; count++) {
         struct space *space = NULL;
         struct bayes_space *bayes = NULL;
         struct err err = ERR_INIT;
@@ -258,7 +278,7 @@ static void test_too_many_parameters_are_refused(void **state)
         }
         assert_int_equal(space_new(parameters, &space, &err), STATUS_OK);
         enum status status = bayes_space_new(space, &bayes, &err);
-        assert_int_equal(status, count <= BAYES_DIMS_MAX ? STATUS_OK : STATUS_INVALID);
+        assert_int_equal(status, count <= SPEC_SEARCHED_MAX ? STATUS_OK : STATUS_INVALID);
         if (status != STATUS_OK)
             assert_string_equal(err.text, "a model takes at most 2000 searched parameters, there are 2001");
         bayes_space_free(bayes);
