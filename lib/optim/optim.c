@@ -302,7 +302,7 @@ static bool choose_focus(const struct ask *ask, struct focus *out)
 static enum status look_elsewhere(struct ask *ask, struct optim_report *report, double *out_point,
                                   bool *found, struct err *err)
 {
-    struct focus focus;
+    struct focus focus = {.dim = 0};
     struct optim_report ignored;
     *found = false;
     struct sobol *sobol = arena_alloc(ask->arena, sizeof *sobol);

@@ -416,8 +416,10 @@ static void few_descriptors_are_left_for_the_spool(void **state)
     assert_int_equal(read(ready[0], &byte, 1), 1);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     loop_timer_set(fixture->loop, &timer, 200);
-    for (; !ended; turns++)
+    while (!ended) {
         loop_run_once(fixture->loop);
+        turns++;
+    }
     assert_true(turns < 10 * MANY);
     for (size_t i = 0; i < ARRAY_LEN(rest); i++)
         assert_true((rest[i] = dup(0)) >= 0);
