@@ -7,7 +7,8 @@
 #define SQRT_HALF 0.70710678118654752440
 #define DIRECT_FROM (-1.0) /* above: phi + u Phi as written */
 #define FRACTION_FROM 3.0  /* -u beyond it: the continued fraction converges fast */
-#define FRACTION_TERMS 60  /* enough for 1e-16 at FRACTION_FROM */
+#define TERMS_LEAST 10     /* TERMS_LEAST + TERMS_NEAR / t^2 are enough for 2e-17 */
+#define TERMS_NEAR 520.0
 
 static double log_phi(double u)
 {
@@ -18,7 +19,7 @@ static double log_phi(double u)
 static double mills_rest(double t)
 {
     double tail = t;
-    for (int i = FRACTION_TERMS; i > 1; i--)
+    for (int i = TERMS_LEAST + (int)(TERMS_NEAR / (t * t)); i > 1; i--)
         tail = t + i / tail;
     return 1 / tail;
 }
