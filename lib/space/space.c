@@ -241,6 +241,14 @@ bool space_parameter_is_searched(const struct space *space, size_t index)
            count != 1;
 }
 
+size_t space_searched_count(const struct space *space)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < space_parameter_count(space); i++)
+        count += space_parameter_is_searched(space, i);
+    return count;
+}
+
 bool space_has_conditions(const struct space *space)
 {
     return space->condition_count > 0;

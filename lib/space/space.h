@@ -54,6 +54,7 @@ const char *space_parameter_path(const struct space *space, size_t index);
 const struct distribution *space_parameter_kind(const struct space *space, size_t index);
 /* False for constants, and for grids over one value. */
 bool space_parameter_is_searched(const struct space *space, size_t index);
+size_t space_searched_count(const struct space *space);
 
 /* Whether a parameter may be absent. */
 bool space_has_conditions(const struct space *space);

@@ -326,21 +326,13 @@ static bool searches_something(const struct space *space)
     return false;
 }
 
-static size_t count_searched(const struct space *space)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < space_parameter_count(space); i++)
-        count += space_parameter_is_searched(space, i);
-    return count;
-}
-
 static void check_search(struct schema *schema)
 {
     const struct spec *spec = schema->spec;
     if (spec->space == NULL || spec->method != SPEC_METHOD_BAYES)
         return;
     const struct node *place = node_find(schema->root, "parameters")->key;
-    size_t searched = count_searched(spec->space);
+    size_t searched = space_searched_count(spec->space);
     if (!searches_something(spec->space))
         schema_error(schema, place, "method bayes needs a parameter that is not constant");
     if (searched > SPEC_SEARCHED_MAX)

@@ -134,7 +134,7 @@ static enum status build(struct bayes_space *space, const json_t *definition, st
 enum status bayes_space_new(const struct space *space, struct bayes_space **out, struct err *err)
 {
     *out = NULL;
-    size_t searched = bayes_space_searched(space);
+    size_t searched = space_searched_count(space);
     if (searched > SPEC_SEARCHED_MAX)
         return err_set(err, STATUS_INVALID, "a model takes at most %d searched parameters, there are %zu",
                        SPEC_SEARCHED_MAX, searched);
@@ -166,14 +166,6 @@ void bayes_space_free(struct bayes_space *space)
 size_t bayes_space_bytes(const struct bayes_space *space)
 {
     return sizeof *space + space->arena.used;
-}
-
-size_t bayes_space_searched(const struct space *space)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < space_parameter_count(space); i++)
-        count += space_parameter_is_searched(space, i);
-    return count;
 }
 
 const struct optim_space *bayes_space_dims(const struct bayes_space *space)

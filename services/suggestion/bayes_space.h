@@ -19,10 +19,8 @@
 
 struct bayes_space;
 
-/* How many parameters are searched: as many as bayes_space_new makes dimensions of, if any. */
-size_t bayes_space_searched(const struct space *space);
-
-/* `space` is borrowed. INVALID: more than SPEC_SEARCHED_MAX parameters are searched. */
+/* One dimension for each parameter that is searched, if any. `space` is borrowed. INVALID: they are more than
+ * SPEC_SEARCHED_MAX. */
 enum status bayes_space_new(const struct space *space, struct bayes_space **out, struct err *err) MUST_USE;
 /* NULL is fine. */
 void bayes_space_free(struct bayes_space *space);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "services/suggestion/bayes_space.h"
+#include "space/space.h"
 #include "stop/budget.h"
 
 /* By band; after the last one whole runs, prior ones included. */
@@ -32,7 +32,7 @@ enum status rung_budget_choose(struct store_tx *tx, const char *sweep_id, const 
     int64_t bands[STOP_BANDS_MAX];
     size_t counts[STOP_BANDS_MAX + 1] = {0};
     size_t band_count = 0;
-    size_t searched = bayes_space_searched(spec->space);
+    size_t searched = space_searched_count(spec->space);
     TRY(stop_bands(rule, bands, &band_count, err));
     TRY(count_values(tx, sweep_id, until, band_count, counts, err));
     size_t chosen = budget_choose(counts, band_count + 1, searched > 0 ? searched : 1);

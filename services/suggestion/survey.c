@@ -173,7 +173,7 @@ static enum status read_results(struct store_tx *tx, void *context, struct err *
 
 static enum status check_spec(const struct spec *spec, struct err *err)
 {
-    if (bayes_space_searched(spec->space) == 0)
+    if (space_searched_count(spec->space) == 0)
         return err_set(err, STATUS_PRECONDITION, "the sweep searches no parameter");
     if (spec->metric.name == NULL)
         return err_set(err, STATUS_PRECONDITION, "the sweep's file names no metric");

@@ -63,7 +63,7 @@ static void test_kinds(void **state)
         struct space *space = space_of(text);
         assert_int_equal(bayes_space_new(space, &bayes, &err), STATUS_OK);
         const struct optim_dim *dim = bayes_space_dims(bayes)->dims;
-        assert_int_equal(bayes_space_searched(space), 1);
+        assert_int_equal(space_searched_count(space), 1);
         assert_int_equal(dim->kind, example->kind);
         if (dim->kind != OPTIM_FLOAT)
             assert_int_equal(dim->levels, example->levels);
@@ -133,7 +133,7 @@ static void test_there_and_back(void **state)
     struct space *space = space_of(mixed);
     assert_int_equal(bayes_space_new(space, &bayes, &err), STATUS_OK);
     assert_int_equal(bayes_space_dims(bayes)->count, 10);
-    assert_int_equal(bayes_space_searched(space), 10);
+    assert_int_equal(space_searched_count(space), 10);
     size_t inactive = 0;
     for (uint64_t ordinal = 0; ordinal < DRAWS; ordinal++) {
         double point[DIMS_MAX];
