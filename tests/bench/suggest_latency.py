@@ -9,7 +9,6 @@ result more than the ask before, so reading it, learning from it and choosing ar
 points, as in tests/bench/optimizer. The first ask makes the model from nothing and is told apart.
 """
 import argparse
-import glob
 import json
 import os
 import random
@@ -20,11 +19,14 @@ import tempfile
 import time
 
 import grpc
-from psycopg2.extras import execute_values
 import psycopg2
+from psycopg2.extras import execute_values
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import stubs  # noqa: E402
+
 DIMENSIONS = 10
 ASKS = 25
 GOALS_MS = {100: (10, 30), 1000: (60, 200), 10000: (100, None)}  # results: median, 99th percentile
@@ -33,11 +35,7 @@ SWEEP = {"method": "bayes", "command": ["true"], "metric": {"name": "loss", "goa
 
 
 def suggestion_modules(folder):
-    """Modules of the contract that protoc makes."""
-    files = sorted(glob.glob(os.path.join(ROOT, "proto/besom/v1/*.proto")))
-    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", "-I" + os.path.join(ROOT, "proto"), "--python_out=" + folder,
-                    "--grpc_python_out=" + folder, *files], check=True)
-    sys.path.insert(0, folder)
+    stubs.generate(folder, "proto")
     from besom.v1 import suggestion_service_pb2, suggestion_service_pb2_grpc
     return suggestion_service_pb2, suggestion_service_pb2_grpc
 

@@ -7,13 +7,14 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from stubs import generate
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BIN = os.environ.get("BESOM_BIN", os.path.abspath("build/dev/bin"))
@@ -55,12 +56,9 @@ def stubs(tmp_path_factory):
     for root, files in (("tests/unit/proto", ["echo.proto"]),
                         ("lib/rpc/proto", ["grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto",
                                            "grpc/reflection/v1/reflection.proto", "besom/rpc/status.proto"])):
-        root = os.path.join(ROOT, root)
-        subprocess.run([sys.executable, "-m", "grpc_tools.protoc", "-I" + root, "--python_out=" + out,
-                        "--grpc_python_out=" + out, *[os.path.join(root, file) for file in files]], check=True)
+        generate(out, root, *files)
     # The package "grpc" is grpcio's own, so these stubs are loaded from beside it.
     grpc.__path__.append(os.path.join(out, "grpc"))
-    sys.path.insert(0, out)
 
     class Stubs:
         echo = importlib.import_module("echo_pb2")
