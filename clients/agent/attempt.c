@@ -303,6 +303,7 @@ bool attempt_is_gone(const struct attempt_paths *paths)
 
 void attempt_remove(const struct attempt_paths *paths)
 {
+    (void)unlink(paths->spec); /* first: what a cut leaves is then known for remains */
     file_remove_folder(paths->spool);
     if (strcmp(paths->socket_folder, paths->folder) != 0)
         file_remove_folder(paths->socket_folder);
