@@ -14,7 +14,7 @@
 #include "services/controller/metrics.h"
 #include "services/controller/reaper.h"
 #include "services/controller/stops.h"
-#include "services/controller/target.h"
+#include "services/controller/wake.h"
 
 #define BATCHES_MAX 256
 #define RENEWALS_MAX 2000
@@ -95,8 +95,11 @@ static void answer_stored(struct controller *controller, struct ingest_item *ite
     track_ack(track, item->last_sequence);
     if (item->accepted)
         meter_add(controller->meter, track->sweep_id, item->batch.points, clock_monotonic_ms(&clock_system));
-    if (item->reached_target && !track->target_told)
-        track->target_told = target_finish_sweep(controller, track->sweep_id, track->run_id);
+    if (item->finished_sweep) {
+        log_info(CONTROLLER_LOG, "target_reached", LOG_TEXT("sweep", track->sweep_id),
+                 LOG_TEXT("run", track->run_id));
+        wake_sweep(controller, track->sweep_id);
+    }
     if (item->left_out_facts && !track->facts_told) {
         track->facts_told = true;
         log_warn(CONTROLLER_LOG, "facts_left_out", LOG_TEXT("sweep", track->sweep_id),

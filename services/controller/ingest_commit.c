@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "db/store/runs.h"
+#include "db/store/sweeps.h"
 #include "services/controller/fact_plan.h"
 #include "services/controller/metrics.h"
 #include "services/controller/target.h"
@@ -16,6 +17,7 @@ struct commit {
     struct controller *controller;
     struct ingest_item **items; /* sorted by attempt, in order of arrival */
     size_t count;
+    bool again; /* the transaction was left to lock sweeps first */
 };
 
 /* What one transaction writes; all in its arena. */
@@ -203,6 +205,8 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
                                       .bands_reached = attempt->bands_reached};
     batch_advance(&progress, &item->batch, facts->maximize, facts->bands, facts->band_count, add_rung, &sink);
     plan->units[attempt - plan->attempts] = progress.units;
+    item->reached_target = progress.has_best && target_is_reached(facts, progress.best) &&
+                           !(attempt->has_best && target_is_reached(facts, attempt->best_value));
     attempt->metric_rows = progress.rows;
     attempt->has_best = progress.has_best;
     attempt->best_value = progress.best;
@@ -211,7 +215,6 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
     attempt->preempting = item->batch.preempting || attempt->preempting;
     if (item->batch.next_step > attempt->next_step)
         attempt->next_step = item->batch.next_step;
-    item->reached_target = progress.has_best && target_is_reached(facts, progress.best);
     for (size_t i = 0; i < item->batch.figure_count; i++) {
         struct store_summary *figure = &plan->figures[plan->figure_count++];
         *figure = item->batch.figures[i];
@@ -260,7 +263,8 @@ static void judge_items(const struct commit *commit, struct plan *plan)
         if (i > 0 && compare_attempts(commit->items[i - 1]->track, item->track) != 0)
             at++;
         struct store_attempt *attempt = &plan->attempts[at];
-        item->accepted = item->reached_rung = item->reached_target = item->left_out_facts = false;
+        item->accepted = item->reached_rung = item->left_out_facts = false;
+        item->reached_target = item->finished_sweep = false;
         item->found = attempt->found;
         item->stale = !attempt->current || attempt->ended;
         bool outdated = item->stale && item->track->current;
@@ -368,6 +372,47 @@ static enum status write_plan(struct store_tx *tx, const struct commit *commit, 
     return STATUS_OK;
 }
 
+/* ---- targets ---- */
+
+/* Sweeps are locked before attempts, and only attempts tell which: what reached a target is tried once more.
+ */
+static bool needs_sweeps(const struct commit *commit)
+{
+    bool needs = false;
+    for (size_t i = 0; i < commit->count; i++) {
+        struct ingest_item *item = commit->items[i];
+        needs |= item->reached_target && !item->holds_sweep;
+        item->holds_sweep |= item->reached_target;
+    }
+    return needs;
+}
+
+static enum status lock_sweeps(struct store_tx *tx, const struct commit *commit, struct err *err)
+{
+    struct store_sweep sweep;
+    for (size_t i = 0; i < commit->count; i++) {
+        if (!commit->items[i]->holds_sweep)
+            continue;
+        enum status status = store_get_sweep(tx, commit->items[i]->track->sweep_id, true, &sweep, err);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) /* then its attempts are gone, too */
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status finish_sweeps(struct store_tx *tx, const struct commit *commit, struct err *err)
+{
+    for (size_t i = 0; i < commit->count; i++) {
+        struct ingest_item *item = commit->items[i];
+        if (item->reached_target)
+            TRY(target_finish_sweep(tx, item->track->sweep_id, item->track->run_id, &item->finished_sweep,
+                                    err));
+    }
+    return STATUS_OK;
+}
+
+/* ---- the transaction ---- */
+
 static size_t drop_missing(struct store_attempt *attempts, size_t count)
 {
     size_t left = 0;
@@ -382,12 +427,18 @@ static enum status store_batches(struct store_tx *tx, void *context, struct err 
     struct commit *commit = context;
     struct plan plan;
     TRY(plan_make(commit, store_tx_arena(tx), &plan, err));
+    TRY(lock_sweeps(tx, commit, err));
     TRY(store_lock_attempts(tx, plan.attempts, plan.attempt_count, err));
     TRY(make_fact_room(commit, store_tx_arena(tx), &plan, err));
     TRY(read_units(tx, commit, &plan, err));
     judge_items(commit, &plan);
+    commit->again = needs_sweeps(commit);
+    if (commit->again)
+        return err_set(err, STATUS_CANCELLED, "a target was reached: again, with its sweep locked");
     plan.attempt_count = drop_missing(plan.attempts, plan.attempt_count);
-    return plan.attempt_count > 0 ? write_plan(tx, commit, &plan, err) : STATUS_OK;
+    if (plan.attempt_count > 0)
+        TRY(write_plan(tx, commit, &plan, err));
+    return finish_sweeps(tx, commit, err);
 }
 
 enum status ingest_commit(void *controller, struct group_item *const *items, size_t count, struct err *err)
@@ -401,7 +452,11 @@ enum status ingest_commit(void *controller, struct group_item *const *items, siz
         commit.items[i] = (struct ingest_item *)(void *)items[i];
     sort_items(commit.items, count);
     int64_t begun_us = clock_monotonic_us(&clock_system);
-    enum status status = store_transaction(commit.controller->store, &arena, store_batches, &commit, err);
+    enum status status;
+    do {
+        commit.again = false;
+        status = store_transaction(commit.controller->store, &arena, store_batches, &commit, err);
+    } while (commit.again);
     metric_observe(&controller_metrics[CONTROLLER_COMMIT_DURATION], 0,
                    clock_monotonic_us(&clock_system) - begun_us);
     metric_observe(&controller_metrics[CONTROLLER_COMMIT_BATCHES], 0, (int64_t)count);

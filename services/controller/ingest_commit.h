@@ -22,7 +22,10 @@ struct ingest_item {
     const char *refusal; /* in the arena; the batch was replaced by an empty one, NULL = it was not */
     /* the verdict */
     int64_t last_sequence;
-    bool found, stale, accepted, reached_rung, reached_target, left_out_facts;
+    bool found, stale, accepted, reached_rung, left_out_facts;
+    bool reached_target; /* with this batch, for the first time in the attempt */
+    bool finished_sweep; /* thereby */
+    bool holds_sweep;    /* not of the verdict: the next try locks the sweep first */
 };
 
 /* group_options.run; the context is the controller. */

@@ -6,13 +6,15 @@
 #ifndef BESOM_CONTROLLER_TARGET_H
 #define BESOM_CONTROLLER_TARGET_H
 
-#include "services/controller/controller.h"
+#include "db/store/store.h"
 #include "services/controller/facts.h"
 
 /* Whether a best value is as good as the sweep's target; false without one. */
 bool target_is_reached(const struct facts *facts, double best);
 
-/* Finishes the sweep unless it has ended; one transaction. False when that failed: to be tried again. */
-bool target_finish_sweep(struct controller *controller, const char *sweep_id, const char *run_id);
+/* Finishes the sweep, whose lock it takes, unless it has ended; `finished` tells which. What waits for the
+ * sweep is to be woken after the commit. */
+enum status target_finish_sweep(struct store_tx *tx, const char *sweep_id, const char *run_id, bool *finished,
+                                struct err *err) MUST_USE;
 
 #endif

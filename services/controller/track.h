@@ -30,7 +30,6 @@ struct track {
     bool opened;                /* stream's callbacks only */
     bool current;               /* as the opening said; set once before batches */
     bool facts_told;            /* its lane of ingest only: that there are too many */
-    bool target_told;           /* its lane of ingest only: the sweep's target was reached, and acted on */
     const struct facts *facts;  /* owned; set when opened */
     struct track *next, **link; /* registry's lock */
     pthread_mutex_t lock;       /* guards what follows */
