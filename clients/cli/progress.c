@@ -114,6 +114,14 @@ static void format_counts(const Besom__V1__WatchSweepResponse *picture, const st
     buffer_printf(out, "%lld %s\n", (long long)picture->agents, picture->agents == 1 ? "agent" : "agents");
 }
 
+static void format_waiting(struct arena *arena, const Besom__V1__WatchSweepResponse *picture,
+                           const struct screen *screen, struct buffer *out)
+{
+    if (*picture->waiting_reason != '\0')
+        buffer_printf(out, "%s%s%s\n", screen_style(screen, STYLE_WARN),
+                      text_clean(arena, picture->waiting_reason), screen_style(screen, STYLE_PLAIN));
+}
+
 static void format_warnings(struct arena *arena, const Besom__V1__WatchSweepResponse *picture,
                             const struct screen *screen, struct buffer *out)
 {
@@ -169,6 +177,7 @@ static void format_running(struct arena *arena, const Besom__V1__WatchSweepRespo
         {"STEP", true},       {"HOST", false},
         {"PARAMETERS", false}};
     size_t room = RUNS_WITHOUT_SCREEN, others = LINES_AROUND_RUNS + picture->n_warnings;
+    others += *picture->waiting_reason != '\0';
     if (screen->height > 0)
         room = screen->height > others + 1 ? screen->height - others : 1;
     if (picture->n_running == 0)
@@ -200,6 +209,7 @@ void progress_format(struct arena *arena, const Besom__V1__WatchSweepResponse *p
     format_head(arena, picture->sweep, screen, out);
     format_rates(picture, now_us, out);
     format_counts(picture, screen, out);
+    format_waiting(arena, picture, screen, out);
     format_warnings(arena, picture, screen, out);
     format_best(arena, picture, out);
     format_time_spent(picture, savings, out);
@@ -245,6 +255,7 @@ json_t *progress_json(const Besom__V1__WatchSweepResponse *picture, const Besom_
     json_object_set_new(object, "ended_last_minute", json_integer(picture->ended_last_minute));
     json_object_set_new(object, "points_per_second", entity_number_json(picture->points_per_second));
     json_object_set_new(object, "agents", json_integer(picture->agents));
+    json_object_set_new(object, "waiting_reason", json_string(picture->waiting_reason));
     json_object_set_new(object, "warnings", warnings_json(picture));
     return object;
 }

@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "services/common/ticker.h"
+#include "services/controller/claim.h"
 #include "services/controller/facts.h"
 #include "services/controller/meter.h"
 #include "services/controller/picture.h"
+#include "services/controller/refill.h"
 #include "services/controller/request.h"
 #include "services/controller/standbys.h"
 
@@ -100,6 +102,19 @@ static enum status add_warnings(struct store_tx *tx, const struct picture *pictu
     return STATUS_OK;
 }
 
+/* The note on a queue may be old where nobody asks for runs. */
+static enum status add_waiting(struct store_tx *tx, const struct picture *picture, struct err *err)
+{
+    struct controller *controller = picture->controller;
+    char note[REFILL_NOTE_MAX] = "";
+    if (controller->refill == NULL || claims_count(controller->claims, picture->sweep_id) == 0)
+        return STATUS_OK;
+    refill_get_note(controller->refill, picture->sweep_id, note, sizeof note);
+    picture->response->waiting_reason = arena_strdup(store_tx_arena(tx), note);
+    return picture->response->waiting_reason != NULL ? STATUS_OK
+                                                     : err_set(err, STATUS_NO_MEMORY, "out of memory");
+}
+
 static enum status take_picture(struct store_tx *tx, void *context, struct err *err)
 {
     struct picture *picture = context;
@@ -111,6 +126,7 @@ static enum status take_picture(struct store_tx *tx, void *context, struct err *
     TRY(picture_sweep(tx, picture->sweep_id, &response->sweep, err));
     TRY(picture_best(tx, picture->sweep_id, &response->best, err));
     TRY(add_warnings(tx, picture, err));
+    TRY(add_waiting(tx, picture, err));
     TRY(add_running(tx, picture, err));
     TRY(store_count_recent_ends(tx, picture->sweep_id, &response->ended_last_minute, err));
     return count_agents(tx, picture, &response->agents, err);

@@ -61,7 +61,10 @@ def test_each_short_life_of_the_service_is_used():
         begin = time.monotonic()
         sweep = create(stack, RUNS)
         agent = stack.start_agent(sweep, 0)
+        localstack.wait_for(lambda: "suggestion service is unavailable" in stack.json("status", sweep)["waiting_reason"],
+                            20, "the status says what the agent waits for")
         assert agent.wait(120) == 0, stack.agent_text(0)
+        assert stack.json("status", sweep)["waiting_reason"] == ""
         runs = stack.runs(sweep)
         print(f"{killer.kills} kills, {RUNS} runs in {time.monotonic() - begin:.0f} s")
         assert killer.kills >= 2
