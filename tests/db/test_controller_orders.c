@@ -51,7 +51,8 @@ static void a_run_that_is_just_handed_out_is_stopped(void **state)
     served_stop(&served);
 }
 
-static const struct controller_options impatient = {.lease_ms = 200, .renew_ms = 100, .lost_after_ms = 500};
+/* A call and its answer must fit on a machine that is busy. */
+static const struct controller_options impatient = {.lease_ms = 400, .renew_ms = 200, .lost_after_ms = 1500};
 
 /* Its agent died before it could obey. */
 static void a_stopped_run_that_is_lost_does_not_come_back(void **state)
@@ -132,7 +133,11 @@ static void late_values_change_nothing(void **state)
     line_await(&line, &line.acks, 1);
     assert_int_equal(line.last_ack, 2);
     line_free(&line);
-    assert_int_equal(database_number(database->url, "SELECT count(*) FROM besom.metric_inbox"), 2);
+    /* The first attempt has ended: its value may have been packed. */
+    assert_int_equal(database_number(database->url,
+                                     "SELECT (SELECT coalesce(sum(points), 0) FROM besom.metric_inbox) + "
+                                     "(SELECT coalesce(sum(points), 0) FROM besom.metric_chunks)"),
+                     2);
     assert_int_equal(database_number(database->url,
                                      "SELECT count(*) FROM besom.run_attempts WHERE best_value = 5 "
                                      "AND metric_rows = 1 AND bands_reached = 1 AND next_step = 2"),
