@@ -11,7 +11,10 @@ static enum status open_client(const besom_client_options *options, besom_client
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct rpc_channel_options channel;
-    TRY(endpoint_resolve(options, &arena, &channel, err));
+    enum status status = endpoint_resolve(options, &arena, &channel, err);
+    client->files = channel.files;
+    if (status != STATUS_OK)
+        return status;
     client->address = strdup(channel.address);
     if (client->address == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
@@ -63,6 +66,7 @@ void besom_client_free(besom_client *client)
     if (client == NULL)
         return;
     rpc_channel_free(client->channel);
+    tls_files_free(client->files);
     free(client->address);
     free(client);
 }

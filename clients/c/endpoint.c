@@ -7,7 +7,6 @@
 #include "base/file.h"
 
 #define LINE_LIMIT 4096
-#define PEM_LIMIT (1 << 20)
 
 static const char *variable(const char *name)
 {
@@ -107,32 +106,22 @@ static enum status resolve_address(const besom_client_options *options, struct a
     return STATUS_OK;
 }
 
-typedef enum status read_way(const char *path, size_t limit, struct buffer *out, struct err *err);
-
-static enum status read_pem(const char *path, read_way *way, struct arena *arena, const char **out,
-                            struct err *err)
+static enum status resolve_tls(const besom_client_options *options, struct rpc_channel_options *out,
+                               struct err *err)
 {
-    if (path == NULL)
-        return STATUS_OK;
-    struct buffer content CLEANUP(buffer_free) = BUFFER_INIT;
-    TRY(way(path, PEM_LIMIT, &content, err));
-    *out = arena_strndup(arena, buffer_text(&content), content.length);
-    return *out != NULL ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "out of memory");
-}
-
-static enum status resolve_tls(const besom_client_options *options, struct arena *arena,
-                               struct rpc_channel_options *out, struct err *err)
-{
-    const char *key_file = option_or_variable(options->key_file, "BESOM_KEY_FILE");
-    TRY(read_pem(option_or_variable(options->ca_file, "BESOM_CA_FILE"), file_read, arena, &out->ca_pem, err));
-    TRY(read_pem(option_or_variable(options->certificate_file, "BESOM_CERT_FILE"), file_read, arena,
-                 &out->certificate_pem, err));
-    TRY(read_pem(key_file, file_read_secret, arena, &out->key_pem, err));
-    if ((out->certificate_pem == NULL) != (out->key_pem == NULL))
+    const struct tls_paths paths = {
+        .certificate = option_or_variable(options->certificate_file, "BESOM_CERT_FILE"),
+        .key = option_or_variable(options->key_file, "BESOM_KEY_FILE"),
+        .authorities = option_or_variable(options->ca_file, "BESOM_CA_FILE"),
+    };
+    if ((paths.certificate == NULL) != (paths.key == NULL))
         return err_set(err, STATUS_INVALID,
                        "a client certificate needs its key and the other way round (BESOM_CERT_FILE, "
                        "BESOM_KEY_FILE)");
-    out->tls = options->tls != 0 || out->ca_pem != NULL || out->certificate_pem != NULL;
+    bool named = paths.certificate != NULL || paths.authorities != NULL;
+    if (named)
+        TRY(tls_files_open(&paths, &out->files, err));
+    out->tls = options->tls != 0 || named;
     out->server_name = options->server_name;
     const char *insecure = variable("BESOM_INSECURE");
     out->insecure = options->insecure != 0 || (insecure != NULL && strcmp(insecure, "1") == 0);
@@ -144,5 +133,5 @@ enum status endpoint_resolve(const besom_client_options *options, struct arena *
 {
     *out = (struct rpc_channel_options){.address = NULL};
     TRY(resolve_address(options, arena, out, err));
-    return resolve_tls(options, arena, out, err);
+    return resolve_tls(options, out, err);
 }

@@ -13,8 +13,8 @@
 #include "base/err.h"
 #include "rpc/client.h"
 
-/* Fills `out`; its texts live in the arena, the environment or `options`. INVALID, UNAVAILABLE (no address),
- * IO. */
+/* Fills `out`; its texts live in the arena, the environment or `options`, its files are the caller's, after a
+ * failure, too. INVALID, UNAVAILABLE (no address), IO. */
 enum status endpoint_resolve(const besom_client_options *options, struct arena *arena,
                              struct rpc_channel_options *out, struct err *err) MUST_USE;
 

@@ -13,6 +13,7 @@
 
 struct besom_client {
     struct rpc_channel *channel; /* owned */
+    struct tls_files *files;     /* owned, NULL = none; the channel's */
     char *address;               /* owned */
     int64_t timeout_ms;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <grpc/compression.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rpc/client_internal.h"
@@ -84,12 +85,25 @@ static enum status set_token(struct rpc_channel *channel, const char *token, str
     return STATUS_OK;
 }
 
+static enum status copy_options(struct rpc_channel *channel, const struct rpc_channel_options *options,
+                                struct err *err)
+{
+    struct rpc_channel_options *own = &channel->options;
+    *own = *options;
+    own->token = own->ca_pem = own->certificate_pem = own->key_pem = NULL;
+    own->address = strdup(options->address);
+    own->server_name = options->server_name != NULL ? strdup(options->server_name) : NULL;
+    bool copied = own->address != NULL && (own->server_name != NULL) == (options->server_name != NULL);
+    return copied ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "no memory for a channel");
+}
+
 static enum status connect_channel(struct rpc_channel *channel, const struct rpc_channel_options *options,
                                    struct err *err)
 {
     grpc_channel_credentials *credentials = NULL;
+    TRY(copy_options(channel, options, err));
     TRY(set_token(channel, options->token, err));
-    TRY(credentials_channel(options, &credentials, err));
+    TRY(credentials_channel(options, &channel->generation, &credentials, err));
     channel->core = create_core(options, channel->max_message_bytes, credentials);
     grpc_channel_credentials_release(credentials);
     return channel->core != NULL
@@ -109,6 +123,7 @@ enum status rpc_channel_new(const struct rpc_channel_options *options, struct rp
     channel->max_message_bytes =
         options->max_message_bytes != 0 ? options->max_message_bytes : (size_t)16 << 20;
     channel->random = options->random != NULL ? options->random : &random_system;
+    pthread_mutex_init(&channel->lock, NULL);
     enum status status = connect_channel(channel, options, err);
     if (status != STATUS_OK) {
         rpc_channel_free(channel);
@@ -118,13 +133,53 @@ enum status rpc_channel_new(const struct rpc_channel_options *options, struct rp
     return STATUS_OK;
 }
 
+static void destroy_core(grpc_channel *core)
+{
+    if (core != NULL)
+        grpc_channel_destroy(core);
+}
+
+/* A certificate belongs to a core for good, and calls to the core that they began with. */
+static void renew_core(struct rpc_channel *channel)
+{
+    struct tls_files *files = channel->options.tls ? channel->options.files : NULL;
+    grpc_channel_credentials *credentials = NULL;
+    struct err err = ERR_INIT;
+    if (files == NULL || tls_files_generation(files) == channel->generation)
+        return;
+    if (credentials_channel(&channel->options, &channel->generation, &credentials, &err) != STATUS_OK)
+        return; /* its files were looked at already */
+    grpc_channel *core = create_core(&channel->options, channel->max_message_bytes, credentials);
+    grpc_channel_credentials_release(credentials);
+    if (core == NULL)
+        return;
+    destroy_core(channel->older);
+    channel->older = channel->core;
+    channel->core = core;
+}
+
+grpc_channel *channel_hold(struct rpc_channel *channel)
+{
+    pthread_mutex_lock(&channel->lock);
+    renew_core(channel);
+    return channel->core;
+}
+
+void channel_release(struct rpc_channel *channel)
+{
+    pthread_mutex_unlock(&channel->lock);
+}
+
 void rpc_channel_free(struct rpc_channel *channel)
 {
     if (channel == NULL)
         return;
-    if (channel->core != NULL)
-        grpc_channel_destroy(channel->core);
+    destroy_core(channel->core);
+    destroy_core(channel->older);
     if (channel->has_token)
         grpc_slice_unref(channel->token.value);
+    free((void *)(uintptr_t)channel->options.address);
+    free((void *)(uintptr_t)channel->options.server_name);
+    pthread_mutex_destroy(&channel->lock);
     free(channel);
 }

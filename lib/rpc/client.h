@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "rpc/tls_files.h"
 
 struct rpc_channel;
 struct rpc_client_stream;
@@ -27,10 +28,11 @@ struct rpc_channel_options {
     const char *ca_pem;          /* NULL = the system's roots */
     const char *certificate_pem; /* client certificate for mTLS; NULL = none */
     const char *key_pem;
-    const char *server_name;  /* name expected in the server's certificate; NULL = the address's host */
-    bool insecure;            /* lets a token go over TCP without TLS; otherwise that is DENIED */
-    size_t max_message_bytes; /* 0 = 16 MiB */
-    int64_t keepalive_ms;     /* 0 = 30 s */
+    struct tls_files *files; /* instead of these three; a new connection uses what is in them now. Borrowed */
+    const char *server_name; /* name expected in the server's certificate; NULL = the address's host */
+    bool insecure;           /* lets a token go over TCP without TLS; otherwise that is DENIED */
+    size_t max_message_bytes;           /* 0 = 16 MiB */
+    int64_t keepalive_ms;               /* 0 = 30 s */
     const struct random_source *random; /* for jitter; NULL = random_system */
 };
 

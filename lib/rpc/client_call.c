@@ -19,9 +19,10 @@ void client_call_init(struct client_call *call, struct rpc_channel *channel,
                       grpc_completion_queue *queue)
 {
     *call = (struct client_call){.text = grpc_empty_slice()};
-    call->core = grpc_channel_create_call(channel->core, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
+    call->core = grpc_channel_create_call(channel_hold(channel), NULL, GRPC_PROPAGATE_DEFAULTS, queue,
                                           grpc_slice_from_static_string(method->path), NULL,
                                           deadline_in(timeout_ms), NULL);
+    channel_release(channel);
     grpc_metadata_array_init(&call->head);
     grpc_metadata_array_init(&call->trailers);
 }

@@ -7,13 +7,18 @@
 #define BESOM_RPC_CLIENT_INTERNAL_H
 
 #include <grpc/grpc.h>
+#include <pthread.h>
 
 #include "rpc/client.h"
 #include "rpc/event.h"
 
 struct rpc_channel {
-    grpc_channel *core;
-    grpc_metadata token; /* owned slices; sent when has_token */
+    struct rpc_channel_options options; /* its own copies of address and server name; no token, no PEM */
+    pthread_mutex_t lock;               /* guards the next three */
+    grpc_channel *core;                 /* owned */
+    grpc_channel *older;                /* owned; calls that it has go on, NULL = none */
+    uint64_t generation;                /* of the files that the core was made with */
+    grpc_metadata token;                /* owned slices; sent when has_token */
     bool has_token;
     size_t max_message_bytes;
     const struct random_source *random;
@@ -27,6 +32,10 @@ struct client_call {
     grpc_status_code code;
     grpc_slice text;
 };
+
+/* The core for a new call, made anew when its files have changed, until channel_release. */
+grpc_channel *channel_hold(struct rpc_channel *channel);
+void channel_release(struct rpc_channel *channel);
 
 /* Makes the core's call. timeout_ms <= 0 = no deadline. */
 void client_call_init(struct client_call *call, struct rpc_channel *channel,

@@ -70,7 +70,10 @@ static void rest(int64_t ms)
 /* Asking makes the core try to connect. */
 static bool is_connected(const struct unary *unary)
 {
-    return grpc_channel_check_connectivity_state(unary->channel->core, 1) == GRPC_CHANNEL_READY;
+    grpc_channel *core = channel_hold(unary->channel);
+    bool connected = grpc_channel_check_connectivity_state(core, 1) == GRPC_CHANNEL_READY;
+    channel_release(unary->channel);
+    return connected;
 }
 
 /* Sleeps before the next try; false when the deadline comes first. Pauses spare a server that is there: once

@@ -31,7 +31,8 @@ static enum status copy_addresses(struct rpc_server *server, const struct rpc_se
 {
     server->addresses = calloc(options->address_count, sizeof *server->addresses);
     server->ports = calloc(options->address_count, sizeof *server->ports);
-    if (server->addresses == NULL || server->ports == NULL)
+    server->credentials = calloc(options->address_count, sizeof *server->credentials);
+    if (server->addresses == NULL || server->ports == NULL || server->credentials == NULL)
         return err_set(err, STATUS_NO_MEMORY, "no memory for a server");
     for (size_t i = 0; i < options->address_count; i++) {
         server->addresses[i] = strdup(options->addresses[i]);
@@ -56,8 +57,10 @@ static void copy_limits(struct rpc_server *server, const struct rpc_server_optio
     server->release = options->release;
     server->check_context = options->check_context;
     server->observer = options->observer;
-    server->peer_names = options->tls.client_ca_pem != NULL;
-    server->tls = options->tls.certificate_pem != NULL;
+    const struct rpc_tls *tls = &options->tls;
+    server->peer_names =
+        tls->files != NULL ? tls_files_has_authorities(tls->files) : tls->client_ca_pem != NULL;
+    server->tls = tls->files != NULL || tls->certificate_pem != NULL;
 }
 
 static enum status add_built_in(struct rpc_server *server, const struct rpc_server_options *options,
@@ -80,7 +83,8 @@ static enum status fill(struct rpc_server *server, const struct rpc_server_optio
         return err_set(err, STATUS_INVALID, "a server needs at least 2 workers");
     copy_limits(server, options);
     TRY(copy_addresses(server, options, err));
-    TRY(credentials_server(&options->tls, &server->tcp_credentials, err));
+    for (size_t i = 0; i < server->address_count; i++)
+        TRY(credentials_server(&options->tls, &server->credentials[i], err));
     return add_built_in(server, options, err);
 }
 

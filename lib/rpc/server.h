@@ -23,6 +23,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "rpc/tls_files.h"
 
 struct rpc_server;
 struct rpc_call;
@@ -100,6 +101,7 @@ struct rpc_tls {
     const char *certificate_pem; /* chain; NULL = plaintext */
     const char *key_pem;
     const char *client_ca_pem; /* NULL = client certificates not asked for; set = demanded and verified */
+    struct tls_files *files;   /* instead of all these; handshakes use what is in them now. Borrowed */
 };
 
 struct rpc_server_options {

@@ -74,9 +74,9 @@ struct rpc_server {
     /* fixed by rpc_server_new */
     char **addresses; /* owned, and each of them */
     size_t address_count;
-    int *ports; /* owned */
-    grpc_server_credentials *tcp_credentials;
-    bool peer_names; /* client certificates are demanded */
+    int *ports;                             /* owned */
+    struct server_credentials *credentials; /* owned, one for each address */
+    bool peer_names;                        /* client certificates are demanded */
     bool tls;
     int workers;
     size_t max_message_bytes, max_concurrent_calls, max_connection_streams, outbox_messages, outbox_bytes;

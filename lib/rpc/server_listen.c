@@ -110,7 +110,7 @@ static enum status listen_tcp(struct rpc_server *server, size_t index, struct er
     char host[256], port[16];
     if (!split_address(address, host, port)) /* the core would take port 443 */
         return err_set(err, STATUS_INVALID, "'%s' is not host:port", address);
-    server->ports[index] = grpc_server_add_http2_port(server->core, address, server->tcp_credentials);
+    server->ports[index] = grpc_server_add_http2_port(server->core, address, server->credentials[index].core);
     return server->ports[index] != 0 ? STATUS_OK : explain_failure(server, address, host, port, err);
 }
 

@@ -135,10 +135,11 @@ void rpc_server_free(struct rpc_server *server)
     free_slots(server);
     reflection_free(server->reflection);
     health_free(server->health);
-    if (server->tcp_credentials != NULL)
-        grpc_server_credentials_release(server->tcp_credentials);
-    for (size_t i = 0; i < server->address_count; i++)
+    for (size_t i = 0; i < server->address_count; i++) {
+        credentials_server_clear(&server->credentials[i]);
         free(server->addresses[i]);
+    }
+    free(server->credentials);
     free(server->addresses);
     free(server->ports);
     free(server->entries);

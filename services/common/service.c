@@ -22,7 +22,6 @@
 #define HEALTH_NAMES_MAX 8
 #define HEALTH_INTERVAL_MS 1000
 #define STARTUP_POLL_MS 500
-#define PEM_SIZE_MAX (1u << 20)
 
 /* Embedded by target besom_proto. */
 extern const unsigned char besom_proto_descriptor_set[];
@@ -36,7 +35,7 @@ struct service {
     struct store *store;       /* owned */
     struct token_set *tokens;  /* owned */
     struct rpc_server *server; /* owned */
-    struct buffer certificate, key, client_ca;
+    struct tls_files *tls;     /* owned; NULL = without TLS */
     const char *health_names[HEALTH_NAMES_MAX];
     size_t health_count;
     struct monitor *monitor; /* owned */
@@ -65,13 +64,11 @@ static enum status read_tls(struct service *service, struct err *err)
         return options->tls_client_ca_file == NULL
                    ? STATUS_OK
                    : err_set(err, STATUS_INVALID, "--tls-client-ca-file needs --tls-cert-file");
-    if (file_read(options->tls_certificate_file, PEM_SIZE_MAX, &service->certificate, err) != STATUS_OK ||
-        file_read_secret(options->tls_key_file, PEM_SIZE_MAX, &service->key, err) != STATUS_OK)
-        return err_context(err, "TLS");
-    if (options->tls_client_ca_file != NULL &&
-        file_read(options->tls_client_ca_file, PEM_SIZE_MAX, &service->client_ca, err) != STATUS_OK)
-        return err_context(err, "TLS");
-    return STATUS_OK;
+    const struct tls_paths paths = {.certificate = options->tls_certificate_file,
+                                    .key = options->tls_key_file,
+                                    .authorities = options->tls_client_ca_file};
+    enum status status = tls_files_open(&paths, &service->tls, err);
+    return status == STATUS_OK ? status : err_context(err, "TLS");
 }
 
 /* ---- store ---- */
@@ -126,11 +123,6 @@ static enum status check_addresses(const struct service_options *options, struct
     return STATUS_OK;
 }
 
-static const char *pem(const struct buffer *buffer)
-{
-    return buffer->length == 0 ? NULL : buffer_text(buffer);
-}
-
 static enum status make_server(struct service *service, struct err *err)
 {
     const struct service_options *options = service->options;
@@ -138,9 +130,7 @@ static enum status make_server(struct service *service, struct err *err)
     const struct rpc_server_options server_options = {
         .addresses = options->listen.items,
         .address_count = options->listen.count,
-        .tls = {.certificate_pem = pem(&service->certificate),
-                .key_pem = pem(&service->key),
-                .client_ca_pem = pem(&service->client_ca)},
+        .tls = {.files = service->tls},
         .workers = (int)options->pool_size + 2,
         .max_message_bytes = (size_t)options->max_message_bytes,
         .max_concurrent_calls = (size_t)options->max_calls,
@@ -172,7 +162,7 @@ static enum status prepare(struct service *service, struct err *err)
     TRY(service_metrics_open(err));
     TRY(monitor_start(service->options->metrics_address, service->options->metrics_port, &service->monitor,
                       err));
-    service_metrics_watch(service->server, service->store);
+    service_metrics_watch(service->server, service->store, service->tls);
     return await_schema(service, err);
 }
 
@@ -296,7 +286,7 @@ static void stop_monitor(struct service *service)
 {
     monitor_stop(service->monitor);
     service->monitor = NULL;
-    service_metrics_watch(NULL, NULL);
+    service_metrics_watch(NULL, NULL, NULL);
 }
 
 enum status service_run(struct service *service, struct err *err)
@@ -320,8 +310,6 @@ void service_free(struct service *service)
     if (service->store != NULL)
         store_close(service->store);
     token_set_free(service->tokens);
-    buffer_free(&service->certificate);
-    buffer_free(&service->key);
-    buffer_free(&service->client_ca);
+    tls_files_free(service->tls);
     free(service);
 }

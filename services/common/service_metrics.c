@@ -60,6 +60,9 @@ struct metric service_metrics[SERVICE_METRIC_COUNT] = {
     [SERVICE_RPC_REFUSED] = {.name = "besom_rpc_refused_total",
                              .type = METRIC_COUNTER,
                              .help = "Calls refused because too many were open."},
+    [SERVICE_CERTIFICATE_END] = {.name = "besom_tls_certificate_end_timestamp_seconds",
+                                 .type = METRIC_GAUGE,
+                                 .help = "When the certificate that is shown now ends; 0 without TLS."},
     [SERVICE_DATABASE_UP] = {.name = "besom_database_up",
                              .type = METRIC_GAUGE,
                              .help = "1 when the last look at the database, once a second, found it."},
@@ -168,12 +171,14 @@ const struct store_observer service_store_observer = {store_waited, store_done, 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct rpc_server *watched_server; /* lock */
 static struct store *watched_store;             /* lock */
+static struct tls_files *watched_tls;           /* lock */
 
-void service_metrics_watch(const struct rpc_server *server, struct store *store)
+void service_metrics_watch(const struct rpc_server *server, struct store *store, struct tls_files *tls)
 {
     pthread_mutex_lock(&lock);
     watched_server = server;
     watched_store = store;
+    watched_tls = tls;
     pthread_mutex_unlock(&lock);
 }
 
@@ -242,6 +247,8 @@ static void collect(void *context)
         set(SERVICE_RPC_REFUSED, (int64_t)rpc_server_stats(watched_server).refused);
     if (watched_store != NULL)
         read_store(watched_store);
+    if (watched_tls != NULL)
+        set(SERVICE_CERTIFICATE_END, tls_files_end_s(watched_tls));
     pthread_mutex_unlock(&lock);
     read_process();
 }

@@ -18,6 +18,7 @@ enum {
     SERVICE_RPC_IN_FLIGHT,
     SERVICE_RPC_OPEN_STREAMS,
     SERVICE_RPC_REFUSED,
+    SERVICE_CERTIFICATE_END,
     SERVICE_DATABASE_UP,
     SERVICE_DATABASE_CONNECTIONS,
     SERVICE_DATABASE_POOL_SIZE,
@@ -41,7 +42,7 @@ enum status service_metrics_open(struct err *err) MUST_USE;
 extern const struct rpc_observer service_rpc_observer;
 extern const struct store_observer service_store_observer;
 
-/* Whose figures to read; NULL = no more. */
-void service_metrics_watch(const struct rpc_server *server, struct store *store);
+/* Whose figures to read; NULL = no more, or none. */
+void service_metrics_watch(const struct rpc_server *server, struct store *store, struct tls_files *tls);
 
 #endif

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -116,6 +117,26 @@ def test_tls(stack, certificates):
                                 env=dict(stack.environment, BESOM_TOKEN=token(stack),
                                          BESOM_CA_FILE=str(certificates / "ca.pem")))
         assert listed.returncode == 0, listed.stderr
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(stack, certificates, tmp_path):
+    def install(name):
+        for ending in (".key", ".pem"):
+            (tmp_path / "new").write_bytes((certificates / (name + ending)).read_bytes())
+            (tmp_path / "new").chmod(0o600)
+            (tmp_path / "new").replace(tmp_path / ("live" + ending))
+
+    def shown():
+        return ssl.get_server_certificate(("127.0.0.1", controller.port)) == (certificates / (name + ".pem")).read_text()
+
+    install("expired")
+    with Controller(stack, "--tls-cert-file", str(tmp_path / "live.pem"), "--tls-key-file", str(tmp_path / "live.key")) as controller:
+        for name in ("expired", "server"):
+            install(name)
+            wait_for(shown, 5, name)
+        with secure(controller, certificates) as channel:
+            call(channel, stack)
+        assert "certificate_renewed" in localstack.read_bytes(controller.log).decode()
 
 
 def test_mutual_tls(stack, certificates):

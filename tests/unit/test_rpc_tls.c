@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,20 +83,26 @@ static enum status check(void *context, const char *token, const char *peer_name
     return STATUS_OK;
 }
 
-/* Calls with a channel of these options; subject[64] gets who the server saw. */
+/* subject[64] gets who the server saw. */
+static enum status call_on(struct rpc_channel *channel, const struct rpc_client_method *method,
+                           char subject[64], struct err *err)
+{
+    echo_request request = BESOM__TEST__V1__ECHO_REQUEST__INIT;
+    struct rpc_call_options once = {.timeout_ms = 5000, .max_attempts = 1};
+    ProtobufCMessage *message;
+    TRY(rpc_unary(channel, method, &request.base, &once, &message, err));
+    snprintf(subject, 64, "%s", ((echo_response *)message)->subject);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return STATUS_OK;
+}
+
+/* With a channel of these options. */
 static enum status call(struct rpc_channel_options options, const struct rpc_client_method *method,
                         char subject[64], struct err *err)
 {
     struct rpc_channel *channel;
     TRY(rpc_channel_new(&options, &channel, err));
-    echo_request request = BESOM__TEST__V1__ECHO_REQUEST__INIT;
-    struct rpc_call_options once = {.timeout_ms = 5000, .max_attempts = 1};
-    ProtobufCMessage *message;
-    enum status status = rpc_unary(channel, method, &request.base, &once, &message, err);
-    if (status == STATUS_OK) {
-        snprintf(subject, 64, "%s", ((echo_response *)message)->subject);
-        protobuf_c_message_free_unpacked(message, NULL);
-    }
+    enum status status = call_on(channel, method, subject, err);
     rpc_channel_free(channel);
     return status;
 }
@@ -271,7 +278,7 @@ static void test_tls(void **state)
     fixture_start(&fixture, (struct rpc_server_options){.addresses = addresses,
                                                         .address_count = 2,
                                                         .check = check,
-                                                        .tls = {pem(SERVER), pem(SERVER_KEY), NULL}});
+                                                        .tls = {pem(SERVER), pem(SERVER_KEY), NULL, NULL}});
     struct rpc_channel_options options = {
         .address = fixture.address, .token = "right", .tls = true, .ca_pem = pem(CA)};
     assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_OK);
@@ -299,8 +306,8 @@ static void test_expired_certificate(void **state)
     struct fixture fixture;
     struct err err = ERR_INIT;
     char subject[64];
-    fixture_start(&fixture,
-                  (struct rpc_server_options){.check = check, .tls = {pem(EXPIRED), pem(EXPIRED_KEY), NULL}});
+    fixture_start(&fixture, (struct rpc_server_options){.check = check,
+                                                        .tls = {pem(EXPIRED), pem(EXPIRED_KEY), NULL, NULL}});
     struct rpc_channel_options options = {
         .address = fixture.address, .token = "right", .tls = true, .ca_pem = pem(CA)};
     assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
@@ -313,8 +320,8 @@ static void test_mutual_tls(void **state)
     struct fixture fixture;
     struct err err = ERR_INIT;
     char subject[64];
-    fixture_start(&fixture, (struct rpc_server_options){.check = check,
-                                                        .tls = {pem(SERVER), pem(SERVER_KEY), pem(CA)}});
+    fixture_start(&fixture, (struct rpc_server_options){
+                                .check = check, .tls = {pem(SERVER), pem(SERVER_KEY), pem(CA), NULL}});
     struct rpc_channel_options options = {.address = fixture.address,
                                           .tls = true,
                                           .ca_pem = pem(CA),
@@ -340,13 +347,153 @@ static void test_wrong_key(void **state)
                                 "-----BEGIN PRIVATE KEY-----\nnot one\n-----END PRIVATE KEY-----\n"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         struct rpc_server_options options = {
-            .addresses = addresses, .address_count = 1, .tls = {pem(SERVER), keys[i], NULL}};
+            .addresses = addresses, .address_count = 1, .tls = {pem(SERVER), keys[i], NULL, NULL}};
         struct rpc_server *server;
         struct err err = ERR_INIT;
         assert_int_equal(rpc_server_new(&options, &server, &err), STATUS_OK);
         assert_int_equal(rpc_server_start(server, &err), STATUS_INVALID);
         rpc_server_free(server);
     }
+}
+
+/* ---- files that change ---- */
+
+#define LOOK_US 1100000 /* a little more than between two looks at the files */
+
+static char live_certificate[64], live_key[64], authorities[64];
+
+static void install(const char *path, int which)
+{
+    struct err err = ERR_INIT;
+    assert_int_equal(file_write_atomic(path, pem(which), pems[which].length, 0600, &err), STATUS_OK);
+}
+
+static struct tls_files *open_live(int certificate, int key)
+{
+    struct tls_files *files;
+    struct err err = ERR_INIT;
+    snprintf(live_certificate, sizeof live_certificate, "%s/live.crt", folder);
+    snprintf(live_key, sizeof live_key, "%s/live.key", folder);
+    snprintf(authorities, sizeof authorities, "%s/ca.crt", folder);
+    install(live_certificate, certificate);
+    install(live_key, key);
+    const struct tls_paths paths = {live_certificate, live_key, authorities};
+    assert_int_equal(tls_files_open(&paths, &files, &err), STATUS_OK);
+    return files;
+}
+
+static void close_live(struct tls_files *files)
+{
+    tls_files_free(files);
+    unlink(live_certificate);
+    unlink(live_key);
+}
+
+/* A certificate that has ended is replaced; between certificate and key, the old one is shown. */
+static void test_a_renewed_certificate_is_shown(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    char subject[64];
+    static const char *const addresses[] = {"127.0.0.1:0", "127.0.0.1:0"};
+    struct tls_files *files = open_live(EXPIRED, EXPIRED_KEY);
+    fixture_start(&fixture, (struct rpc_server_options){.check = check,
+                                                        .addresses = addresses,
+                                                        .address_count = ARRAY_LEN(addresses),
+                                                        .tls = {.files = files}});
+    struct rpc_channel_options options = {.address = fixture.address,
+                                          .tls = true,
+                                          .ca_pem = pem(CA),
+                                          .certificate_pem = pem(CLIENT),
+                                          .key_pem = pem(CLIENT_KEY)};
+    assert_int_equal(tls_files_end_s(files), 1577923200); /* 2020-01-02 */
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    install(live_certificate, SERVER);
+    usleep(LOOK_US);
+    assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    assert_int_equal(tls_files_generation(files), 1);
+    install(live_key, SERVER_KEY);
+    usleep(LOOK_US);
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        char address[64];
+        snprintf(address, sizeof address, "127.0.0.1:%d", rpc_server_port(fixture.server, i));
+        options.address = address;
+        assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_OK);
+    }
+    assert_int_equal(tls_files_generation(files), 2);
+    assert_true(tls_files_end_s(files) > 1577923200);
+    fixture_stop(&fixture, 1000);
+    close_live(files);
+}
+
+static void test_a_renewed_client_certificate_is_shown(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err = ERR_INIT;
+    char subject[64];
+    struct rpc_channel *channel;
+    fixture_start(&fixture, (struct rpc_server_options){
+                                .check = check, .tls = {pem(SERVER), pem(SERVER_KEY), pem(CA), NULL}});
+    struct tls_files *files = open_live(FOREIGN, FOREIGN_KEY);
+    struct rpc_channel_options options = {.address = fixture.address, .tls = true, .files = files};
+    assert_int_equal(rpc_channel_new(&options, &channel, &err), STATUS_OK);
+    assert_int_equal(call_on(channel, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
+    struct rpc_client_stream *stream = NULL;
+    struct outcome outcome;
+    outcome_init(&outcome);
+    for (int renewal = 0; renewal < 3; renewal++) {
+        install(live_certificate, CLIENT);
+        install(live_key, CLIENT_KEY);
+        usleep(LOOK_US);
+        assert_int_equal(call_on(channel, &echo_unary, subject, &err), STATUS_OK);
+        assert_string_equal(subject, "agent-7");
+        if (renewal == 0)
+            assert_int_equal(
+                rpc_client_stream_open(channel, &echo_chat, 0, &outcome_stream, &outcome, &stream, &err),
+                STATUS_OK);
+    }
+    assert_int_equal(tls_files_generation(files), 4);
+    /* what began with an older certificate goes on */
+    echo_request request = BESOM__TEST__V1__ECHO_REQUEST__INIT;
+    assert_int_equal(rpc_client_stream_send(stream, &request.base), STATUS_OK);
+    assert_true(outcome_wait(&outcome, &outcome.messages, 1));
+    rpc_client_stream_half_close(stream);
+    assert_true(outcome_wait(&outcome, &outcome.done, 1));
+    assert_int_equal(outcome.err.code, STATUS_OK);
+    rpc_client_stream_release(stream);
+    outcome_destroy(&outcome);
+    rpc_channel_free(channel);
+    fixture_stop(&fixture, 1000);
+    close_live(files);
+}
+
+static void test_files_that_cannot_be_used_are_named(void **state)
+{
+    (void)state;
+    struct tls_files *files;
+    struct err err = ERR_INIT;
+    close_live(open_live(SERVER, SERVER_KEY));
+    install(live_certificate, SERVER);
+    install(live_key, CLIENT_KEY);
+    assert_int_equal(tls_files_open(&(struct tls_paths){live_certificate, live_key, NULL}, &files, &err),
+                     STATUS_INVALID);
+    assert_non_null(strstr(err.text, "live.key is not the key of the certificate in"));
+    assert_int_equal(tls_files_open(&(struct tls_paths){live_key, live_key, NULL}, &files, &err),
+                     STATUS_INVALID);
+    assert_non_null(strstr(err.text, "live.key holds no certificate in PEM format"));
+    assert_int_equal(
+        tls_files_open(&(struct tls_paths){live_certificate, live_certificate, NULL}, &files, &err),
+        STATUS_INVALID);
+    assert_non_null(strstr(err.text, "live.crt holds no private key"));
+    assert_int_equal(tls_files_open(&(struct tls_paths){NULL, NULL, live_key}, &files, &err), STATUS_INVALID);
+    assert_int_equal(tls_files_open(&(struct tls_paths){NULL, NULL, folder}, &files, &err), STATUS_IO);
+    assert_int_equal(chmod(live_key, 0644), 0);
+    assert_int_equal(tls_files_open(&(struct tls_paths){live_certificate, live_key, NULL}, &files, &err),
+                     STATUS_DENIED);
+    unlink(live_certificate);
+    unlink(live_key);
 }
 
 int main(void)
@@ -359,6 +506,9 @@ int main(void)
         cmocka_unit_test(test_expired_certificate),
         cmocka_unit_test(test_mutual_tls),
         cmocka_unit_test(test_wrong_key),
+        cmocka_unit_test(test_a_renewed_certificate_is_shown),
+        cmocka_unit_test(test_a_renewed_client_certificate_is_shown),
+        cmocka_unit_test(test_files_that_cannot_be_used_are_named),
     };
     return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
 }
