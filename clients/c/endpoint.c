@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 #define LINE_LIMIT 4096
@@ -120,7 +121,7 @@ static enum status resolve_tls(const besom_client_options *options, struct rpc_c
                        "BESOM_KEY_FILE)");
     bool named = paths.certificate != NULL || paths.authorities != NULL;
     if (named)
-        TRY(tls_files_open(&paths, &out->files, err));
+        TRY(tls_files_open(&paths, &clock_system, &out->files, err));
     out->tls = options->tls != 0 || named;
     out->server_name = options->server_name;
     const char *insecure = variable("BESOM_INSECURE");

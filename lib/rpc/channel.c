@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "rpc/client_internal.h"
 #include "rpc/credentials.h"
 #include "rpc/runtime.h"
@@ -91,6 +92,8 @@ static enum status copy_options(struct rpc_channel *channel, const struct rpc_ch
     struct rpc_channel_options *own = &channel->options;
     *own = *options;
     own->token = own->ca_pem = own->certificate_pem = own->key_pem = NULL;
+    if (!own->tls || credentials_is_unix(options->address))
+        own->files = NULL;
     own->address = strdup(options->address);
     own->server_name = options->server_name != NULL ? strdup(options->server_name) : NULL;
     bool copied = own->address != NULL && (own->server_name != NULL) == (options->server_name != NULL);
@@ -139,10 +142,20 @@ static void destroy_core(grpc_channel *core)
         grpc_channel_destroy(core);
 }
 
+/* Calls that waited for its connection have it by now, or have failed. */
+static void drop_older(struct rpc_channel *channel)
+{
+    if (channel->older == NULL ||
+        clock_monotonic_ms(&clock_system) - channel->renewed_ms < CONNECT_TIMEOUT_MS)
+        return;
+    grpc_channel_destroy(channel->older);
+    channel->older = NULL;
+}
+
 /* A certificate belongs to a core for good, and calls to the core that they began with. */
 static void renew_core(struct rpc_channel *channel)
 {
-    struct tls_files *files = channel->options.tls ? channel->options.files : NULL;
+    struct tls_files *files = channel->options.files;
     grpc_channel_credentials *credentials = NULL;
     struct err err = ERR_INIT;
     if (files == NULL || tls_files_generation(files) == channel->generation)
@@ -156,11 +169,13 @@ static void renew_core(struct rpc_channel *channel)
     destroy_core(channel->older);
     channel->older = channel->core;
     channel->core = core;
+    channel->renewed_ms = clock_monotonic_ms(&clock_system);
 }
 
 grpc_channel *channel_hold(struct rpc_channel *channel)
 {
     pthread_mutex_lock(&channel->lock);
+    drop_older(channel);
     renew_core(channel);
     return channel->core;
 }

@@ -14,9 +14,10 @@
 
 struct rpc_channel {
     struct rpc_channel_options options; /* its own copies of address and server name; no token, no PEM */
-    pthread_mutex_t lock;               /* guards the next three */
+    pthread_mutex_t lock;               /* guards the next four */
     grpc_channel *core;                 /* owned */
     grpc_channel *older;                /* owned; calls that it has go on, NULL = none */
+    int64_t renewed_ms;                 /* when it was replaced */
     uint64_t generation;                /* of the files that the core was made with */
     grpc_metadata token;                /* owned slices; sent when has_token */
     bool has_token;

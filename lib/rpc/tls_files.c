@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -37,9 +36,11 @@ struct content {
 
 struct tls_files {
     char *paths[FILE_COUNT]; /* owned; NULL = none */
-    pthread_mutex_t lock;    /* guards what follows */
+    const struct clock *clock;
+    pthread_mutex_t lock; /* guards what follows */
     struct content content;
-    struct stamp refused[FILE_COUNT]; /* of what was not taken */
+    struct stamp refused[FILE_COUNT]; /* of what was not taken, and told */
+    bool told;
     uint64_t generation;
     int64_t looked_ms;
 };
@@ -50,8 +51,10 @@ static void free_content(struct content *content)
         buffer_free(&content->pem[i]);
 }
 
-static void read_stamps(const struct tls_files *files, struct stamp stamps[FILE_COUNT])
+/* False where one is no regular file: what a pipe has given it does not give again. */
+static bool read_stamps(const struct tls_files *files, struct stamp stamps[FILE_COUNT])
 {
+    bool regular = true;
     memset(stamps, 0, sizeof *stamps * FILE_COUNT);
     for (size_t i = 0; i < FILE_COUNT; i++) {
         struct stat info;
@@ -61,7 +64,9 @@ static void read_stamps(const struct tls_files *files, struct stamp stamps[FILE_
         stamps[i].inode = info.st_ino;
         stamps[i].changed = info.st_ctim;
         stamps[i].size = info.st_size;
+        regular = regular && S_ISREG(info.st_mode);
     }
+    return regular;
 }
 
 static bool stamps_equal(const struct stamp *a, const struct stamp *b)
@@ -93,7 +98,7 @@ static int no_password(char *buffer, int size, int writing, void *context)
 static X509 *parse_certificate(const struct buffer *pem)
 {
     BIO *bio CLEANUP(free_bio) = BIO_new_mem_buf(buffer_text(pem), (int)pem->length);
-    return bio != NULL ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
+    return bio != NULL ? PEM_read_bio_X509_AUX(bio, NULL, no_password, NULL) : NULL;
 }
 
 static EVP_PKEY *parse_key(const struct buffer *pem)
@@ -154,7 +159,7 @@ static enum status check_authorities(const struct tls_files *files, const struct
 static enum status read_content(const struct tls_files *files, struct content *out, struct err *err)
 {
     *out = (struct content){.end_s = 0};
-    read_stamps(files, out->stamps);
+    (void)read_stamps(files, out->stamps);
     for (size_t i = 0; i < FILE_COUNT; i++) {
         if (files->paths[i] == NULL)
             continue;
@@ -170,6 +175,7 @@ static void take_content(struct tls_files *files, const struct content *content)
     free_content(&files->content);
     files->content = *content;
     files->generation++;
+    files->told = false;
 }
 
 static const char *shown_path(const struct tls_files *files)
@@ -187,21 +193,21 @@ static void read_again(struct tls_files *files)
                  LOG_INT("end_s", content.end_s));
         return;
     }
-    if (!stamps_equal(content.stamps, files->refused))
+    if (!files->told || !stamps_equal(content.stamps, files->refused))
         log_warn(LOG_NAME, "certificate_not_taken", LOG_TEXT("file", shown_path(files)), LOG_ERR(&err));
+    files->told = true;
     memcpy(files->refused, content.stamps, sizeof files->refused);
     free_content(&content);
 }
 
 static void look(struct tls_files *files)
 {
-    int64_t now_ms = clock_monotonic_ms(&clock_system);
+    int64_t now_ms = clock_monotonic_ms(files->clock);
     struct stamp stamps[FILE_COUNT];
     if (now_ms - files->looked_ms < LOOK_MS)
         return;
     files->looked_ms = now_ms;
-    read_stamps(files, stamps);
-    if (!stamps_equal(stamps, files->content.stamps))
+    if (read_stamps(files, stamps) && !stamps_equal(stamps, files->content.stamps))
         read_again(files);
 }
 
@@ -228,14 +234,16 @@ static enum status open_files(struct tls_files *files, const struct tls_paths *p
     return status;
 }
 
-enum status tls_files_open(const struct tls_paths *paths, struct tls_files **out, struct err *err)
+enum status tls_files_open(const struct tls_paths *paths, const struct clock *clock, struct tls_files **out,
+                           struct err *err)
 {
     *out = NULL;
     struct tls_files *files = calloc(1, sizeof *files);
     if (files == NULL)
         return err_set(err, STATUS_NO_MEMORY, "out of memory");
     pthread_mutex_init(&files->lock, NULL);
-    files->looked_ms = clock_monotonic_ms(&clock_system);
+    files->clock = clock;
+    files->looked_ms = clock_monotonic_ms(clock);
     enum status status = open_files(files, paths, err);
     if (status != STATUS_OK) {
         tls_files_free(files);

@@ -1,7 +1,7 @@
 /*
  * Certificate, key and authorities of one end of TLS: read from their files, and again when these change, so
  * that a renewed certificate is shown without a restart. What cannot be used (half written, a key that does
- * not fit) is not taken, and is said once in the log; what was there before stays.
+ * not fit) is not taken, and is said once in the log; what was there before stays. Pipes are read once.
  */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef BESOM_RPC_TLS_FILES_H
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 
 struct tls_files;
@@ -26,8 +27,10 @@ struct tls_pems {
     const char *certificate, *key, *authorities;
 };
 
-/* INVALID (no PEM, a key that does not fit), DENIED, NOT_FOUND, IO. Release with tls_files_free. */
-enum status tls_files_open(const struct tls_paths *paths, struct tls_files **out, struct err *err) MUST_USE;
+/* `clock` is borrowed. INVALID (no PEM, a key that does not fit), DENIED, NOT_FOUND, IO. Release with
+ * tls_files_free. */
+enum status tls_files_open(const struct tls_paths *paths, const struct clock *clock, struct tls_files **out,
+                           struct err *err) MUST_USE;
 /* NULL is fine. */
 void tls_files_free(struct tls_files *files);
 

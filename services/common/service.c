@@ -67,7 +67,7 @@ static enum status read_tls(struct service *service, struct err *err)
     const struct tls_paths paths = {.certificate = options->tls_certificate_file,
                                     .key = options->tls_key_file,
                                     .authorities = options->tls_client_ca_file};
-    enum status status = tls_files_open(&paths, &service->tls, err);
+    enum status status = tls_files_open(&paths, &clock_system, &service->tls, err);
     return status == STATUS_OK ? status : err_context(err, "TLS");
 }
 

@@ -62,7 +62,7 @@ struct metric service_metrics[SERVICE_METRIC_COUNT] = {
                              .help = "Calls refused because too many were open."},
     [SERVICE_CERTIFICATE_END] = {.name = "besom_tls_certificate_end_timestamp_seconds",
                                  .type = METRIC_GAUGE,
-                                 .help = "When the certificate that is shown now ends; 0 without TLS."},
+                                 .help = "When the certificate that was read last ends; 0 without TLS."},
     [SERVICE_DATABASE_UP] = {.name = "besom_database_up",
                              .type = METRIC_GAUGE,
                              .help = "1 when the last look at the database, once a second, found it."},

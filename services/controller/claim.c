@@ -335,6 +335,14 @@ size_t claims_count_starving(struct claims *claims)
     return claim_table_count_waiting(claims->table, CLAIM_ANSWER_STARVING);
 }
 
+void claims_get_shortage(struct claims *claims, const char *sweep_id, char out[CLAIM_REASON_MAX])
+{
+    static const char fault[] = CLAIM_ANSWER_STARVING ":";
+    claim_table_get_reason(claims->table, sweep_id, out);
+    if (strncmp(out, fault, sizeof fault - 1) != 0)
+        out[0] = '\0';
+}
+
 /* ---- the handler ---- */
 
 static enum status check_acquire(struct controller *controller, struct rpc_call *call,

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "services/controller/claim_table.h"
 #include "services/controller/controller.h"
 
 struct claims;
@@ -28,6 +29,8 @@ void claims_wake(struct claims *claims, const char *sweep_id);
 size_t claims_count(struct claims *claims, const char *sweep_id);
 /* Those of all that wait for suggestions alone. */
 size_t claims_count_starving(struct claims *claims);
+/* What is wrong where callers of the sweep wait for suggestions; "" when nothing is. */
+void claims_get_shortage(struct claims *claims, const char *sweep_id, char out[CLAIM_REASON_MAX]);
 
 /* Handler of RunService/AcquireRun. */
 rpc_unary_handler claims_serve_acquire;

@@ -95,6 +95,8 @@ void claim_table_end(struct claim_table *table, struct claim_turn *turn);
  * are told so at once, and those who come within the next minute after some seconds, the later the longer. */
 void claim_table_set_reason(struct claim_table *table, struct claim_sweep *sweep, const char *reason,
                             bool closed);
+/* The reason of those who wait now; "" when nobody does. */
+void claim_table_get_reason(struct claim_table *table, const char *sweep_id, char out[CLAIM_REASON_MAX]);
 /* Once for each expired caller, before it is freed: the reason at this moment. */
 void claim_table_leave(struct claim_table *table, const struct claim_waiter *waiter,
                        char out[CLAIM_REASON_MAX]);

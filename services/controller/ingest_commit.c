@@ -205,8 +205,9 @@ static void advance(struct plan *plan, struct store_attempt *attempt, struct ing
                                       .bands_reached = attempt->bands_reached};
     batch_advance(&progress, &item->batch, facts->maximize, facts->bands, facts->band_count, add_rung, &sink);
     plan->units[attempt - plan->attempts] = progress.units;
-    item->reached_target = progress.has_best && target_is_reached(facts, progress.best) &&
-                           !(attempt->has_best && target_is_reached(facts, attempt->best_value));
+    item->reached_target =
+        progress.has_best && target_is_reached(&facts->spec->metric, progress.best) &&
+        !(attempt->has_best && target_is_reached(&facts->spec->metric, attempt->best_value));
     attempt->metric_rows = progress.rows;
     attempt->has_best = progress.has_best;
     attempt->best_value = progress.best;

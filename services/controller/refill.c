@@ -24,6 +24,7 @@
 #define LEVELS 256
 #define ROUNDS_MAX 16
 #define LEARNERS 4 /* threads; each waits for one answer at a time */
+#define NOTE_MAX 160
 #define REASON_SHOWN 120
 #define REFUSED_NOTE                                                                                       \
     "waiting for suggestions: the suggestion service does not accept the controller, whose log says what " \
@@ -36,7 +37,7 @@ struct level {
     int64_t queued;                 /* estimate */
     int64_t taken, window_ms, rate; /* runs taken since window_ms; in the second before it */
     bool learns;
-    char note[REFILL_NOTE_MAX];
+    char note[NOTE_MAX];
 };
 
 struct refill {
@@ -145,7 +146,7 @@ static enum status list_needs(struct store_tx *tx, void *context, struct err *er
 
 static void tell_failure(struct refill *refill, const char *sweep_id, struct err *err)
 {
-    char note[REFILL_NOTE_MAX];
+    char note[NOTE_MAX];
     bool away = err->code == STATUS_UNAVAILABLE || err->code == STATUS_DEADLINE;
     if (away)
         (void)snprintf(note, sizeof note, UNAVAILABLE_NOTE);

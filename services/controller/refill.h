@@ -17,8 +17,6 @@
 
 struct refill;
 
-#define REFILL_NOTE_MAX 160
-
 /* IO, NO_MEMORY. */
 enum status refill_start(struct controller *controller, struct refill **out, struct err *err) MUST_USE;
 /* NULL is fine. */

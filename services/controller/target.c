@@ -6,10 +6,10 @@
 #include "db/store/sweeps.h"
 #include "services/controller/sweep_state.h"
 
-bool target_is_reached(const struct facts *facts, double best)
+bool target_is_reached(const struct spec_metric *metric, double best)
 {
-    const struct spec_metric *metric = &facts->spec->metric;
-    return metric->has_target && (facts->maximize ? best >= metric->target : best <= metric->target);
+    bool maximize = metric->goal == SPEC_GOAL_MAXIMIZE;
+    return metric->has_target && (maximize ? best >= metric->target : best <= metric->target);
 }
 
 enum status target_finish_sweep(struct store_tx *tx, const char *sweep_id, const char *run_id, bool *finished,

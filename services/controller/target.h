@@ -7,10 +7,10 @@
 #define BESOM_CONTROLLER_TARGET_H
 
 #include "db/store/store.h"
-#include "services/controller/facts.h"
+#include "spec/spec.h"
 
 /* Whether a best value is as good as the sweep's target; false without one. */
-bool target_is_reached(const struct facts *facts, double best);
+bool target_is_reached(const struct spec_metric *metric, double best);
 
 /* Finishes the sweep, whose lock it takes, unless it has ended; `finished` tells which. What waits for the
  * sweep is to be woken after the commit. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "db/store/runs.h"
 #include "db/store/sweeps.h"
 #include "services/controller/handlers.h"
 #include "services/controller/picture.h"
@@ -12,6 +13,7 @@
 #include "services/controller/request.h"
 #include "services/controller/single_runs.h"
 #include "services/controller/sweep_source.h"
+#include "services/controller/target.h"
 #include "services/controller/tried.h"
 
 #define USED_MAX 100000 /* runs that are compared with a new grid to count what is to come */
@@ -131,6 +133,23 @@ static enum status count_points(struct store_tx *tx, struct update *update, stru
     return STATUS_OK;
 }
 
+/* A target that a run's best value reaches as soon as it is there. */
+static enum status apply_target(struct store_tx *tx, const struct update *update, struct err *err)
+{
+    const struct spec_metric *before = &update->before->metric, *after = &update->source.spec->metric;
+    struct store_run best;
+    struct err none = ERR_INIT;
+    bool finished = false;
+    if (!after->has_target || (before->has_target && before->target == after->target))
+        return STATUS_OK;
+    enum status status = store_get_best_run(tx, update->sweep.sweep_id, &best, &none);
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && !target_is_reached(after, best.objective)))
+        return STATUS_OK;
+    if (status != STATUS_OK)
+        return err_set(err, status, "%s", none.text);
+    return target_finish_sweep(tx, update->sweep.sweep_id, best.run_id, &finished, err);
+}
+
 static enum status store(struct store_tx *tx, const struct request *request, struct update *update,
                          struct err *err)
 {
@@ -154,6 +173,7 @@ static enum status store(struct store_tx *tx, const struct request *request, str
     TRY(store_update_sweep(tx, &row, &update->dropped, err));
     if (strcmp(update->sweep.state, "finished") == 0)
         TRY(store_set_sweep_state(tx, message->sweep_id, "running", "updated", err));
+    TRY(apply_target(tx, update, err));
     char detail[64];
     (void)snprintf(detail, sizeof detail, "version %d", update->sweep.spec_version + 1);
     return store_add_event(tx, message->sweep_id, "sweep_updated", rpc_call_identity(request->call)->subject,

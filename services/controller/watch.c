@@ -12,7 +12,6 @@
 #include "services/controller/facts.h"
 #include "services/controller/meter.h"
 #include "services/controller/picture.h"
-#include "services/controller/refill.h"
 #include "services/controller/request.h"
 #include "services/controller/standbys.h"
 
@@ -102,15 +101,12 @@ static enum status add_warnings(struct store_tx *tx, const struct picture *pictu
     return STATUS_OK;
 }
 
-/* The note on a queue may be old where nobody asks for runs. */
 static enum status add_waiting(struct store_tx *tx, const struct picture *picture, struct err *err)
 {
     struct controller *controller = picture->controller;
-    char note[REFILL_NOTE_MAX] = "";
-    if (controller->refill == NULL || claims_count(controller->claims, picture->sweep_id) == 0)
-        return STATUS_OK;
-    refill_get_note(controller->refill, picture->sweep_id, note, sizeof note);
-    picture->response->waiting_reason = arena_strdup(store_tx_arena(tx), note);
+    char reason[CLAIM_REASON_MAX];
+    claims_get_shortage(controller->claims, picture->sweep_id, reason);
+    picture->response->waiting_reason = arena_strdup(store_tx_arena(tx), reason);
     return picture->response->waiting_reason != NULL ? STATUS_OK
                                                      : err_set(err, STATUS_NO_MEMORY, "out of memory");
 }

@@ -43,3 +43,18 @@ parameters: {x: {min: 1, max: 3}}
         wait_for(lambda: stack.json("status", sweep)["state"] == "finished", 5, "the target")
         assert len(stack.json("runs", sweep)["runs"]) == ended
         stack.command("sweep", "--resume", sweep)
+
+
+def test_a_target_that_an_update_brings_within_reach_ends_the_sweep(stack):
+    text = """
+method: grid
+metric: {{name: score, goal: maximize, target: {target}}}
+command: [sh, -c, "besom log score=${{0#x=}}", "${{args_no_hyphens}}"]
+parameters: {{x: {{min: 1, max: 30}}}}
+"""
+    sweep = stack.create(text.format(target=100))
+    assert stack.start_agent(sweep, f"{sweep}-few", "--count", "4").wait(60) == 0
+    for target, state in ((50, "running"), (4, "finished")):
+        stack.command("sweep", "--update", sweep, stack.write("sweep.yaml", text.format(target=target)))
+        assert stack.json("status", sweep)["state"] == state
+    assert "reached the target" in stack.json("status", sweep)["state_reason"]

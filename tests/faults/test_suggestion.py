@@ -63,6 +63,9 @@ def test_each_short_life_of_the_service_is_used():
         agent = stack.start_agent(sweep, 0)
         localstack.wait_for(lambda: "suggestion service is unavailable" in stack.json("status", sweep)["waiting_reason"],
                             20, "the status says what the agent waits for")
+        stack.command("sweep", "--pause", sweep)
+        localstack.wait_for(lambda: stack.json("status", sweep)["waiting_reason"] == "", 20, "now it waits for another thing")
+        stack.command("sweep", "--resume", sweep)
         assert agent.wait(120) == 0, stack.agent_text(0)
         assert stack.json("status", sweep)["waiting_reason"] == ""
         runs = stack.runs(sweep)

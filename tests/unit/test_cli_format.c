@@ -209,7 +209,7 @@ static void warnings_are_shown_as_text_and_as_json(void **state)
     Besom__V1__Sweep sweep = BESOM__V1__SWEEP__INIT;
     Besom__V1__Warning warning = BESOM__V1__WARNING__INIT, *warnings[] = {&warning};
     Besom__V1__WatchSweepResponse picture = BESOM__V1__WATCH_SWEEP_RESPONSE__INIT;
-    char code[] = "a_danger", words[] = "mend\033 it";
+    char code[] = "a_danger", words[] = "mend\033 it", reason[] = "waiting for suggestions: none\033 come";
     picture.sweep = &sweep;
     progress_format(&arena, &picture, NULL, &plain, 0, &out);
     assert_null(strstr(buffer_text(&out), "warning"));
@@ -217,12 +217,15 @@ static void warnings_are_shown_as_text_and_as_json(void **state)
     warning.text = words;
     picture.warnings = warnings;
     picture.n_warnings = 1;
+    picture.waiting_reason = reason;
     progress_format(&arena, &picture, NULL, &plain, 0, &out);
     assert_non_null(strstr(buffer_text(&out), "\nwarning: mend"));
+    assert_non_null(strstr(buffer_text(&out), "\nwaiting for suggestions: none"));
     assert_null(strchr(buffer_text(&out), '\033'));
     json_t *object = progress_json(&picture, NULL);
     const json_t *first = json_array_get(json_object_get(object, "warnings"), 0);
     assert_string_equal(json_string_value(json_object_get(first, "code")), "a_danger");
+    assert_string_equal(json_string_value(json_object_get(object, "waiting_reason")), reason);
     json_decref(object);
 }
 

@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "rpc/client_internal.h"
 #include "rpc_fixture.h"
 
 typedef Besom__Test__V1__EchoRequest echo_request;
@@ -358,7 +360,15 @@ static void test_wrong_key(void **state)
 
 /* ---- files that change ---- */
 
-#define LOOK_US 1100000 /* a little more than between two looks at the files */
+static _Atomic int64_t seconds; /* set on; files are looked at once a second */
+
+static int64_t read_seconds(void *context)
+{
+    (void)context;
+    return atomic_load(&seconds) * 1000000;
+}
+
+static const struct clock test_clock = {.wall_us = read_seconds, .monotonic_us = read_seconds};
 
 static char live_certificate[64], live_key[64], authorities[64];
 
@@ -378,7 +388,7 @@ static struct tls_files *open_live(int certificate, int key)
     install(live_certificate, certificate);
     install(live_key, key);
     const struct tls_paths paths = {live_certificate, live_key, authorities};
-    assert_int_equal(tls_files_open(&paths, &files, &err), STATUS_OK);
+    assert_int_equal(tls_files_open(&paths, &test_clock, &files, &err), STATUS_OK);
     return files;
 }
 
@@ -410,11 +420,11 @@ static void test_a_renewed_certificate_is_shown(void **state)
     assert_int_equal(tls_files_end_s(files), 1577923200); /* 2020-01-02 */
     assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
     install(live_certificate, SERVER);
-    usleep(LOOK_US);
+    seconds++;
     assert_int_equal(call(options, &echo_unary, subject, &err), STATUS_UNAVAILABLE);
     assert_int_equal(tls_files_generation(files), 1);
     install(live_key, SERVER_KEY);
-    usleep(LOOK_US);
+    seconds++;
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
         char address[64];
         snprintf(address, sizeof address, "127.0.0.1:%d", rpc_server_port(fixture.server, i));
@@ -446,7 +456,7 @@ static void test_a_renewed_client_certificate_is_shown(void **state)
     for (int renewal = 0; renewal < 3; renewal++) {
         install(live_certificate, CLIENT);
         install(live_key, CLIENT_KEY);
-        usleep(LOOK_US);
+        seconds++;
         assert_int_equal(call_on(channel, &echo_unary, subject, &err), STATUS_OK);
         assert_string_equal(subject, "agent-7");
         if (renewal == 0)
@@ -477,23 +487,67 @@ static void test_files_that_cannot_be_used_are_named(void **state)
     close_live(open_live(SERVER, SERVER_KEY));
     install(live_certificate, SERVER);
     install(live_key, CLIENT_KEY);
-    assert_int_equal(tls_files_open(&(struct tls_paths){live_certificate, live_key, NULL}, &files, &err),
-                     STATUS_INVALID);
+    assert_int_equal(
+        tls_files_open(&(struct tls_paths){live_certificate, live_key, NULL}, &test_clock, &files, &err),
+        STATUS_INVALID);
     assert_non_null(strstr(err.text, "live.key is not the key of the certificate in"));
-    assert_int_equal(tls_files_open(&(struct tls_paths){live_key, live_key, NULL}, &files, &err),
+    assert_int_equal(tls_files_open(&(struct tls_paths){live_key, live_key, NULL}, &test_clock, &files, &err),
                      STATUS_INVALID);
     assert_non_null(strstr(err.text, "live.key holds no certificate in PEM format"));
-    assert_int_equal(
-        tls_files_open(&(struct tls_paths){live_certificate, live_certificate, NULL}, &files, &err),
-        STATUS_INVALID);
+    assert_int_equal(tls_files_open(&(struct tls_paths){live_certificate, live_certificate, NULL},
+                                    &test_clock, &files, &err),
+                     STATUS_INVALID);
     assert_non_null(strstr(err.text, "live.crt holds no private key"));
-    assert_int_equal(tls_files_open(&(struct tls_paths){NULL, NULL, live_key}, &files, &err), STATUS_INVALID);
-    assert_int_equal(tls_files_open(&(struct tls_paths){NULL, NULL, folder}, &files, &err), STATUS_IO);
+    assert_int_equal(tls_files_open(&(struct tls_paths){NULL, NULL, live_key}, &test_clock, &files, &err),
+                     STATUS_INVALID);
+    assert_int_equal(tls_files_open(&(struct tls_paths){NULL, NULL, folder}, &test_clock, &files, &err),
+                     STATUS_IO);
     assert_int_equal(chmod(live_key, 0644), 0);
-    assert_int_equal(tls_files_open(&(struct tls_paths){live_certificate, live_key, NULL}, &files, &err),
-                     STATUS_DENIED);
+    assert_int_equal(
+        tls_files_open(&(struct tls_paths){live_certificate, live_key, NULL}, &test_clock, &files, &err),
+        STATUS_DENIED);
     unlink(live_certificate);
     unlink(live_key);
+}
+
+/* What a pipe gives is read once; nobody waits for more. */
+static void test_a_pipe_is_not_read_again(void **state)
+{
+    (void)state;
+    struct tls_files *files;
+    struct err err = ERR_INIT;
+    char path[64];
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pid_t writer;
+    char *arguments[] = {"sh", "-c", "cat \"$0\" >\"$1\"", authorities, path, NULL};
+    close_live(open_live(SERVER, SERVER_KEY)); /* names `authorities` */
+    assert_int_equal(posix_spawn(&writer, "/bin/sh", NULL, NULL, arguments, environ), 0);
+    assert_int_equal(tls_files_open(&(struct tls_paths){NULL, NULL, path}, &test_clock, &files, &err),
+                     STATUS_OK);
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
+    seconds++;
+    assert_int_equal(tls_files_generation(files), 1);
+    tls_files_free(files);
+    unlink(path);
+}
+
+/* Files say nothing of a unix socket: its channel keeps its connection. */
+static void test_files_leave_a_unix_socket_alone(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    struct rpc_channel *channel;
+    struct tls_files *files = open_live(CLIENT, CLIENT_KEY);
+    struct rpc_channel_options options = {.address = "unix:/nowhere", .tls = true, .files = files};
+    assert_int_equal(rpc_channel_new(&options, &channel, &err), STATUS_OK);
+    grpc_channel *first = channel_hold(channel);
+    channel_release(channel);
+    seconds++;
+    assert_ptr_equal(channel_hold(channel), first);
+    channel_release(channel);
+    rpc_channel_free(channel);
+    close_live(files);
 }
 
 int main(void)
@@ -509,6 +563,8 @@ int main(void)
         cmocka_unit_test(test_a_renewed_certificate_is_shown),
         cmocka_unit_test(test_a_renewed_client_certificate_is_shown),
         cmocka_unit_test(test_files_that_cannot_be_used_are_named),
+        cmocka_unit_test(test_a_pipe_is_not_read_again),
+        cmocka_unit_test(test_files_leave_a_unix_socket_alone),
     };
     return cmocka_run_group_tests(tests, make_certificates, drop_certificates);
 }
