@@ -14,8 +14,25 @@
     "besom.shown_runs%')::int) "                                                         \
     "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
+struct acquired {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done; /* lock */
+    besom_status code;
+    int verdict;
+};
+
+static void await_answer(struct acquired *acquired)
+{
+    pthread_mutex_lock(&acquired->lock);
+    while (!acquired->done)
+        pthread_cond_wait(&acquired->changed, &acquired->lock);
+    pthread_mutex_unlock(&acquired->lock);
+}
+
 struct ending {
     struct served *served;
+    struct acquired *acquired; /* an answer that the client must have before it goes, NULL = none */
     int64_t shutdown_ms;
 };
 
@@ -25,6 +42,8 @@ static void end(void *context)
     int64_t begin_ms = clock_monotonic_ms(&clock_system);
     served_shutdown(ending->served, GRACE_MS);
     ending->shutdown_ms = clock_monotonic_ms(&clock_system) - begin_ms;
+    if (ending->acquired != NULL)
+        await_answer(ending->acquired);
     served_free(ending->served);
 }
 
@@ -54,14 +73,6 @@ static void batches_under_way_are_stored_at_the_end(void **state)
         database_number(database->url, "SELECT last_sequence FROM besom.run_attempts WHERE attempt = 1"), 1);
 }
 
-struct acquired {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done; /* lock */
-    besom_status code;
-    int verdict;
-};
-
 static void take_answer(void *context, const void *response, const besom_error *error)
 {
     struct acquired *acquired = context;
@@ -79,9 +90,9 @@ static void a_caller_that_is_served_at_the_end_is_answered(void **state)
 {
     struct database *database = *state;
     struct served served;
-    struct ending ending = {.served = &served};
-    struct waiting waiting;
     struct acquired acquired = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct ending ending = {.served = &served, .acquired = &acquired};
+    struct waiting waiting;
     Besom__V1__AcquireRunRequest request = BESOM__V1__ACQUIRE_RUN_REQUEST__INIT;
     struct line line;
     char run_id[9];
@@ -100,10 +111,6 @@ static void a_caller_that_is_served_at_the_end_is_answered(void **state)
     line_free(&line);
     locks_release(locks);
     waiting_join(&waiting);
-    pthread_mutex_lock(&acquired.lock);
-    while (!acquired.done)
-        pthread_cond_wait(&acquired.changed, &acquired.lock);
-    pthread_mutex_unlock(&acquired.lock);
     assert_int_equal(acquired.code, BESOM_OK);
     assert_int_equal(acquired.verdict, BESOM__V1__ACQUIRE_RUN_RESPONSE__VERDICT_WAIT);
     assert_true(ending.shutdown_ms < GRACE_MS / 2);
