@@ -18,6 +18,7 @@
 /* What one attempt may take, TLS handshake included: the core's "minimum backoff" is that, and delays no
  * other. */
 #define CONNECT_TIMEOUT_MS 5000
+#define MESSAGE_BYTES ((size_t)16 << 20)
 
 static grpc_arg integer_arg(const char *key, int64_t value)
 {
@@ -38,7 +39,7 @@ static int64_t reconnect_most(const char *address)
     return strncmp(address, "unix:", strlen("unix:")) == 0 ? RECONNECT_LOCAL_MS : RECONNECT_MOST_MS;
 }
 
-static grpc_channel *create_core(const struct rpc_channel_options *options, size_t max_message_bytes,
+static grpc_channel *create_core(const struct rpc_channel_options *options,
                                  grpc_channel_credentials *credentials)
 {
     grpc_arg list[] = {
@@ -51,7 +52,7 @@ static grpc_channel *create_core(const struct rpc_channel_options *options, size
         integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, PING_TIMEOUT_MS),
         integer_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
         integer_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
-        integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int64_t)max_message_bytes),
+        integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int64_t)options->max_message_bytes),
         integer_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0), /* controllers are reached directly */
         integer_arg(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
         /* Decompression has no bound: a small message could become gigabytes. */
@@ -94,24 +95,34 @@ static enum status copy_options(struct rpc_channel *channel, const struct rpc_ch
     own->token = own->ca_pem = own->certificate_pem = own->key_pem = NULL;
     if (!own->tls || credentials_is_unix(options->address))
         own->files = NULL;
+    if (own->max_message_bytes == 0)
+        own->max_message_bytes = MESSAGE_BYTES;
+    if (own->random == NULL)
+        own->random = &random_system;
     own->address = strdup(options->address);
     own->server_name = options->server_name != NULL ? strdup(options->server_name) : NULL;
     bool copied = own->address != NULL && (own->server_name != NULL) == (options->server_name != NULL);
     return copied ? STATUS_OK : err_set(err, STATUS_NO_MEMORY, "no memory for a channel");
 }
 
+/* With the credentials that `options` name. */
+static enum status connect_core(struct rpc_channel *channel, const struct rpc_channel_options *options,
+                                grpc_channel **out, struct err *err)
+{
+    grpc_channel_credentials *credentials = NULL;
+    TRY(credentials_channel(options, &channel->generation, &credentials, err));
+    *out = create_core(&channel->options, credentials);
+    grpc_channel_credentials_release(credentials);
+    return *out != NULL ? STATUS_OK
+                        : err_set(err, STATUS_INVALID, "address '%s' cannot be used", options->address);
+}
+
 static enum status connect_channel(struct rpc_channel *channel, const struct rpc_channel_options *options,
                                    struct err *err)
 {
-    grpc_channel_credentials *credentials = NULL;
     TRY(copy_options(channel, options, err));
     TRY(set_token(channel, options->token, err));
-    TRY(credentials_channel(options, &channel->generation, &credentials, err));
-    channel->core = create_core(options, channel->max_message_bytes, credentials);
-    grpc_channel_credentials_release(credentials);
-    return channel->core != NULL
-               ? STATUS_OK
-               : err_set(err, STATUS_INVALID, "address '%s' cannot be used", options->address);
+    return connect_core(channel, options, &channel->core, err);
 }
 
 enum status rpc_channel_new(const struct rpc_channel_options *options, struct rpc_channel **out,
@@ -123,9 +134,6 @@ enum status rpc_channel_new(const struct rpc_channel_options *options, struct rp
     struct rpc_channel *channel = calloc(1, sizeof *channel);
     if (channel == NULL)
         return err_set(err, STATUS_NO_MEMORY, "no memory for a channel");
-    channel->max_message_bytes =
-        options->max_message_bytes != 0 ? options->max_message_bytes : (size_t)16 << 20;
-    channel->random = options->random != NULL ? options->random : &random_system;
     pthread_mutex_init(&channel->lock, NULL);
     enum status status = connect_channel(channel, options, err);
     if (status != STATUS_OK) {
@@ -156,16 +164,12 @@ static void drop_older(struct rpc_channel *channel)
 static void renew_core(struct rpc_channel *channel)
 {
     struct tls_files *files = channel->options.files;
-    grpc_channel_credentials *credentials = NULL;
+    grpc_channel *core = NULL;
     struct err err = ERR_INIT;
     if (files == NULL || tls_files_generation(files) == channel->generation)
         return;
-    if (credentials_channel(&channel->options, &channel->generation, &credentials, &err) != STATUS_OK)
+    if (connect_core(channel, &channel->options, &core, &err) != STATUS_OK)
         return; /* its files were looked at already */
-    grpc_channel *core = create_core(&channel->options, channel->max_message_bytes, credentials);
-    grpc_channel_credentials_release(credentials);
-    if (core == NULL)
-        return;
     destroy_core(channel->older);
     channel->older = channel->core;
     channel->core = core;

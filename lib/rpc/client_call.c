@@ -89,7 +89,8 @@ enum status client_call_result(struct client_call *call, const struct rpc_channe
                                struct err *err)
 {
     TRY(wire_status_read(call->code, call->text, err));
-    if (codec_unpack_heap(method->response, call->message, channel->max_message_bytes, out, err) == STATUS_OK)
+    if (codec_unpack_heap(method->response, call->message, channel->options.max_message_bytes, out, err) ==
+        STATUS_OK)
         return STATUS_OK;
     err_set(err, STATUS_INTERNAL, "%s: the server's answer is not a valid %s", method->path,
             method->response->name);

@@ -13,7 +13,8 @@
 #include "rpc/event.h"
 
 struct rpc_channel {
-    struct rpc_channel_options options; /* its own copies of address and server name; no token, no PEM */
+    struct rpc_channel_options options; /* with its presets, own copies of address and server name; no token,
+                                           no PEM */
     pthread_mutex_t lock;               /* guards the next four */
     grpc_channel *core;                 /* owned */
     grpc_channel *older;                /* owned; calls that it has go on, NULL = none */
@@ -21,8 +22,6 @@ struct rpc_channel {
     uint64_t generation;                /* of the files that the core was made with */
     grpc_metadata token;                /* owned slices; sent when has_token */
     bool has_token;
-    size_t max_message_bytes;
-    const struct random_source *random;
 };
 
 /* A call and what the core writes for it. */

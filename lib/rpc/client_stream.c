@@ -140,8 +140,8 @@ static void deliver(struct rpc_client_stream *stream, grpc_byte_buffer *bytes)
 {
     ProtobufCMessage *message;
     struct err err = ERR_INIT;
-    if (codec_unpack_heap(stream->method->response, bytes, stream->channel->max_message_bytes, &message,
-                          &err) != STATUS_OK) {
+    if (codec_unpack_heap(stream->method->response, bytes, stream->channel->options.max_message_bytes,
+                          &message, &err) != STATUS_OK) {
         grpc_call_cancel_with_status(stream->call.core, GRPC_STATUS_INTERNAL, err.text, NULL);
         return;
     }
@@ -246,7 +246,7 @@ enum status rpc_client_stream_send(struct rpc_client_stream *stream, const Proto
 {
     grpc_byte_buffer *bytes;
     struct err err = ERR_INIT;
-    if (codec_pack(message, stream->channel->max_message_bytes, &bytes, &err) != STATUS_OK) {
+    if (codec_pack(message, stream->channel->options.max_message_bytes, &bytes, &err) != STATUS_OK) {
         cancel_with(stream, GRPC_STATUS_RESOURCE_EXHAUSTED, err.text);
         return STATUS_CANCELLED;
     }

@@ -42,7 +42,7 @@ static enum status try_once(struct unary *unary, ProtobufCMessage **response, st
 {
     grpc_byte_buffer *request;
     unary->retry = false;
-    TRY(codec_pack(unary->request, unary->channel->max_message_bytes, &request, err));
+    TRY(codec_pack(unary->request, unary->channel->options.max_message_bytes, &request, err));
     int64_t left_ms = unary->end_ms - clock_monotonic_ms(&clock_system);
     if (unary->attempt_ms > 0 && unary->attempt_ms < left_ms)
         left_ms = unary->attempt_ms;
@@ -80,7 +80,7 @@ static bool is_connected(const struct unary *unary)
  * a lost connection is back, which has pauses of its own, the try is due. */
 static bool wait_before_retry(const struct unary *unary, int failures)
 {
-    int64_t delay_ms = unary->retry_ms + backoff_delay_ms(failures, unary->channel->random);
+    int64_t delay_ms = unary->retry_ms + backoff_delay_ms(failures, unary->channel->options.random);
     int64_t now_ms = clock_monotonic_ms(&clock_system), due_ms = now_ms + delay_ms;
     if (due_ms >= unary->end_ms)
         return false;
@@ -173,7 +173,7 @@ struct rpc_async_call *rpc_unary_async(struct rpc_channel *channel, const struct
                      client_loop_queue());
     grpc_byte_buffer *bytes;
     struct err err = ERR_INIT;
-    if (codec_pack(request, channel->max_message_bytes, &bytes, &err) != STATUS_OK) {
+    if (codec_pack(request, channel->options.max_message_bytes, &bytes, &err) != STATUS_OK) {
         refuse(async, &err);
         return async;
     }

@@ -264,11 +264,6 @@ void tls_files_free(struct tls_files *files)
     free(files);
 }
 
-bool tls_files_has_certificate(const struct tls_files *files)
-{
-    return files->paths[CERTIFICATE] != NULL;
-}
-
 bool tls_files_has_authorities(const struct tls_files *files)
 {
     return files->paths[AUTHORITIES] != NULL;

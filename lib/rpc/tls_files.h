@@ -43,8 +43,7 @@ uint64_t tls_files_generation(struct tls_files *files);
 typedef void tls_files_use(void *context, const struct tls_pems *pems);
 uint64_t tls_files_get(struct tls_files *files, tls_files_use *use, void *context);
 
-/* Whether paths of certificate and key, or of authorities, were given. */
-bool tls_files_has_certificate(const struct tls_files *files);
+/* Whether a path was given. */
 bool tls_files_has_authorities(const struct tls_files *files);
 
 /* When the certificate ends, seconds since 1970; 0 without one. Any thread. */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/clock.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "rpc/client.h"
 #include "rpc/runtime.h"
@@ -60,25 +60,30 @@ static enum status ask(struct rpc_channel *channel, struct err *err)
     return serving ? STATUS_OK : err_set(err, STATUS_UNAVAILABLE, "not serving (is the database there?)");
 }
 
+static void free_files(struct tls_files **files)
+{
+    tls_files_free(*files);
+}
+
+/* The service's own certificate is what is trusted; a service that demands one is shown it, too. */
+static enum status open_own(const struct service_options *options, struct tls_files **out, struct err *err)
+{
+    bool demands = options->tls_client_ca_file != NULL;
+    const struct tls_paths paths = {.certificate = demands ? options->tls_certificate_file : NULL,
+                                    .key = demands ? options->tls_key_file : NULL,
+                                    .authorities = options->tls_certificate_file};
+    return tls_files_open(&paths, &clock_system, out, err);
+}
+
 enum status service_check_health(const struct service_options *options, struct err *err)
 {
     char target[512];
-    struct buffer ca CLEANUP(buffer_free) = BUFFER_INIT;
-    struct buffer key CLEANUP(buffer_free) = BUFFER_INIT;
+    struct tls_files *files CLEANUP(free_files) = NULL;
     struct rpc_channel *channel = NULL;
     write_target(pick_address(&options->listen), target, sizeof target);
-    struct rpc_channel_options to = {.address = target};
-    if (!is_unix(target) && options->tls_certificate_file != NULL) {
-        TRY(file_read(options->tls_certificate_file, 1u << 20, &ca, err));
-        to.tls = true;
-        to.ca_pem = buffer_text(&ca);
-        /* a service that demands certificates is shown its own */
-        if (options->tls_client_ca_file != NULL) {
-            TRY(file_read_secret(options->tls_key_file, 1u << 20, &key, err));
-            to.certificate_pem = to.ca_pem;
-            to.key_pem = buffer_text(&key);
-        }
-    }
+    if (!is_unix(target) && options->tls_certificate_file != NULL)
+        TRY(open_own(options, &files, err));
+    const struct rpc_channel_options to = {.address = target, .tls = files != NULL, .files = files};
     rpc_runtime_init();
     TRY(rpc_channel_new(&to, &channel, err));
     enum status status = ask(channel, err);

@@ -426,11 +426,10 @@ void claim_table_leave(struct claim_table *table, const struct claim_waiter *wai
 
 void claim_table_get_reason(struct claim_table *table, const char *sweep_id, char out[CLAIM_REASON_MAX])
 {
-    out[0] = '\0';
     pthread_mutex_lock(&table->lock);
-    for (const struct claim_sweep *sweep = table->sweeps; sweep != NULL; sweep = sweep->next)
-        if (sweep->waiting.count > 0 && strcmp(sweep->sweep_id, sweep_id) == 0)
-            (void)snprintf(out, CLAIM_REASON_MAX, "%s", sweep->reason);
+    const struct claim_sweep *sweep = find_sweep(table, sweep_id);
+    (void)snprintf(out, CLAIM_REASON_MAX, "%s",
+                   sweep != NULL && sweep->waiting.count > 0 ? sweep->reason : "");
     pthread_mutex_unlock(&table->lock);
 }
 

@@ -377,15 +377,15 @@ static enum status write_plan(struct store_tx *tx, const struct commit *commit, 
 
 /* Sweeps are locked before attempts, and only attempts tell which: what reached a target is tried once more.
  */
-static bool needs_sweeps(const struct commit *commit)
+static bool mark_sweeps(const struct commit *commit)
 {
-    bool needs = false;
+    bool more = false;
     for (size_t i = 0; i < commit->count; i++) {
         struct ingest_item *item = commit->items[i];
-        needs |= item->reached_target && !item->holds_sweep;
+        more |= item->reached_target && !item->holds_sweep;
         item->holds_sweep |= item->reached_target;
     }
-    return needs;
+    return more;
 }
 
 static enum status lock_sweeps(struct store_tx *tx, const struct commit *commit, struct err *err)
@@ -433,7 +433,7 @@ static enum status store_batches(struct store_tx *tx, void *context, struct err 
     TRY(make_fact_room(commit, store_tx_arena(tx), &plan, err));
     TRY(read_units(tx, commit, &plan, err));
     judge_items(commit, &plan);
-    commit->again = needs_sweeps(commit);
+    commit->again = mark_sweeps(commit);
     if (commit->again)
         return err_set(err, STATUS_CANCELLED, "a target was reached: again, with its sweep locked");
     plan.attempt_count = drop_missing(plan.attempts, plan.attempt_count);
