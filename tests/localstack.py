@@ -145,6 +145,10 @@ class LocalStack:
     def runs(self, sweep):
         return self.json("runs", sweep)["runs"]
 
+    def pids(self, name):
+        """Processes of this stack whose program has that name."""
+        return [pid for pid, (_, own) in processes().items() if own == name[:15] and belongs_to(pid, self.home)]
+
     def left_behind(self):
         return {pid: name for pid, (_, name) in processes().items() if pid != os.getpid() and belongs_to(pid, self.home)}
 

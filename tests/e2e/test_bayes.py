@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from localstack import LocalStack, belongs_to, processes
+from localstack import LocalStack
 
 SECONDS = 100
 # Branin's function, least value 0.398; no value where x + y is above 21.
@@ -83,10 +83,9 @@ class Killer:
 
     def run(self):
         while self.kills < self.most and not self.over.wait(self.every):
-            for pid, (_, name) in processes().items():
-                if name.startswith("besom-suggesti") and belongs_to(pid, self.stack.home):
-                    os.kill(pid, signal.SIGKILL)
-                    self.kills += 1
+            for pid in self.stack.pids("besom-suggestion"):
+                os.kill(pid, signal.SIGKILL)
+                self.kills += 1
 
     def __enter__(self):
         self.thread.start()

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from localstack import LocalStack, belongs_to, processes, wait_for
+from localstack import LocalStack, wait_for
 
 SECONDS = 120
 # 10 a + 3 b, and 2 m for sgd; nothing of c. No value where a is above 0.95.
@@ -89,11 +89,6 @@ def totals(found):
     return {one["parameter"]: one["total"]["value"] for one in found["parameters"]}
 
 
-def suggestion_pids(stack):
-    return [pid for pid, (_, name) in processes().items()
-            if name.startswith("besom-suggesti") and belongs_to(pid, stack.home)]
-
-
 def test_a_random_sweep_tells_what_matters(stack, random_sweep):
     found = stack.json("importance", random_sweep)
     shares = totals(found)
@@ -126,10 +121,10 @@ def test_the_table(stack, random_sweep):
 def test_the_same_again_and_from_a_new_process(stack, random_sweep):
     before = stack.json("importance", random_sweep)
     slice_before = stack.json("predict", random_sweep, "a")
-    old = suggestion_pids(stack)
+    old = stack.pids("besom-suggestion")
     for pid in old:
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: set(suggestion_pids(stack)) - set(old), 20, "a new suggestion service")
+    wait_for(lambda: set(stack.pids("besom-suggestion")) - set(old), 20, "a new suggestion service")
     assert stack.json("importance", random_sweep) == before
     assert stack.json("predict", random_sweep, "a") == slice_before
 
@@ -206,7 +201,7 @@ def test_without_the_suggestion_service(stack, random_sweep):
     over = threading.Event()
 
     def kill():
-        for pid in suggestion_pids(stack):
+        for pid in stack.pids("besom-suggestion"):
             os.kill(pid, signal.SIGKILL)
 
     def keep_down():

@@ -59,9 +59,8 @@ class Replica:
         wait_for(lambda: get(self.port, "/readyz")[0] == 200, 30, name + " is ready")
 
     def arguments(self, stack):
-        for pid, (_, name) in localstack.processes().items():
-            if name == ("besom-" + self.name)[:15] and localstack.belongs_to(pid, stack.home):
-                return localstack.read_bytes(f"/proc/{pid}/cmdline").decode().split("\0")[1:-1]
+        for pid in stack.pids("besom-" + self.name):
+            return localstack.read_bytes(f"/proc/{pid}/cmdline").decode().split("\0")[1:-1]
         raise AssertionError("no " + self.name)
 
     def metrics(self):

@@ -7,7 +7,7 @@ import signal
 import pytest
 from checkpoints import RULE, SWEEP, begin, check_notes, read
 from json_lines import JsonLines
-from localstack import LocalStack, belongs_to, processes, wait_for
+from localstack import LocalStack, wait_for
 
 # max_iter 9, eta 3: brackets of 9 runs (rungs 1 and 3), 5 (rung 3) and 3 (none).
 ROUND = 17
@@ -132,19 +132,18 @@ def test_a_paused_run_is_stopped_and_deleted():
 
 
 def kill_all(stack, name):
-    for pid, (_, called) in processes().items():
-        if called == name and belongs_to(pid, stack.home):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+    for pid in stack.pids(name):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def test_kill_9_of_each_process_changes_nothing():
     with LocalStack(BESOM_LOST_AFTER="20s") as stack:
         sweep, notes = begin(stack, values(ROUND), pace=0.2, rungs="1,3", patience=8)
         agents = [stack.start_agent(sweep, i, "-j", "2", "--workdir", stack.home) for i in range(2)]
-        for count, name in ((3, "besom-scheduler"), (5, "besom-controlle"), (7, "besom-scheduler")):
+        for count, name in ((3, "besom-scheduler"), (5, "besom-controller"), (7, "besom-scheduler")):
             wait_for(lambda: len({note["run"] for note in read(notes)}) >= count, 60, f"{count} runs have begun")
             kill_all(stack, name)
         agents[0].kill()

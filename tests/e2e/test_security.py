@@ -46,9 +46,8 @@ def certificates(tmp_path_factory):
 
 def arguments_of_controller(stack):
     """The running controller's own arguments, as pairs."""
-    for pid, (_, name) in localstack.processes().items():
-        if name == "besom-controlle" and localstack.belongs_to(pid, stack.home):
-            return localstack.read_bytes(f"/proc/{pid}/cmdline").decode().split("\0")[1:-1]
+    for pid in stack.pids("besom-controller"):
+        return localstack.read_bytes(f"/proc/{pid}/cmdline").decode().split("\0")[1:-1]
     raise AssertionError("no controller")
 
 

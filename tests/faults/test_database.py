@@ -38,11 +38,6 @@ def test_a_missing_table_costs_time_and_no_metric():
         assert values == [float(number) for number in range(1, 21)]
 
 
-def controllers(stack):
-    return [pid for pid, (_, name) in localstack.processes().items()
-            if name == "besom-controlle" and localstack.belongs_to(pid, stack.home)]
-
-
 def test_a_target_that_is_reached_when_the_controller_is_killed_is_not_forgotten():
     """No later value comes: the one that reached the target must end the sweep, however often it is sent."""
     with localstack.LocalStack() as stack:
@@ -65,10 +60,10 @@ parameters: {{x: {{min: 0.0, max: 1.0}}}}
             return database.fetchone()[0]
 
         localstack.wait_for(waits, 20, "the controller is about to finish the sweep")
-        killed = controllers(stack)
+        killed = stack.pids("besom-controller")
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
-        localstack.wait_for(lambda: controllers(stack) and not set(controllers(stack)) & set(killed), 20, "a new one")
+        localstack.wait_for(lambda: set(stack.pids("besom-controller")) - set(killed), 20, "a new one")
         holder.rollback()
         assert agent.wait(120) == 0, stack.agent_text()
         status = stack.json("status", sweep)

@@ -33,11 +33,6 @@ parameters:
 """
 
 
-def schedulers(stack):
-    return [pid for pid, (_, name) in localstack.processes().items()
-            if name == "besom-scheduler" and localstack.belongs_to(pid, stack.home)]
-
-
 def figures(database, sweep):
     """How many values were numbered, and how many of them decided."""
     database.execute("SELECT c.rung_values, d.decided FROM besom.sweep_counters c "
@@ -49,7 +44,7 @@ def keep_away(stack, seconds):
     """Kills each scheduler that comes up, for so long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        for pid in schedulers(stack):
+        for pid in stack.pids("besom-scheduler"):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -103,7 +98,7 @@ def test_no_decision_is_missing_when_the_scheduler_is_back():
         keep_away(stack, AWAY_S)
         numbered, decided = figures(database, sweep)
         assert numbered > decided, "no value came while the scheduler was away"
-        localstack.wait_for(lambda: schedulers(stack), 30, "the scheduler is back")
+        localstack.wait_for(lambda: stack.pids("besom-scheduler"), 30, "the scheduler is back")
         back = time.monotonic()
         numbered = figures(database, sweep)[0]
         localstack.wait_for(lambda: figures(database, sweep)[1] >= numbered, 10, "all is decided")

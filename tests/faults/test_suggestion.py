@@ -41,10 +41,9 @@ class Killer(threading.Thread):
 
     def run(self):
         while not self.over.wait(LIFE_S):
-            for pid, (_, name) in localstack.processes().items():
-                if name == "besom-suggestio" and localstack.belongs_to(pid, self.stack.home):
-                    os.kill(pid, signal.SIGKILL)
-                    self.kills += 1
+            for pid in self.stack.pids("besom-suggestion"):
+                os.kill(pid, signal.SIGKILL)
+                self.kills += 1
 
     def __enter__(self):
         self.start()
@@ -86,11 +85,6 @@ def test_a_pause_in_the_middle_of_a_turn_is_no_failure():
         assert not said, said
 
 
-def suggestion(stack):
-    return next(pid for pid, (_, name) in localstack.processes().items()
-                if name == "besom-suggestio" and localstack.belongs_to(pid, stack.home))
-
-
 def test_the_status_says_what_agents_wait_for():
     with localstack.LocalStack() as stack:
         sweep = create(stack, 3)
@@ -98,7 +92,8 @@ def test_the_status_says_what_agents_wait_for():
         def reason():
             return stack.json("status", sweep)["waiting_reason"]
 
-        os.kill(suggestion(stack), signal.SIGSTOP)
+        suggestion, = stack.pids("besom-suggestion")
+        os.kill(suggestion, signal.SIGSTOP)
         try:
             agent = stack.start_agent(sweep, 0)
             localstack.wait_for(lambda: "suggestion service is unavailable" in reason(), 20, "its absence is told")
@@ -107,6 +102,6 @@ def test_the_status_says_what_agents_wait_for():
             stack.command("sweep", "--resume", sweep)
             localstack.wait_for(lambda: "suggestion service is unavailable" in reason(), 20, "it is told again")
         finally:
-            os.kill(suggestion(stack), signal.SIGCONT)
+            os.kill(suggestion, signal.SIGCONT)
         assert agent.wait(60) == 0, stack.agent_text(0)
         assert reason() == "" and len(stack.runs(sweep)) == 3
