@@ -10,7 +10,8 @@ RUNS = 17  # max_iter 9, eta 3: brackets of 9, 5 and 3
 
 def search(stack, agents, seed=4):
     """The runs of a whole round in order, with their suggestions."""
-    sweep, notes = begin(stack, SPACE, method="bayes", rule=RULE, pace=0.15, more=f"seed: {seed}\nrun_cap: {RUNS}\n")
+    sweep, notes = begin(stack, SPACE, method="bayes", rule=RULE, pace=0.05, more=f"seed: {seed}\nrun_cap: {RUNS}\n",
+                         rungs="1,3", patience=1)
     for number in range(agents):
         stack.start_agent(sweep, number, "--workdir", stack.home)
     for number in range(agents):

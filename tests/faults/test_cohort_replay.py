@@ -10,7 +10,7 @@ import time
 from harness import Stack, new_rng, run_under_fire
 from localstack import wait_for
 from test_database import connect
-from test_scheduler import AWAY_S, BACK_S, figures, keep_away, schedulers
+from test_scheduler import AWAY_S, BACK_S, figures, keep_away
 
 POINTS = int(os.environ.get("FAULTS_COHORT_POINTS", "40"))
 MAX_ITER, ETA, BANDS = 9, 3, [1, 3]
@@ -250,7 +250,7 @@ def test_no_verdict_is_missing_when_the_scheduler_is_back():
         keep_away(stack, AWAY_S)
         numbered, decided = figures(database, stack.sweep)
         assert numbered > decided, "nothing was numbered while the scheduler was away"
-        wait_for(lambda: schedulers(stack), 30, "the scheduler is back")
+        wait_for(lambda: stack.pids("besom-scheduler"), 30, "the scheduler is back")
         back = time.monotonic()
         numbered = figures(database, stack.sweep)[0]
         wait_for(lambda: figures(database, stack.sweep)[1] >= numbered, 10, "all is decided")
