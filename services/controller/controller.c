@@ -59,7 +59,7 @@ static enum status connect_peers(struct controller *controller, struct err *err)
                         err);
 }
 
-/* Who is told of something starts before who tells it. */
+/* Who is told or asked of something starts before who does that. */
 static enum status start_parts(struct controller *controller, struct err *err)
 {
     TRY(gate_new(controller->store, &controller->gate, err));
@@ -69,10 +69,10 @@ static enum status start_parts(struct controller *controller, struct err *err)
     TRY(finish_start(controller, &controller->finish, err));
     TRY(tracks_start(controller, &controller->tracks, err));
     TRY(standbys_new(controller, &controller->standbys, err));
-    TRY(watch_start(controller, &controller->watch, err));
     TRY(log_follow_start(controller, &controller->log_follow, err));
     TRY(looks_new(&controller->looks, err));
     TRY(claims_start(controller, &controller->claims, err));
+    TRY(watch_start(controller, &controller->watch, err));
     TRY(wake_start(controller, &controller->wake, err));
     TRY(stops_start(controller, &controller->stops, err));
     TRY(compact_start(controller, &controller->compact, err));
@@ -101,7 +101,7 @@ void controller_drain(void *context)
     looks_drain(controller->looks);
 }
 
-/* A part ends after all that tell it something; claims and refill tell each other. */
+/* A part ends after all that tell it something or ask it; claims and refill tell each other. */
 void controller_stop(struct controller *controller)
 {
     backlog_stop(controller->backlog);
@@ -113,9 +113,9 @@ void controller_stop(struct controller *controller)
     refill_stop(controller->refill);
     compact_stop(controller->compact);
     wake_stop(controller->wake);
+    watch_stop(controller->watch);
     claims_free(controller->claims);
     log_follow_stop(controller->log_follow);
-    watch_stop(controller->watch);
     tracks_stop(controller->tracks);
     standbys_free(controller->standbys);
     meter_free(controller->meter);
