@@ -121,11 +121,16 @@ static void print_model(struct cli *cli, const json_t *why)
 {
     char mean[FORMAT_SIZE], deviation[FORMAT_SIZE], text[FORMAT_SIZE];
     const json_t *predicted = json_object_get(why, "predicted");
+    const json_t *bound = json_object_get(why, "bound");
     const json_t *gain = json_object_get(why, "log_improvement");
     const json_t *success = json_object_get(why, "success");
     printf("  predicted     %s, give or take %s\n", number_text(json_object_get(predicted, "mean"), mean),
            number_text(json_object_get(predicted, "deviation"), deviation));
-    printf("  acquisition   logarithm of the expected improvement %s\n", number_text(gain, text));
+    if (json_is_number(bound))
+        printf("  acquisition   confidence bound %s, one deviation better than predicted\n",
+               number_text(bound, text));
+    else
+        printf("  acquisition   logarithm of the expected improvement %s\n", number_text(gain, text));
     if (json_is_number(success))
         printf("  success       %.0f %% likely not to fail\n", 100 * json_number_value(success));
     print_scales(cli, json_object_get(why, "length_scales"));

@@ -13,6 +13,8 @@
 #define RIVALS 16
 #define NOISY_FROM 1e-3   /* noise over amplitude from which the best known value is uncertain */
 #define LATENT_NOISE 1e-6 /* of the amplitude */
+#define BOUND_WIDTH 1.0   /* deviations */
+#define BOUND_SCALE 4.0
 #define SUCCESS_PRIOR 0.9
 #define SUCCESS_SCALE 0.25
 
@@ -186,7 +188,8 @@ enum status acquisition_init(struct acquisition *acquisition, const struct acqui
 {
     double widest = log(SUCCESS_SCALE) + 0.5 * log((double)input->dims);
     double *means = arena_alloc(arena, (input->successes + 1) * sizeof *means);
-    *acquisition = (struct acquisition){.known = input->successes + input->failures,
+    *acquisition = (struct acquisition){.rule = input->rule,
+                                        .known = input->successes + input->failures,
                                         .successes = input->successes,
                                         .failures = input->failures};
     if (means == NULL)
@@ -240,14 +243,21 @@ static double log_chance(const struct acquisition *acquisition, const double *x,
     return log((SUCCESS_PRIOR + ok) / (1 + ok + failed));
 }
 
-/* ---- expected improvement ---- */
+/* ---- improvement, or a bound ---- */
 
-/* log mean_s EI_s from v = L^-1 k. by_mean[s] and *by_deviation are the derivatives if by_mean is not NULL.
- */
-static double improvement(const struct acquisition *acquisition, const double *v, double common,
-                          double deviation, double *by_mean, double *by_deviation)
+static struct worth bound(double mean, double deviation, double best)
 {
-    struct log_ei each[ACQUISITION_DRAWS];
+    return (struct worth){.value = BOUND_SCALE * (mean + BOUND_WIDTH * deviation - best),
+                          .by_mean = BOUND_SCALE,
+                          .by_deviation = BOUND_SCALE * BOUND_WIDTH};
+}
+
+/* log mean_s EI_s, or of exp bound_s, from v = L^-1 k. by_mean[s] and *by_deviation are the derivatives if
+ * by_mean is not NULL. */
+static double average(const struct acquisition *acquisition, const double *v, double common, double deviation,
+                      double *by_mean, double *by_deviation)
+{
+    struct worth each[ACQUISITION_DRAWS];
     size_t q = acquisition->latent;
     double most = -HUGE_VAL;
     double sum = 0;
@@ -255,7 +265,8 @@ static double improvement(const struct acquisition *acquisition, const double *v
         double mean = common;
         for (size_t j = 0; j < q; j++)
             mean += v[acquisition->known + j] * acquisition->normals[s * q + j];
-        each[s] = log_ei(mean, deviation, acquisition->best[s]);
+        each[s] = acquisition->rule == ACQUISITION_BOUND ? bound(mean, deviation, acquisition->best[s])
+                                                         : log_ei(mean, deviation, acquisition->best[s]);
         most = fmax(most, each[s].value);
     }
     for (size_t s = 0; s < acquisition->draws; s++)
@@ -313,11 +324,18 @@ double acquisition_at(const struct acquisition *acquisition, const double *x, do
     double common = 0;
     gp_predict(gp, x, acquisition->column, acquisition->slopes, &common, &variance);
     double deviation = sqrt(variance);
-    double value = improvement(acquisition, acquisition->column, common, deviation,
-                               gradient != NULL ? by_mean : NULL, &by_deviation);
+    double value = average(acquisition, acquisition->column, common, deviation,
+                           gradient != NULL ? by_mean : NULL, &by_deviation);
     if (gradient != NULL)
         differentiate(acquisition, x, deviation, by_mean, by_deviation, gradient);
     return value + log_chance(acquisition, x, gradient, gradient != NULL ? acquisition->room : NULL);
+}
+
+double acquisition_log_improvement(const struct acquisition *acquisition, const double *x)
+{
+    struct acquisition improvement = *acquisition;
+    improvement.rule = ACQUISITION_IMPROVEMENT;
+    return acquisition_at(&improvement, x, NULL);
 }
 
 enum status acquisition_at_rows(const struct acquisition *acquisition, const double *rows, size_t count,
@@ -337,7 +355,7 @@ enum status acquisition_at_rows(const struct acquisition *acquisition, const dou
         const double *column = v + c * n;
         double mean = cblas_ddot((int)n, column, 1, gp->half, 1);
         double variance = gp->kernel.amplitude - cblas_ddot((int)n, column, 1, column, 1);
-        out[c] = improvement(acquisition, column, mean, sqrt(fmax(variance, GP_VARIANCE_MIN)), NULL, NULL) +
+        out[c] = average(acquisition, column, mean, sqrt(fmax(variance, GP_VARIANCE_MIN)), NULL, NULL) +
                  log_chance(acquisition, rows + c * dims, NULL, NULL);
     }
     return STATUS_OK;

@@ -2,7 +2,14 @@
  * What a next point is worth: the logarithm of expected improvement over the
  * best posterior mean (where values are noisy, over draws of the likely best
  * ones), averaged over what pending points may give, times the chance that the
- * point does not fail.
+ * point does not fail. Or, in place of that logarithm, an upper confidence
+ * bound: BOUND_SCALE (mean + BOUND_WIDTH deviation - best), whose exponential
+ * is averaged likewise.
+ *
+ * N. Srinivas, A. Krause, S. Kakade, M. Seeger: "Gaussian process optimization
+ * in the bandit setting" (ICML 2010), eq. 5, the width a constant. The scale
+ * weighs the bound against the chance of success, and says how far below the
+ * best candidate a local search may start.
  *
  * J. Snoek, H. Larochelle, R. Adams: "Practical Bayesian optimization of
  * machine learning algorithms" (NeurIPS 2012), section 3.2: pending points are
@@ -32,7 +39,10 @@ struct focus {
     double level;
 };
 
+enum acquisition_rule { ACQUISITION_IMPROVEMENT, ACQUISITION_BOUND };
+
 struct acquisition {
+    enum acquisition_rule rule;
     struct gp gp; /* successes, then failures, then latent */
     size_t known; /* successes and failures */
     size_t successes;
@@ -50,6 +60,7 @@ struct acquisition {
 
 /* Points as rows of coordinates. */
 struct acquisition_input {
+    enum acquisition_rule rule;
     size_t dims;
     const bool *category; /* borrowed */
     const double *theta;
@@ -68,6 +79,9 @@ enum status acquisition_init(struct acquisition *acquisition, const struct acqui
 
 /* At x; the gradient (dims numbers, 0 for categories) if not NULL. Not for two threads at once. */
 double acquisition_at(const struct acquisition *acquisition, const double *x, double *gradient);
+
+/* The logarithm of expected improvement times the chance of success at x, whatever the rule. */
+double acquisition_log_improvement(const struct acquisition *acquisition, const double *x);
 
 /* At `count` rows of coordinates. */
 enum status acquisition_at_rows(const struct acquisition *acquisition, const double *rows, size_t count,

@@ -48,19 +48,19 @@ double log_ei_h(double u)
 }
 
 /* h' = Phi, and h - u h' = phi. */
-struct log_ei log_ei(double mean, double deviation, double best)
+struct worth log_ei(double mean, double deviation, double best)
 {
     double u = (mean - best) / deviation;
     double ratio;
     double rest;
     if (u > DIRECT_FROM) {
         double h = exp(log_phi(u)) + u * 0.5 * erfc(-u * SQRT_HALF);
-        return (struct log_ei){.value = log(deviation) + log(h),
-                               .by_mean = 0.5 * erfc(-u * SQRT_HALF) / (h * deviation),
-                               .by_deviation = exp(log_phi(u)) / (h * deviation)};
+        return (struct worth){.value = log(deviation) + log(h),
+                              .by_mean = 0.5 * erfc(-u * SQRT_HALF) / (h * deviation),
+                              .by_deviation = exp(log_phi(u)) / (h * deviation)};
     }
     mills(-u, &ratio, &rest);
-    return (struct log_ei){.value = log(deviation) + log_phi(u) + log(rest),
-                           .by_mean = ratio / (rest * deviation),
-                           .by_deviation = 1 / (rest * deviation)};
+    return (struct worth){.value = log(deviation) + log_phi(u) + log(rest),
+                          .by_mean = ratio / (rest * deviation),
+                          .by_deviation = 1 / (rest * deviation)};
 }

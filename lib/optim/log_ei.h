@@ -12,7 +12,8 @@
 #ifndef BESOM_OPTIM_LOG_EI_H
 #define BESOM_OPTIM_LOG_EI_H
 
-struct log_ei {
+/* Of a belief with a mean and a deviation. */
+struct worth {
     double value;
     double by_mean;      /* derivative by the mean */
     double by_deviation; /* derivative by the deviation */
@@ -22,6 +23,6 @@ struct log_ei {
 double log_ei_h(double u);
 
 /* Of a normal with this mean and deviation > 0 over `best`; larger is better. */
-struct log_ei log_ei(double mean, double deviation, double best);
+struct worth log_ei(double mean, double deviation, double best);
 
 #endif

@@ -54,14 +54,13 @@ static struct candidate **sorted(const struct candidates *candidates, struct are
 }
 
 static bool take_first_unseen(const struct maximise_input *input, struct candidate *const *order,
-                              size_t count, double *out_point, double *value)
+                              size_t count, double *out_point)
 {
     for (size_t c = 0; c < count; c++) {
         if (seen_has(input->seen, order[c]->point))
             continue;
         for (size_t i = 0; i < input->space->count; i++)
             out_point[i] = order[c]->point[i];
-        *value = order[c]->worth;
         return true;
     }
     return false;
@@ -106,8 +105,7 @@ static enum status search_from_starts(const struct maximise_input *input, struct
     return STATUS_OK;
 }
 
-enum status maximise(const struct maximise_input *input, double *out_point, double *value, bool *found,
-                     struct err *err)
+enum status maximise(const struct maximise_input *input, double *out_point, bool *found, struct err *err)
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct candidates candidates;
@@ -129,9 +127,9 @@ enum status maximise(const struct maximise_input *input, double *out_point, doub
         struct candidate **best = sorted(&ends, &arena);
         if (best == NULL)
             return err_set(err, STATUS_NO_MEMORY, "candidates: out of memory");
-        *found = take_first_unseen(input, best, ends.count, out_point, value);
+        *found = take_first_unseen(input, best, ends.count, out_point);
     }
     if (!*found)
-        *found = take_first_unseen(input, order, candidates.count, out_point, value);
+        *found = take_first_unseen(input, order, candidates.count, out_point);
     return STATUS_OK;
 }

@@ -28,8 +28,8 @@ struct maximise_input {
     uint64_t ordinal;
 };
 
-/* *found is false when every point that was tried had been seen. `out_point` is settled, *value its worth. */
-enum status maximise(const struct maximise_input *input, double *out_point, double *value, bool *found,
+/* *found is false when every point that was tried had been seen. `out_point` is settled. */
+enum status maximise(const struct maximise_input *input, double *out_point, bool *found,
                      struct err *err) MUST_USE;
 
 #endif

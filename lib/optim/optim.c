@@ -16,8 +16,7 @@
 #include "optim/subset.h"
 #include "optim/transform.h"
 
-#define START_LEAST 4
-#define START_MOST 12
+#define START_COUNT 4
 #define EXPLORE_SHARE 0.1
 #define EXPLORE_SHARE_IDLE 0.5 /* while the model expects next to nothing */
 #define IDLE_BELOW (-8.0)      /* log of the expected improvement, in deviations of the values */
@@ -128,9 +127,7 @@ static enum optim_phase choose_phase(const struct optim *optim, const struct opt
 {
     size_t successes = optim->history.successes.count;
     size_t begun = successes + optim->history.failures.count + question->pending_count;
-    size_t start = optim->space->count + 1;
-    start = start < START_LEAST ? START_LEAST : start > START_MOST ? START_MOST : start;
-    if (begun < start || successes < 2)
+    if (begun < START_COUNT || successes < 2)
         return OPTIM_START;
     return random_draw_unit(optim->seed, question->ordinal, "optim.explore", 0) < EXPLORE_SHARE
                ? OPTIM_EXPLORE
@@ -225,20 +222,26 @@ static enum status believe(struct ask *ask, struct belief *belief, struct err *e
     for (size_t j = 0; j < input.pending; j++)
         dims_embed(optim->space, question->pending + (skipped + j) * dims, pending + j * dims);
     input.pending_rows = pending;
+    input.rule = input.pending == 0 ? ACQUISITION_BOUND : ACQUISITION_IMPROVEMENT;
     input.seed = random_draw_u64(optim->seed, question->ordinal, "optim.pending", 0);
     return acquisition_init(&belief->acquisition, &input, ask->arena, err);
 }
 
-/* Mean and deviation at x in units of the values. */
-static void predict(const struct belief *belief, const double *x, double *mean, double *deviation,
-                    double *success)
+struct prediction {
+    double mean, deviation, bound; /* in units of the values; the bound is one deviation above */
+    double success;
+};
+
+static struct prediction predict(const struct belief *belief, const double *x)
 {
+    struct prediction out = {.mean = 0};
     double z = 0;
-    double width = 0;
-    acquisition_belief(&belief->acquisition, x, &z, &width, success);
-    *mean = transform_invert(&belief->transform, z);
-    *deviation = transform_invert(&belief->transform, z + width) / 2 -
-                 transform_invert(&belief->transform, z - width) / 2;
+    double deviation = 0;
+    acquisition_belief(&belief->acquisition, x, &z, &deviation, &out.success);
+    out.mean = transform_invert(&belief->transform, z);
+    out.bound = transform_invert(&belief->transform, z + deviation);
+    out.deviation = out.bound / 2 - transform_invert(&belief->transform, z - deviation) / 2;
+    return out;
 }
 
 static enum status suggest_by_model(struct ask *ask, const struct focus *focus, double *out_point,
@@ -255,11 +258,17 @@ static enum status suggest_by_model(struct ask *ask, const struct focus *focus, 
                                          .best_count = belief.best_count,
                                          .seed = optim->seed,
                                          .ordinal = ask->question->ordinal};
-    TRY(maximise(&input, out_point, &report->log_improvement, found, err));
+    TRY(maximise(&input, out_point, found, err));
     if (!*found)
         return STATUS_OK;
     dims_embed(optim->space, out_point, ask->full);
-    predict(&belief, ask->full, &report->mean, &report->deviation, &report->success);
+    struct prediction predicted = predict(&belief, ask->full);
+    report->mean = predicted.mean;
+    report->deviation = predicted.deviation;
+    report->has_bound = belief.acquisition.rule == ACQUISITION_BOUND;
+    report->bound = predicted.bound;
+    report->success = predicted.success;
+    report->log_improvement = acquisition_log_improvement(&belief.acquisition, ask->full);
     ask->gain = transform_gain(&belief.transform, exp(report->log_improvement) / report->success);
     report->noise = sqrt(belief.acquisition.gp.noise);
     report->model_count = belief.subset.count;
@@ -354,7 +363,6 @@ enum status optim_predict(struct optim *optim, const double *points, size_t coun
     struct belief belief = {.best_count = 0};
     struct acquisition_input input;
     size_t dims = optim->space->count;
-    double success = 0;
     if (optim->history.successes.count < 2)
         return err_set(err, STATUS_PRECONDITION, "predicting: there are no two results yet");
     double *x = arena_alloc(&arena, dims * sizeof *x);
@@ -364,7 +372,9 @@ enum status optim_predict(struct optim *optim, const double *points, size_t coun
     TRY(acquisition_init(&belief.acquisition, &input, &arena, err));
     for (size_t c = 0; c < count; c++) {
         dims_embed(optim->space, points + c * dims, x);
-        predict(&belief, x, &means[c], &deviations[c], &success);
+        struct prediction predicted = predict(&belief, x);
+        means[c] = predicted.mean;
+        deviations[c] = predicted.deviation;
     }
     return STATUS_OK;
 }

@@ -42,7 +42,9 @@ struct optim_report {
     size_t focus_dim;            /* that category */
     double mean;                 /* predicted value */
     double deviation;            /* half the width from one deviation below to one above */
-    double log_improvement;      /* the acquisition */
+    double log_improvement;      /* logarithm of the expected improvement, times the chance of success */
+    bool has_bound;              /* it was chosen by the bound, not by the improvement */
+    double bound;                /* the value that is one deviation above */
     double success;              /* chance that the point does not fail */
     double noise;                /* deviation, in units of the model (values have deviation 1) */
     size_t model_count;          /* successes in the model */

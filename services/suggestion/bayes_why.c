@@ -43,6 +43,7 @@ static bool put_model(const struct bayes_why *why, json_t *out)
     json_t *predicted = json_object();
     return put(out, "predicted", predicted) && put(predicted, "mean", number(sign * report->mean)) &&
            put(predicted, "deviation", number(report->deviation)) &&
+           (!report->has_bound || put(out, "bound", number(sign * report->bound))) &&
            put(out, "log_improvement", number(report->log_improvement)) &&
            put(out, "success", number(report->success)) && put(out, "length_scales", length_scales(why)) &&
            put(out, "noise", number(report->noise)) &&

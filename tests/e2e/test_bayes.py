@@ -113,7 +113,7 @@ def test_four_agents_find_the_least_and_are_told_why(stack):
     run, why = learnt[-1]
     assert why["method"] == "bayes" and why["predicted"]["deviation"] >= 0 and set(why["length_scales"]) == {"x", "y"}
     text = stack.command("why", run["run_id"]).stdout
-    for wanted in ("model: the point that promises most", "predicted", "give or take", "acquisition", "length scales x ",
+    for wanted in ("model: the point that promises most", "predicted", "give or take", "expected improvement", "length scales x ",
                    "best so far", f"learnt from   {why['results']} results"):
         assert wanted in text, f"{wanted!r} is not in:\n{text}"
     assert stack.json("status", sweep)["state"] == "finished"

@@ -169,11 +169,12 @@ def test_bayes_finds_the_least(service):
     assert min(values) < 0.005
     assert all(1e-5 <= a["params"]["lr"] <= 1 and a["params"]["fixed"] == "as it is" for a in answers)
     assert all(type(a["params"]["layers"]) is int and a["params"]["batch"] in (16, 32, 64, 128) for a in answers)
-    assert [a["why"]["phase"] for a in answers[:5]] == ["start"] * 5
+    assert [a["why"]["phase"] for a in answers[:4]] == ["start"] * 4 and answers[4]["why"]["phase"] != "start"
     why = next(a["why"] for a in reversed(answers) if a["why"]["phase"] == "model")
     assert why["method"] == "bayes" and why["best"] == min(values[:why["results"]])
     assert set(why["length_scales"]) == {"lr", "layers", "batch", "kind"}
     assert why["predicted"]["deviation"] > 0 and -0.1 < why["predicted"]["mean"] < 1
+    assert why["bound"] < why["predicted"]["mean"]
     assert {a["why"]["phase"] for a in answers} == {"start", "model", "explore"}
     assert {(a["why"]["phase"], a["why"]["another"]) for a in answers if "another" in a["why"]} == {("explore", "kind")}
 
@@ -185,6 +186,7 @@ def test_bayes_maximizes_in_the_metrics_unit(service):
     assert max(100 - (a["params"]["x"] - 0.3) ** 2 for a in answers) > 99.9999
     why = next(a["why"] for a in reversed(answers) if a["why"]["phase"] == "model")
     assert 99 < why["best"] <= 100 and 99 < why["predicted"]["mean"] < 101
+    assert why["bound"] > why["predicted"]["mean"]
 
 
 def test_bayes_replays_with_its_seed(service):
@@ -203,6 +205,7 @@ def test_bayes_keeps_pending_suggestions_apart(service):
     assert len(points) == 12 and answers[-1]["why"]["pending"] == 11
     rates = [math.log10(answer["params"]["lr"]) for answer in answers if answer["why"]["phase"] == "model"]
     assert max(rates) - min(rates) > 0.05  # not one point with its last digits changed
+    assert not any("bound" in answer["why"] for answer in answers[1:])  # expected improvement while something is pending
     for answer in answers:
         service.must("tell", id=answer["id"], state="finished", value=loss(answer["params"]))
     assert service.must("ask")["why"]["pending"] == 0
@@ -236,15 +239,16 @@ def test_bayes_bears_failures_and_odd_values(service):
 
 
 def test_bayes_avoids_where_runs_fail(service):
-    service.must("init", seed=7, sweep_config=bayes_over(x={"min": 0.0, "max": 1.0}, y={"min": 0.0, "max": 1.0}))
-    failed = []
-    for k in range(50):
-        answer = service.must("ask")
-        x, y = answer["params"]["x"], answer["params"]["y"]
-        failed.append(x > 0.6 and answer["why"]["phase"] == "model")
-        state = dict(state="failed", value=None) if x > 0.6 else dict(state="finished", value=(x - 0.55) ** 2 + (y - 0.5) ** 2)
-        service.must("tell", id=answer["id"], **state)
-    assert sum(failed[25:]) <= 6  # at random it would be ten
+    failed = 0
+    for seed in range(3):
+        service.must("init", seed=seed, sweep_config=bayes_over(x={"min": 0.0, "max": 1.0}, y={"min": 0.0, "max": 1.0}))
+        for k in range(50):
+            answer = service.must("ask")
+            x, y = answer["params"]["x"], answer["params"]["y"]
+            failed += k >= 25 and x > 0.6 and answer["why"]["phase"] == "model"
+            state = dict(state="failed", value=None) if x > 0.6 else dict(state="finished", value=(x - 0.55) ** 2 + (y - 0.5) ** 2)
+            service.must("tell", id=answer["id"], **state)
+    assert failed <= 20  # at random it would be thirty; the least is beside where they fail
 
 
 @pytest.mark.parametrize("impute, expected", [(None, 0.25), ("worst", 0.25), ("best", 0.125), ("latest", 0.125)])

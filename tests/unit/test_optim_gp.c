@@ -200,7 +200,9 @@ static void make_acquisition(struct acquisition *acquisition, struct data *data,
     size_t failures = seed % 3 == 0 ? data->count / 4 : 0;
     size_t pending = seed % 2 == 0 ? data->count / 5 : 0;
     size_t successes = data->count - failures - pending;
-    const struct acquisition_input input = {.dims = data->dims,
+    enum acquisition_rule rule = seed < 30 ? ACQUISITION_IMPROVEMENT : ACQUISITION_BOUND;
+    const struct acquisition_input input = {.rule = rule,
+                                            .dims = data->dims,
                                             .category = data->category,
                                             .theta = data->theta,
                                             .successes = successes,
@@ -249,6 +251,29 @@ static void test_acquisition_gradient(void **state)
     }
 }
 
+/* An acquisition of the reference process, almost without noise. */
+static void make_reference(struct acquisition *acquisition, enum acquisition_rule rule,
+                           const struct focus *focus, struct arena *arena)
+{
+    struct err err = ERR_INIT;
+    double theta[THETA_COUNT(GP_DIMS)];
+    double factors[GP_POINTS];
+    reference_theta(theta);
+    theta[THETA_NOISE(GP_DIMS)] = log(EI_NOISE - GP_NOISE_MIN);
+    for (size_t j = 0; j < GP_POINTS; j++)
+        factors[j] = 1;
+    const struct acquisition_input input = {.rule = rule,
+                                            .dims = GP_DIMS,
+                                            .category = gp_category,
+                                            .theta = theta,
+                                            .successes = GP_POINTS,
+                                            .success_rows = gp_points,
+                                            .values = gp_values,
+                                            .factors = factors,
+                                            .focus = focus};
+    assert_int_equal(acquisition_init(acquisition, &input, arena, &err), STATUS_OK);
+}
+
 /* From a numerically exact process, down to improvements of exp(-30000): 1e-300 is exp(-690). */
 static void test_improvement_of_sixty_digits(void **state)
 {
@@ -256,26 +281,38 @@ static void test_improvement_of_sixty_digits(void **state)
     struct arena arena = arena_make(0);
     struct err err = ERR_INIT;
     struct acquisition acquisition;
-    double theta[THETA_COUNT(GP_DIMS)];
-    double factors[GP_POINTS];
+    struct acquisition bounded;
     double rows[EI_QUERIES];
-    reference_theta(theta);
-    theta[THETA_NOISE(GP_DIMS)] = log(EI_NOISE - GP_NOISE_MIN);
-    for (size_t j = 0; j < GP_POINTS; j++)
-        factors[j] = 1;
-    const struct acquisition_input input = {.dims = GP_DIMS,
-                                            .category = gp_category,
-                                            .theta = theta,
-                                            .successes = GP_POINTS,
-                                            .success_rows = gp_points,
-                                            .values = gp_values,
-                                            .factors = factors};
-    assert_int_equal(acquisition_init(&acquisition, &input, &arena, &err), STATUS_OK);
+    make_reference(&acquisition, ACQUISITION_IMPROVEMENT, NULL, &arena);
+    make_reference(&bounded, ACQUISITION_BOUND, NULL, &arena);
     assert_int_equal(acquisition_at_rows(&acquisition, ei_queries, EI_QUERIES, rows, &err), STATUS_OK);
     for (size_t q = 0; q < EI_QUERIES; q++) {
         double found = acquisition_at(&acquisition, ei_queries + q * GP_DIMS, NULL);
         assert_near(found, ei_values[q], 1e-8 * fabs(ei_values[q]));
         assert_near(rows[q], ei_values[q], 1e-8 * fabs(ei_values[q]));
+        assert_near(acquisition_log_improvement(&bounded, ei_queries + q * GP_DIMS), found, 0);
+    }
+    arena_free(&arena);
+}
+
+/* A deviation counts as much as the mean, and their sum four times. */
+static void test_bound_of_mean_and_deviation(void **state)
+{
+    (void)state;
+    struct arena arena = arena_make(0);
+    struct err err = ERR_INIT;
+    struct acquisition acquisition;
+    double rows[GP_QUERIES];
+    make_reference(&acquisition, ACQUISITION_BOUND, NULL, &arena);
+    assert_int_equal(acquisition_at_rows(&acquisition, gp_queries, GP_QUERIES, rows, &err), STATUS_OK);
+    for (size_t q = 0; q < GP_QUERIES; q++) {
+        double mean = 0;
+        double deviation = 0;
+        double chance = 0;
+        acquisition_belief(&acquisition, gp_queries + q * GP_DIMS, &mean, &deviation, &chance);
+        double expected = 4 * (mean + deviation - acquisition.best[0]);
+        assert_near(acquisition_at(&acquisition, gp_queries + q * GP_DIMS, NULL), expected, 1e-9);
+        assert_near(rows[q], expected, 1e-9);
     }
     arena_free(&arena);
 }
@@ -286,28 +323,13 @@ static void test_focus_on_a_level(void **state)
 {
     (void)state;
     struct arena arena = arena_make(0);
-    struct err err = ERR_INIT;
-    double theta[THETA_COUNT(GP_DIMS)];
-    double factors[GP_POINTS];
-    reference_theta(theta);
-    theta[THETA_NOISE(GP_DIMS)] = log(EI_NOISE - GP_NOISE_MIN);
-    for (size_t j = 0; j < GP_POINTS; j++)
-        factors[j] = 1;
-    struct acquisition_input input = {.dims = GP_DIMS,
-                                      .category = gp_category,
-                                      .theta = theta,
-                                      .successes = GP_POINTS,
-                                      .success_rows = gp_points,
-                                      .values = gp_values,
-                                      .factors = factors};
     struct acquisition all;
-    assert_int_equal(acquisition_init(&all, &input, &arena, &err), STATUS_OK);
+    make_reference(&all, ACQUISITION_IMPROVEMENT, NULL, &arena);
     double most = -HUGE_VAL;
     for (size_t level = 0; level <= 3; level++) { /* nothing is known of the last */
         const struct focus focus = {.dim = GP_DIMS - 1, .level = (double)level};
         struct acquisition one;
-        input.focus = &focus;
-        assert_int_equal(acquisition_init(&one, &input, &arena, &err), STATUS_OK);
+        make_reference(&one, ACQUISITION_IMPROVEMENT, &focus, &arena);
         assert_true(one.best[0] <= all.best[0]);
         assert_true(isfinite(acquisition_at(&one, gp_queries, NULL)));
         assert_true(acquisition_at(&one, gp_queries, NULL) >= acquisition_at(&all, gp_queries, NULL));
@@ -356,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_acquisition_gradient),
         cmocka_unit_test(test_pending_points_repel),
         cmocka_unit_test(test_improvement_of_sixty_digits),
+        cmocka_unit_test(test_bound_of_mean_and_deviation),
         cmocka_unit_test(test_focus_on_a_level),
         cmocka_unit_test(test_links_openblas),
     };

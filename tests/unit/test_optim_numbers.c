@@ -38,7 +38,7 @@ static void test_log_ei_derivatives(void **state)
         double deviation = 0.3;
         double mean = 1.5 + u * deviation;
         double step = 1e-6;
-        struct log_ei at = log_ei(mean, deviation, 1.5);
+        struct worth at = log_ei(mean, deviation, 1.5);
         double by_mean =
             (log_ei(mean + step, deviation, 1.5).value - log_ei(mean - step, deviation, 1.5).value) /
             (2 * step);
