@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Problems that no constant of lib/optim was chosen on; please keep it so: change the optimiser for a reason, not for these.
+"""Problems beside those that constants of lib/optim were chosen on. They had a word in a few choices, so they are not unseen.
 
 Each is hard in one way. All least losses are known by construction.
 """

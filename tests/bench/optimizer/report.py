@@ -10,10 +10,12 @@ import methods
 from figures import BUDGETS, Figures, quantile
 from problems import PROBLEMS
 from problems_apart import APART
+from problems_unseen import UNSEEN
 from trials import read
 
 SETS = {"main": ("The 14 problems that constants were chosen on", list(PROBLEMS)),
-        "apart": ("Problems kept apart", list(APART))}
+        "apart": ("Problems kept apart, looked at for some choices", list(APART)),
+        "unseen": ("Problems that served for no choice", list(UNSEEN))}
 GOAL = ("optuna-tpe", 100)  # whose median result is how far the others must get
 RATIOS = ("optuna-gp", "wandb-bayes")
 BEGIN, END = "<!-- optimizer: begin -->", "<!-- optimizer: end -->"
@@ -159,7 +161,7 @@ def where():
 
 def tables(options):
     runs = read(options.runs)
-    for name in ("main", "apart") if options.problems == "all" else (options.problems,):
+    for name in SETS if options.problems == "all" else (options.problems,):
         title, problems = SETS[name]
         if not any(key[1] in problems for key in runs):
             continue

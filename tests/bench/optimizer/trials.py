@@ -20,8 +20,9 @@ import time
 from methods import Failed, Process
 from problems import PROBLEMS
 from problems_apart import APART
+from problems_unseen import UNSEEN
 
-ALL = {**PROBLEMS, **APART}
+ALL = {**PROBLEMS, **APART, **UNSEEN}
 processes = {}  # of this worker, by method
 
 
