@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "optim/learn.h"
+#include "optim/reach.h"
 #include "optim/sobol.h"
 
 #define RIVALS 16
 #define NOISY_FROM 1e-3   /* noise over amplitude from which the best known value is uncertain */
 #define LATENT_NOISE 1e-6 /* of the amplitude */
 #define BOUND_WIDTH 1.0   /* deviations */
-#define BOUND_SCALE 4.0
+#define BOUND_SCALE 4.0   /* against the chance of success, and among the starts of local search */
 #define SUCCESS_PRIOR 0.9
 #define SUCCESS_SCALE 0.25
 
@@ -188,7 +189,9 @@ enum status acquisition_init(struct acquisition *acquisition, const struct acqui
 {
     double widest = log(SUCCESS_SCALE) + 0.5 * log((double)input->dims);
     double *means = arena_alloc(arena, (input->successes + 1) * sizeof *means);
+    bool near = input->rule == ACQUISITION_BOUND && input->focus == NULL;
     *acquisition = (struct acquisition){.rule = input->rule,
+                                        .reach = near ? reach_for(input->successes, input->dims) : HUGE_VAL,
                                         .known = input->successes + input->failures,
                                         .successes = input->successes,
                                         .failures = input->failures};
@@ -315,6 +318,12 @@ static void differentiate(const struct acquisition *acquisition, const double *x
     }
 }
 
+static double loss_beyond(const struct acquisition *acquisition, const double *x, double *gradient)
+{
+    const struct gp *gp = &acquisition->gp;
+    return reach_loss(&gp->kernel, &gp->points, acquisition->successes, acquisition->reach, x, gradient);
+}
+
 double acquisition_at(const struct acquisition *acquisition, const double *x, double *gradient)
 {
     const struct gp *gp = &acquisition->gp;
@@ -328,13 +337,15 @@ double acquisition_at(const struct acquisition *acquisition, const double *x, do
                            gradient != NULL ? by_mean : NULL, &by_deviation);
     if (gradient != NULL)
         differentiate(acquisition, x, deviation, by_mean, by_deviation, gradient);
-    return value + log_chance(acquisition, x, gradient, gradient != NULL ? acquisition->room : NULL);
+    value += log_chance(acquisition, x, gradient, gradient != NULL ? acquisition->room : NULL);
+    return value + loss_beyond(acquisition, x, gradient);
 }
 
 double acquisition_log_improvement(const struct acquisition *acquisition, const double *x)
 {
     struct acquisition improvement = *acquisition;
     improvement.rule = ACQUISITION_IMPROVEMENT;
+    improvement.reach = HUGE_VAL;
     return acquisition_at(&improvement, x, NULL);
 }
 
@@ -356,7 +367,8 @@ enum status acquisition_at_rows(const struct acquisition *acquisition, const dou
         double mean = cblas_ddot((int)n, column, 1, gp->half, 1);
         double variance = gp->kernel.amplitude - cblas_ddot((int)n, column, 1, column, 1);
         out[c] = average(acquisition, column, mean, sqrt(fmax(variance, GP_VARIANCE_MIN)), NULL, NULL) +
-                 log_chance(acquisition, rows + c * dims, NULL, NULL);
+                 log_chance(acquisition, rows + c * dims, NULL, NULL) +
+                 loss_beyond(acquisition, rows + c * dims, NULL);
     }
     return STATUS_OK;
 }

@@ -7,9 +7,8 @@
  * is averaged likewise.
  *
  * N. Srinivas, A. Krause, S. Kakade, M. Seeger: "Gaussian process optimization
- * in the bandit setting" (ICML 2010), eq. 5, the width a constant. The scale
- * weighs the bound against the chance of success, and says how far below the
- * best candidate a local search may start.
+ * in the bandit setting" (ICML 2010), eq. 5, the width a constant. The bound is
+ * worth less out of reach of what is known (reach.h).
  *
  * J. Snoek, H. Larochelle, R. Adams: "Practical Bayesian optimization of
  * machine learning algorithms" (NeurIPS 2012), section 3.2: pending points are
@@ -49,6 +48,7 @@ struct acquisition {
     size_t failures;
     size_t latent;      /* drawn: pending, and rivals where there is noise */
     size_t draws;       /* 1 without latent points */
+    double reach;       /* of successes; infinite: everywhere */
     double *normals;    /* latent x draws, by columns */
     double *best;       /* of each draw */
     double *weights_ok; /* 1 / l^2 of the chance of success */

@@ -146,6 +146,9 @@ def test_a_killed_service_loses_and_repeats_nothing(stack):
     expected, found = by_ordinal(stack, calm), by_ordinal(stack, troubled)
     assert [run["ordinal"] for run in found] == list(range(24))
     assert points(found) == points(expected)
+    told = [stack.command("why", run["run_id"]).stdout for run in expected]
+    assert all(("confidence bound" in text) == ("model: the point" in text) for text in told), told
+    assert any("confidence bound" in text for text in told)  # one agent: nothing is pending when it asks
 
 
 def test_killed_with_four_agents(stack):

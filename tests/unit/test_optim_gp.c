@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "optim/acquisition.h"
 #include "optim/fit.h"
+#include "optim/reach.h"
 #include "tests/unit/test_optim_reference.h"
 
 #define DIMS_MAX 12
@@ -339,6 +340,30 @@ static void test_focus_on_a_level(void **state)
     arena_free(&arena);
 }
 
+/* Within the cubes nothing is lost, outside in proportion to the distance; categories have none. */
+static void test_out_of_reach(void **state)
+{
+    (void)state;
+    struct arena arena = arena_make(0);
+    struct acquisition acquisition;
+    make_reference(&acquisition, ACQUISITION_BOUND, NULL, &arena);
+    const struct gp *gp = &acquisition.gp;
+    double x[GP_DIMS] = {gp_points[0], gp_points[1], gp_points[2] + 1};
+    double gradient[GP_DIMS] = {0};
+    assert_near(reach_loss(&gp->kernel, &gp->points, 1, 0.2, x, gradient), 0, 0);
+    x[0] += 0.1;
+    x[1] -= 0.5;
+    assert_near(reach_loss(&gp->kernel, &gp->points, 1, 0.2, x, gradient), -50 * 0.3, 1e-12);
+    assert_near(gradient[0], 0, 0);
+    assert_near(gradient[1], 50, 0);
+    assert_near(gradient[2], 0, 0);
+    assert_near(reach_loss(&gp->kernel, &gp->points, 1, HUGE_VAL, x, gradient), 0, 0);
+    assert_near(reach_for(0, 3), 0.2, 1e-15);
+    assert_near(reach_for(10, 3), 0.35, 1e-15);
+    assert_true(isinf(reach_for(20, 3)));
+    arena_free(&arena);
+}
+
 /* A pending point is as good as known: its surroundings are worth less than before. */
 static void test_pending_points_repel(void **state)
 {
@@ -379,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_pending_points_repel),
         cmocka_unit_test(test_improvement_of_sixty_digits),
         cmocka_unit_test(test_bound_of_mean_and_deviation),
+        cmocka_unit_test(test_out_of_reach),
         cmocka_unit_test(test_focus_on_a_level),
         cmocka_unit_test(test_links_openblas),
     };
