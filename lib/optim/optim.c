@@ -17,6 +17,7 @@
 #include "optim/transform.h"
 
 #define START_COUNT 4
+#define BOUND_UNTIL 8 /* successes for each dimension and one more */
 #define EXPLORE_SHARE 0.1
 #define EXPLORE_SHARE_IDLE 0.5 /* while the model expects next to nothing */
 #define IDLE_BELOW (-8.0)      /* log of the expected improvement, in deviations of the values */
@@ -222,7 +223,8 @@ static enum status believe(struct ask *ask, struct belief *belief, struct err *e
     for (size_t j = 0; j < input.pending; j++)
         dims_embed(optim->space, question->pending + (skipped + j) * dims, pending + j * dims);
     input.pending_rows = pending;
-    input.rule = input.pending == 0 ? ACQUISITION_BOUND : ACQUISITION_IMPROVEMENT;
+    bool early = optim->history.successes.count < BOUND_UNTIL * (dims + 1) && question->pending_count == 0;
+    input.rule = early ? ACQUISITION_BOUND : ACQUISITION_IMPROVEMENT;
     input.seed = random_draw_u64(optim->seed, question->ordinal, "optim.pending", 0);
     return acquisition_init(&belief->acquisition, &input, ask->arena, err);
 }
