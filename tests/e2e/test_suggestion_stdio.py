@@ -240,16 +240,17 @@ def test_bayes_bears_failures_and_odd_values(service):
 
 
 def test_bayes_avoids_where_runs_fail(service):
-    failed = 0
-    for seed in range(3):
+    failed = learnt = 0
+    for seed in range(6):
         service.must("init", seed=seed, sweep_config=bayes_over(x={"min": 0.0, "max": 1.0}, y={"min": 0.0, "max": 1.0}))
-        for k in range(50):
+        for _ in range(25):  # later nothing is left to find, and it looks there again
             answer = service.must("ask")
             x, y = answer["params"]["x"], answer["params"]["y"]
-            failed += k >= 25 and x > 0.6 and answer["why"]["phase"] == "model"
+            learnt += answer["why"]["phase"] == "model"
+            failed += x > 0.6 and answer["why"]["phase"] == "model"
             state = dict(state="failed", value=None) if x > 0.6 else dict(state="finished", value=(x - 0.55) ** 2 + (y - 0.5) ** 2)
             service.must("tell", id=answer["id"], **state)
-    assert failed <= 20  # at random it would be thirty; the least is beside where they fail
+    assert failed < 0.3 * learnt, (failed, learnt)  # at random it would be 0.4; the least is beside where they fail
 
 
 @pytest.mark.parametrize("impute, expected", [(None, 0.25), ("worst", 0.25), ("best", 0.125), ("latest", 0.125)])
