@@ -20,9 +20,9 @@ import time
 from methods import Failed, Process
 from problems import PROBLEMS
 from problems_apart import APART
-from problems_unseen import UNSEEN
+from problems_late import LATE
 
-ALL = {**PROBLEMS, **APART, **UNSEEN}
+ALL = {**PROBLEMS, **APART, **LATE}
 processes = {}  # of this worker, by method
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Problems that were written after everything in lib/optim had been chosen, and served for nothing but a last look.
+"""Problems that were written when nearly everything in lib/optim had been chosen: they were looked at for its last two choices.
 
 Standard functions where their papers have the optimum, and tuning tasks as formulas. Least losses are known by construction
 or from the literature (S. Surjanovic, D. Bingham: "Virtual library of simulation experiments").
@@ -66,7 +66,7 @@ def large_model(p):
             + 0.01 * (math.log2(p["batch"]) - 6) ** 2 + 0.05 * (math.log10(p["decay"]) + 2) ** 2 + 0.02 * (p["layers"] - 6) ** 2 / 9)
 
 
-UNSEEN = {entry.name: entry for entry in (
+LATE = {entry.name: entry for entry in (
     of_vector("camel2", camel, (-3, -2), (3, 2), 2, -1.031628453489877),
     of_vector("michalewicz5", michalewicz, 0, math.pi, 5, -4.687658179088),
     of_vector("shekel4", shekel, 0, 10, 4, -10.536409816692),
