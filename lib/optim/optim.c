@@ -229,21 +229,15 @@ static enum status believe(struct ask *ask, struct belief *belief, struct err *e
     return acquisition_init(&belief->acquisition, &input, ask->arena, err);
 }
 
-struct prediction {
-    double mean, deviation, bound; /* in units of the values; the bound is one deviation above */
-    double success;
-};
-
-static struct prediction predict(const struct belief *belief, const double *x)
+/* What the model believes of x, in units of the values: mean, deviation, bound and success of `report`. */
+static void predict(const struct belief *belief, const double *x, struct optim_report *report)
 {
-    struct prediction out = {.mean = 0};
     double z = 0;
     double deviation = 0;
-    acquisition_belief(&belief->acquisition, x, &z, &deviation, &out.success);
-    out.mean = transform_invert(&belief->transform, z);
-    out.bound = transform_invert(&belief->transform, z + deviation);
-    out.deviation = out.bound / 2 - transform_invert(&belief->transform, z - deviation) / 2;
-    return out;
+    acquisition_belief(&belief->acquisition, x, &z, &deviation, &report->success);
+    report->mean = transform_invert(&belief->transform, z);
+    report->bound = transform_invert(&belief->transform, z + deviation);
+    report->deviation = report->bound / 2 - transform_invert(&belief->transform, z - deviation) / 2;
 }
 
 static enum status suggest_by_model(struct ask *ask, const struct focus *focus, double *out_point,
@@ -264,12 +258,8 @@ static enum status suggest_by_model(struct ask *ask, const struct focus *focus, 
     if (!*found)
         return STATUS_OK;
     dims_embed(optim->space, out_point, ask->full);
-    struct prediction predicted = predict(&belief, ask->full);
-    report->mean = predicted.mean;
-    report->deviation = predicted.deviation;
+    predict(&belief, ask->full, report);
     report->has_bound = belief.acquisition.rule == ACQUISITION_BOUND;
-    report->bound = predicted.bound;
-    report->success = predicted.success;
     report->log_improvement = acquisition_log_improvement(&belief.acquisition, ask->full);
     ask->gain = transform_gain(&belief.transform, exp(report->log_improvement) / report->success);
     report->noise = sqrt(belief.acquisition.gp.noise);
@@ -363,6 +353,7 @@ enum status optim_predict(struct optim *optim, const double *points, size_t coun
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct belief belief = {.best_count = 0};
+    struct optim_report report;
     struct acquisition_input input;
     size_t dims = optim->space->count;
     if (optim->history.successes.count < 2)
@@ -374,9 +365,9 @@ enum status optim_predict(struct optim *optim, const double *points, size_t coun
     TRY(acquisition_init(&belief.acquisition, &input, &arena, err));
     for (size_t c = 0; c < count; c++) {
         dims_embed(optim->space, points + c * dims, x);
-        struct prediction predicted = predict(&belief, x);
-        means[c] = predicted.mean;
-        deviations[c] = predicted.deviation;
+        predict(&belief, x, &report);
+        means[c] = report.mean;
+        deviations[c] = report.deviation;
     }
     return STATUS_OK;
 }

@@ -35,7 +35,9 @@ double reach_loss(const struct kernel *kernel, const struct points *points, size
     double least = HUGE_VAL;
     size_t nearest = 0;
     size_t dim = 0;
-    for (size_t j = 0; j < successes && isfinite(reach); j++) {
+    if (isinf(reach))
+        return 0;
+    for (size_t j = 0; j < successes; j++) {
         size_t at = 0;
         double distance = distance_to(kernel, points, j, x, least, &at);
         if (distance < least) {
