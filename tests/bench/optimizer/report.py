@@ -8,14 +8,9 @@ import time
 
 import methods
 from figures import BUDGETS, Figures, quantile
-from problems import PROBLEMS
-from problems_apart import APART
-from problems_late import LATE
+from problem_sets import SETS
 from trials import read
 
-SETS = {"main": ("The 14 problems that constants were chosen on", list(PROBLEMS)),
-        "apart": ("Problems kept apart, looked at for some choices", list(APART)),
-        "late": ("Problems written last", list(LATE))}
 GOAL = ("optuna-tpe", 100)  # whose median result is how far the others must get
 RATIOS = ("optuna-gp", "wandb-bayes")
 BEGIN, END = "<!-- optimizer: begin -->", "<!-- optimizer: end -->"

@@ -10,8 +10,8 @@ import sys
 import time
 
 from methods import METHODS, Failed, Process
+from problem_sets import ALL
 from spaces import draw_point
-from trials import ALL
 
 
 class Course:

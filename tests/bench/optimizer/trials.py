@@ -18,11 +18,8 @@ import sys
 import time
 
 from methods import Failed, Process
-from problems import PROBLEMS
-from problems_apart import APART
-from problems_late import LATE
+from problem_sets import ALL
 
-ALL = {**PROBLEMS, **APART, **LATE}
 processes = {}  # of this worker, by method
 
 
