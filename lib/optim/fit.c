@@ -142,6 +142,14 @@ double fit_loss(const struct fit *fit, const double *theta, double *gradient)
     return loss;
 }
 
+bool fit_allows(size_t dims, const double *theta)
+{
+    for (size_t i = 0; i < THETA_COUNT(dims); i++)
+        if (!(theta[i] >= prior_of(dims, i).lower && theta[i] <= prior_of(dims, i).upper))
+            return false;
+    return true;
+}
+
 void fit_start(size_t dims, double scale, double *theta)
 {
     for (size_t i = 0; i < dims; i++)

@@ -44,6 +44,9 @@ enum status fit_prepare(struct fit *fit, const struct fit_data *data, struct are
 /* Negative log posterior up to a constant, and its gradient (THETA_COUNT). */
 double fit_loss(const struct fit *fit, const double *theta, double *gradient);
 
+/* Whether theta is within the bounds. */
+bool fit_allows(size_t dims, const double *theta);
+
 /* Where a search begins when nothing is known; `scale` times the usual length scales. */
 void fit_start(size_t dims, double scale, double *theta);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "optim/fit.h"
+#include "optim/posterior.h"
 #include "optim/subset.h"
 #include "optim/transform.h"
 
@@ -34,8 +35,9 @@ enum status learnt_init(struct learnt *learnt, const struct optim_space *space, 
 {
     *learnt = (struct learnt){.strength = TRANSFORM_STRENGTH,
                               .theta = calloc(THETA_COUNT(space->count), sizeof(double)),
-                              .category = calloc(space->count + 1, sizeof(bool))};
-    if (learnt->theta == NULL || learnt->category == NULL)
+                              .category = calloc(space->count + 1, sizeof(bool)),
+                              .draws = calloc(POSTERIOR_DRAWS * THETA_COUNT(space->count), sizeof(double))};
+    if (learnt->theta == NULL || learnt->category == NULL || learnt->draws == NULL)
         return err_set(err, STATUS_NO_MEMORY, "learning: out of memory");
     for (size_t i = 0; i < space->count; i++)
         learnt->category[i] = space->dims[i].kind == OPTIM_CATEGORY;
@@ -47,6 +49,7 @@ void learnt_release(struct learnt *learnt)
     free(learnt->theta);
     free(learnt->factors);
     free(learnt->category);
+    free(learnt->draws);
 }
 
 static size_t next_fit(size_t count)
@@ -222,8 +225,9 @@ static enum status begin_afresh(struct learnt *learnt, const struct history *his
     return improve(&attempt, EVALUATIONS_FRESH, FAR_SCALE, learnt->theta, &scratch, err);
 }
 
+/* The parameters after `count` successes; with draws of others when `last`. */
 static enum status fit_at(struct learnt *learnt, const struct history *history, size_t count, bool fresh,
-                          uint64_t seed, struct err *err)
+                          bool last, uint64_t seed, struct err *err)
 {
     struct arena arena CLEANUP(arena_free) = arena_make(0);
     struct attempt attempt = {.history = history};
@@ -246,6 +250,9 @@ static enum status fit_at(struct learnt *learnt, const struct history *history, 
     for (size_t j = 0; j < attempt.subset.count; j++)
         learnt->factors[attempt.subset.indexes[j]] = attempt.factors[j];
     learnt->fitted = count;
+    learnt->draw_count = last && count < EACH_UNTIL ? POSTERIOR_DRAWS : 0;
+    if (learnt->draw_count > 0)
+        TRY(posterior_draw(&attempt.fit, learnt->theta, seed, count, learnt->draw_count, learnt->draws, err));
     return STATUS_OK;
 }
 
@@ -258,7 +265,7 @@ enum status learnt_update(struct learnt *learnt, const struct history *history, 
     find_due(count, &due, &fresh);
     size_t next = learnt->fitted < fresh ? fresh : next_fit(learnt->fitted);
     for (; next <= due; next = next_fit(next))
-        TRY(fit_at(learnt, history, next, next == fresh || next >= AFRESH_FROM, seed, err));
+        TRY(fit_at(learnt, history, next, next == fresh || next >= AFRESH_FROM, next == due, seed, err));
     TRY(make_room(learnt, count, err));
     for (size_t i = learnt->fitted; i < count; i++)
         learnt->factors[i] = 1;

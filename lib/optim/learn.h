@@ -5,6 +5,9 @@
  * one before, and every now and then from scratch, so that a process that
  * starts anew has few of them to repeat.
  *
+ * While there is a fit for each success, it is followed by draws of other
+ * parameters that explain the values about as well: they have much room then.
+ *
  * Outliers: after a fit, points that leave-one-out calls far worse than
  * predicted get a thousandfold noise, and the fit is repeated.
  */
@@ -25,6 +28,8 @@ struct learnt {
     double *factors; /* owned; of each success's noise */
     size_t capacity; /* of factors */
     bool *category;  /* owned; by dimension */
+    double *draws;   /* owned; other parameters as likely as the last fit's, POSTERIOR_DRAWS sets */
+    size_t draw_count;
 };
 
 enum status learnt_init(struct learnt *learnt, const struct optim_space *space, struct err *err) MUST_USE;

@@ -89,7 +89,7 @@ static enum status search_from_starts(const struct maximise_input *input, struct
     struct draws draws = {.seed = input->seed, .ordinal = input->ordinal, .name = "optim.starts"};
     size_t dims = input->space->count;
     TRY(candidates_init(ends, dims, STARTS, arena, err));
-    bool large = input->acquisition->gp.points.count > LARGE_MODEL;
+    bool large = input->acquisition->surrogates[0].gp.points.count > LARGE_MODEL;
     for (size_t k = 0; k < STARTS; k++) {
         if (large && (k == STARTS_BEST - 1 || k == STARTS_BEST))
             continue;

@@ -16,8 +16,9 @@
 #include "optim/subset.h"
 #include "optim/transform.h"
 
-#define START_COUNT 4
-#define BOUND_UNTIL 8 /* successes for each dimension and one more */
+#define START_COUNT 2
+#define BOUND_UNTIL 8  /* successes for each dimension and one more */
+#define BOUND_LEAST 40 /* but never fewer */
 #define EXPLORE_SHARE 0.1
 #define EXPLORE_SHARE_IDLE 0.5 /* while the model expects next to nothing */
 #define IDLE_BELOW (-8.0)      /* log of the expected improvement, in deviations of the values */
@@ -192,14 +193,16 @@ static enum status gather(struct optim *optim, struct belief *belief, struct acq
     copy_rows(rows, told->coordinates, belief->subset.indexes, n, dims);
     copy_rows(z, all, belief->subset.indexes, n, 1);
     copy_rows(factors, optim->learnt.factors, belief->subset.indexes, n, 1);
-    *input = (struct acquisition_input){.dims = dims,
-                                        .category = optim->learnt.category,
-                                        .theta = optim->learnt.theta,
-                                        .successes = n,
-                                        .success_rows = rows,
-                                        .values = z,
-                                        .factors = factors,
-                                        .mark_outliers = told->count > OUTLIERS_LATE_FROM};
+    *input = (struct acquisition_input){.theta = optim->learnt.theta,
+                                        .draws = optim->learnt.draws,
+                                        .draw_count = optim->learnt.draw_count,
+                                        .evidence = {.dims = dims,
+                                                     .category = optim->learnt.category,
+                                                     .successes = n,
+                                                     .success_rows = rows,
+                                                     .values = z,
+                                                     .factors = factors,
+                                                     .mark_outliers = told->count > OUTLIERS_LATE_FROM}};
     return list_best(&optim->history, belief, arena, err);
 }
 
@@ -211,33 +214,36 @@ static enum status believe(struct ask *ask, struct belief *belief, struct err *e
     size_t dims = optim->space->count;
     struct acquisition_input input;
     TRY(gather(optim, belief, &input, ask->arena, err));
-    input.focus = belief->focus;
+    struct evidence *evidence = &input.evidence;
+    evidence->focus = belief->focus;
     size_t skipped = failures->count > OPTIM_FAILURES_MAX ? failures->count - OPTIM_FAILURES_MAX : 0;
-    input.failures = failures->count - skipped;
-    input.failure_rows = failures->coordinates + skipped * dims;
+    evidence->failures = failures->count - skipped;
+    evidence->failure_rows = failures->coordinates + skipped * dims;
     skipped = question->pending_count > OPTIM_PENDING_MAX ? question->pending_count - OPTIM_PENDING_MAX : 0;
-    input.pending = question->pending_count - skipped;
-    double *pending = arena_alloc(ask->arena, (input.pending + 1) * dims * sizeof *pending);
+    evidence->pending = question->pending_count - skipped;
+    double *pending = arena_alloc(ask->arena, (evidence->pending + 1) * dims * sizeof *pending);
     if (pending == NULL)
         return err_set(err, STATUS_NO_MEMORY, "model: out of memory");
-    for (size_t j = 0; j < input.pending; j++)
+    for (size_t j = 0; j < evidence->pending; j++)
         dims_embed(optim->space, question->pending + (skipped + j) * dims, pending + j * dims);
-    input.pending_rows = pending;
-    bool early = optim->history.successes.count < BOUND_UNTIL * (dims + 1) && question->pending_count == 0;
+    evidence->pending_rows = pending;
+    size_t until = BOUND_UNTIL * (dims + 1) > BOUND_LEAST ? BOUND_UNTIL * (dims + 1) : BOUND_LEAST;
+    bool early = optim->history.successes.count < until && question->pending_count == 0;
     input.rule = early ? ACQUISITION_BOUND : ACQUISITION_IMPROVEMENT;
-    input.seed = random_draw_u64(optim->seed, question->ordinal, "optim.pending", 0);
+    evidence->seed = random_draw_u64(optim->seed, question->ordinal, "optim.pending", 0);
     return acquisition_init(&belief->acquisition, &input, ask->arena, err);
 }
 
 /* What the model believes of x, in units of the values: mean, deviation, bound and success of `report`. */
 static void predict(const struct belief *belief, const double *x, struct optim_report *report)
 {
-    double z = 0;
-    double deviation = 0;
-    acquisition_belief(&belief->acquisition, x, &z, &deviation, &report->success);
-    report->mean = transform_invert(&belief->transform, z);
-    report->bound = transform_invert(&belief->transform, z + deviation);
-    report->deviation = report->bound / 2 - transform_invert(&belief->transform, z - deviation) / 2;
+    const struct transform *transform = &belief->transform;
+    struct acquisition_belief z = acquisition_believe(&belief->acquisition, x);
+    report->mean = transform_invert(transform, z.mean);
+    report->bound = transform_invert(transform, z.bound);
+    report->deviation = transform_invert(transform, z.mean + z.deviation) / 2 -
+                        transform_invert(transform, z.mean - z.deviation) / 2;
+    report->success = z.success;
 }
 
 static enum status suggest_by_model(struct ask *ask, const struct focus *focus, double *out_point,
@@ -262,7 +268,7 @@ static enum status suggest_by_model(struct ask *ask, const struct focus *focus, 
     report->has_bound = belief.acquisition.rule == ACQUISITION_BOUND;
     report->log_improvement = acquisition_log_improvement(&belief.acquisition, ask->full);
     ask->gain = transform_gain(&belief.transform, exp(report->log_improvement) / report->success);
-    report->noise = sqrt(belief.acquisition.gp.noise);
+    report->noise = sqrt(belief.acquisition.surrogates[0].gp.noise);
     report->model_count = belief.subset.count;
     report->length_scales = optim->learnt.theta;
     return STATUS_OK;

@@ -40,15 +40,15 @@ struct optim_report {
     enum optim_phase phase;
     bool has_focus;              /* of OPTIM_EXPLORE: by a level of a category, not an even point */
     size_t focus_dim;            /* that category */
-    double mean;                 /* predicted value */
+    double mean;                 /* predicted value, over all likely parameters like what follows */
     double deviation;            /* half the width from one deviation below to one above */
     double log_improvement;      /* logarithm of the expected improvement, times the chance of success */
     bool has_bound;              /* it was chosen by the bound, not by the improvement */
-    double bound;                /* the value that is one deviation above */
+    double bound;                /* the value that is one deviation above, by each set of them */
     double success;              /* chance that the point does not fail */
-    double noise;                /* deviation, in units of the model (values have deviation 1) */
+    double noise;                /* deviation, in units of the model (values have deviation 1); most likely */
     size_t model_count;          /* successes in the model */
-    const double *length_scales; /* borrowed until the next call; logarithms, one a dimension */
+    const double *length_scales; /* most likely; borrowed until the next call; logarithms, one a dimension */
 };
 
 /* `space` is borrowed until optim_free; 1 or more dimensions. NO_MEMORY. */

@@ -1,5 +1,9 @@
 # The optimiser and its use; reference values are written by optim_reference.py.
-besom_unit_test(test_optim_gp optim m ${CMAKE_DL_LIBS})
+add_library(optim_data STATIC optim_data.c)
+target_link_libraries(optim_data PUBLIC optim PkgConfig::CMOCKA m)
+besom_unit_test(test_optim_acquisition optim_data)
+besom_unit_test(test_optim_gp optim_data ${CMAKE_DL_LIBS})
+set_tests_properties(test_optim_gp PROPERTIES ENVIRONMENT OPENBLAS_NUM_THREADS=1) # as optim_new has it
 besom_unit_test(test_optim_importance optim m)
 besom_unit_test(test_optim_model optim m)
 besom_unit_test(test_optim_numbers optim m)
