@@ -9,12 +9,13 @@ import localstack
 
 LIFE_S = 0.4
 RUNS = 10
-TRAIN = '''
-import json, os, socket, sys
+TRAIN = f'''
+import json, os, socket, sys, time
+time.sleep({LIFE_S / 2})  # a few runs a life, however fast the machine is
 x = float(sys.argv[1].split("=")[1])
 run = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 run.connect(os.environ["BESOM_RUN_SOCKET"])
-run.sendall((json.dumps({"log": {"loss": (x - 0.3) ** 2}}) + "\\n").encode())
+run.sendall((json.dumps(dict(log=dict(loss=(x - 0.3) ** 2))) + "\\n").encode())
 '''
 SWEEP = """
 method: bayes
