@@ -16,7 +16,7 @@ def run(*command, **options):
     """Runs to the end; what it printed is in the failure."""
     options.setdefault("timeout", 900)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout[-4000:]}"
+    assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.returncode}\n{done.stdout[-4000:]}"
     return done.stdout
 
 
