@@ -24,9 +24,9 @@ def main():
         while number < int(arguments["count"]) or (until and not os.path.exists(until)):
             late = attempt == 1 and flag and os.path.exists(flag)
             value = float(number + 100000 * attempt + (1000000 if late else 0))
-            run.sendall((json.dumps({"log": {"value": value}, "step": number}) + "\n").encode())
-            journal.write(f"{attempt}\t{value}\n")
+            journal.write(f"{attempt}\t{value}\n")  # first: it may be killed between the two
             journal.flush()
+            run.sendall((json.dumps({"log": {"value": value}, "step": number}) + "\n").encode())
             number += 1
             time.sleep(float(arguments["pause"]))
 
