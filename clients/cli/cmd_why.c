@@ -127,7 +127,7 @@ static void print_model(struct cli *cli, const json_t *why)
     printf("  predicted     %s, give or take %s\n", number_text(json_object_get(predicted, "mean"), mean),
            number_text(json_object_get(predicted, "deviation"), deviation));
     if (json_is_number(bound))
-        printf("  acquisition   confidence bound %s, one deviation better than predicted\n",
+        printf("  acquisition   confidence bound %s, a deviation better, averaged over likely parameters\n",
                number_text(bound, text));
     else
         printf("  acquisition   logarithm of the expected improvement %s\n", number_text(gain, text));
